@@ -1,0 +1,1 @@
+//! Objects and signed URLs.

@@ -1,0 +1,1 @@
+//! Rules and transitions of Runnel; no HTTP types, no SQL text.

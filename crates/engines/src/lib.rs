@@ -1,0 +1,1 @@
+//! Models and the ways to run them.

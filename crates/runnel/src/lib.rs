@@ -1,0 +1,1 @@
+//! Self-hosted server for media assets and model runs.

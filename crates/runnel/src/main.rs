@@ -1,0 +1,3 @@
+//! The `runnel` executable.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Every SQL statement of Runnel, for SQLite and PostgreSQL.

@@ -1,0 +1,1 @@
+//! The testing kit: servers, databases, receivers, pictures.

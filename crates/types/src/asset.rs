@@ -1,0 +1,86 @@
+//! Assets: files that are whole, of a known type, and belong to somebody.
+
+use crate::id::{ApiKeyId, AssetId, FolderId, OrgId};
+use crate::text_enum::text_enum;
+use crate::time::Timestamp;
+
+text_enum! {
+    /// What sort of thing an asset is.
+    AssetType {
+        /// A picture.
+        Image = "image",
+        /// Moving pictures.
+        Video = "video",
+        /// Sound.
+        Audio = "audio",
+        /// Something to read.
+        Document = "document",
+        /// A collection of files.
+        Archive = "archive",
+        /// Anything else.
+        Other = "other",
+    }
+}
+
+text_enum! {
+    /// How an asset came to be.
+    SourceType {
+        /// Uploaded through a session.
+        Upload = "upload",
+        /// Sent within a run's input as a `data:` URI.
+        Inline = "inline",
+        /// Made by a run.
+        RunOutput = "run_output",
+        /// Fetched from a URL.
+        UrlImport = "url_import",
+    }
+}
+
+/// A stored file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asset {
+    /// The asset.
+    pub id: AssetId,
+    /// The organization.
+    pub org_id: OrgId,
+    /// The folder that it lies in.
+    pub folder_id: Option<FolderId>,
+    /// The name given.
+    pub name: String,
+    /// Where its bytes lie.
+    pub storage_key: String,
+    /// Where its thumbnail lies.
+    pub thumbnail_key: Option<String>,
+    /// Its type, as found in its bytes.
+    pub mime_type: String,
+    /// Its size in bytes, as found in storage.
+    pub size_bytes: u64,
+    /// What sort of thing it is.
+    pub asset_type: AssetType,
+    /// How it came to be.
+    pub source_type: SourceType,
+    /// What it came from: the run's id for a run's output.
+    pub source_id: Option<String>,
+    /// The key that created it.
+    pub created_by: Option<ApiKeyId>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it was deleted; it is invisible from then on.
+    pub deleted_at: Option<Timestamp>,
+    /// The key that deleted it.
+    pub deleted_by: Option<ApiKeyId>,
+    /// Width in pixels, as shown (after orientation).
+    pub width: Option<u32>,
+    /// Height in pixels, as shown.
+    pub height: Option<u32>,
+    /// Length in milliseconds, of a video or a sound.
+    pub duration_ms: Option<i64>,
+    /// SHA-256 of its bytes, 64 hex characters.
+    pub sha256: Option<String>,
+    /// A short text from which a blurred preview can be drawn.
+    pub blurhash: Option<String>,
+    /// Whatever its owner keeps with it.
+    pub metadata: Option<serde_json::Value>,
+}

@@ -1,0 +1,60 @@
+//! Background work: every kind of it, with its payload.
+//!
+//! A job is stored as its kind's name and its payload as JSON. The names never
+//! change; a kind that is no longer made stays in [`RETIRED`] so that rows of
+//! an older version are consumed with a warning instead of failing for ever.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{DeliveryId, OrgId, RunId};
+
+/// A piece of background work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "payload", rename_all = "snake_case")]
+pub enum Job {
+    /// Executes a run's model and records how it ended.
+    ExecuteRun {
+        /// The run's organization.
+        org_id: OrgId,
+        /// The run.
+        run_id: RunId,
+    },
+    /// Tries once to deliver a callback.
+    AttemptDelivery {
+        /// The delivery's organization.
+        org_id: OrgId,
+        /// The delivery.
+        delivery_id: DeliveryId,
+    },
+}
+
+/// Names of kinds that earlier versions made and this one only consumes.
+pub const RETIRED: &[&str] = &[];
+
+impl Job {
+    /// The stored name of the kind; it never changes.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::ExecuteRun { .. } => "execute_run",
+            Self::AttemptDelivery { .. } => "attempt_delivery",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_form_is_stable() {
+        let id = "018f4e1a-0000-7000-8000-000000000001";
+        let job = Job::ExecuteRun {
+            org_id: id.parse().unwrap(),
+            run_id: id.parse().unwrap(),
+        };
+        let json = serde_json::to_value(&job).unwrap();
+        assert_eq!(json["kind"], job.kind());
+        assert_eq!(json["payload"]["run_id"], id);
+        assert_eq!(serde_json::from_value::<Job>(json).unwrap(), job);
+    }
+}

@@ -1,0 +1,34 @@
+//! Words of the field: ids, time, records, faults, job kinds.
+//!
+//! The ground floor of the workspace. Nothing here does I/O or knows of HTTP,
+//! SQL or pixels; everything above speaks in these types.
+
+pub mod api_key;
+pub mod asset;
+pub mod delivery;
+pub mod fault;
+pub mod id;
+pub mod job;
+pub mod model;
+pub mod org;
+pub mod page;
+pub mod run;
+mod text_enum;
+pub mod time;
+pub mod upload;
+
+pub use api_key::{ApiKey, Scope};
+pub use asset::{Asset, AssetType, SourceType};
+pub use delivery::{Attempt, Delivery, DeliveryStatus};
+pub use fault::{Fault, FieldFault, Kind};
+pub use id::{
+    ApiKeyId, AssetId, AttemptId, DeliveryId, Entropy, FolderId, IdSource, JobId, LogId, ModelId,
+    OrgId, RequestId, RunId, SeededEntropy, SystemEntropy,
+};
+pub use job::Job;
+pub use model::{InputSpec, InputType, ModelSpec, OutputSpec};
+pub use org::Org;
+pub use page::{Cursor, Page, PageRequest};
+pub use run::{FailureCode, FailureStage, LogLevel, Run, RunFailure, RunLog, RunSource, RunStatus};
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use upload::{Received, Upload};
