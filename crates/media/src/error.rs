@@ -1,0 +1,82 @@
+//! What can be wrong with a picture, in words for the person who sent it.
+
+use crate::sniff::MediaType;
+
+/// Why a file could not be taken as a picture, or a picture not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// The bytes are of no type that can be decoded here.
+    #[error("{} cannot be decoded as a picture; send JPEG, PNG, WebP or GIF", type_name(*.found))]
+    Unsupported {
+        /// What the bytes look like, where that is known.
+        found: Option<MediaType>,
+    },
+    /// The header announces more pixels than the budget has.
+    #[error(
+        "picture is {width}×{height}, the limit is {max_pixels} pixels and {max_side} a side; \
+         send a smaller one"
+    )]
+    TooManyPixels {
+        /// The announced width.
+        width: u32,
+        /// The announced height.
+        height: u32,
+        /// The most pixels that are taken.
+        max_pixels: u64,
+        /// The longest side that is taken.
+        max_side: u32,
+    },
+    /// The file has more bytes than are taken into memory for decoding.
+    #[error(
+        "file is {size_bytes} bytes, the limit for decoding is {max_bytes}; send a smaller one"
+    )]
+    TooManyBytes {
+        /// The file's size, or the first count above the limit.
+        size_bytes: u64,
+        /// The limit.
+        max_bytes: u64,
+    },
+    /// The file ends too early or contradicts itself.
+    #[error("{} file is damaged: {reason}; send the file again", .format.name())]
+    Damaged {
+        /// The type that the first bytes announced.
+        format: MediaType,
+        /// What the decoder stumbled over.
+        reason: String,
+    },
+    /// The file is sound, and has a feature that is not taken here.
+    #[error("{} file cannot be taken: {reason}", .format.name())]
+    Unusable {
+        /// The type that the first bytes announced.
+        format: MediaType,
+        /// The feature.
+        reason: String,
+    },
+    /// A buffer does not have the length that its sides ask for.
+    #[error("{got} bytes do not make a picture of {width}×{height} with {channels} channels")]
+    Shape {
+        /// The claimed width.
+        width: u32,
+        /// The claimed height.
+        height: u32,
+        /// The claimed bytes a pixel.
+        channels: usize,
+        /// The buffer's length.
+        got: usize,
+    },
+    /// An encoder refused the picture.
+    #[error("picture could not be written as {}: {reason}", .format.name())]
+    Encode {
+        /// The wanted type.
+        format: MediaType,
+        /// What the encoder said.
+        reason: String,
+    },
+    /// The file could not be read.
+    #[error("file could not be read")]
+    Read(#[from] std::io::Error),
+}
+
+fn type_name(found: Option<MediaType>) -> &'static str {
+    found.map_or("a file of unknown type", MediaType::name)
+}
