@@ -1,1 +1,12 @@
 //! Models and the ways to run them.
+//!
+//! [`Engine`] is what every way of running a model offers; [`Registry`] knows
+//! which model runs on which engine. An engine gets its inputs resolved to
+//! bytes and hands back bytes: it knows nothing of assets, rows or HTTP routes.
+
+pub mod builtin;
+pub mod engine;
+pub mod registry;
+
+pub use engine::{Engine, EngineError, EngineErrorKind, InputFile, OutputFile, Product, Reporter, Work};
+pub use registry::Registry;

@@ -1,0 +1,95 @@
+//! The models that ship: they run on the CPU, in this process.
+//!
+//! Pixel work happens on blocking threads, at most `slots` at once, so that a
+//! burst of runs queues up instead of taking the memory of all pictures at the
+//! same time. The network's weights are part of the executable and are made
+//! ready on first use: an idle server does not pay for them.
+
+pub mod catalogue;
+mod pictures;
+
+use std::sync::{Arc, OnceLock};
+
+use runnel_media::segment::Segmenter;
+use runnel_types::LogLevel;
+use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
+
+use crate::engine::{Engine, EngineError, Execution, Product, Work};
+
+/// U²-Net-p; see NOTICE for its authors and licence.
+const WEIGHTS: &[u8] = include_bytes!("../../../../models/u2netp.onnx");
+
+/// The engine of the models that ship.
+#[derive(Debug, Clone)]
+pub struct Builtin {
+    slots: Arc<Semaphore>,
+    network: Arc<Network>,
+}
+
+/// The segmentation network, loaded on first use.
+struct Network {
+    threads: usize,
+    loaded: OnceLock<Result<Segmenter, String>>,
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Network").field("threads", &self.threads).finish_non_exhaustive()
+    }
+}
+
+impl Network {
+    fn segmenter(&self) -> Result<&Segmenter, EngineError> {
+        let load = || Segmenter::load(WEIGHTS, self.threads).map_err(|error| error.to_string());
+        self.loaded.get_or_init(load).as_ref().map_err(|error| {
+            EngineError::failed(format!("the segmentation network cannot be loaded: {error}"))
+        })
+    }
+}
+
+impl Builtin {
+    /// Makes the engine. One inference keeps `threads` cores busy, so only one
+    /// picture is worked on at a time.
+    pub fn new(threads: usize) -> Self {
+        Self {
+            slots: Arc::new(Semaphore::new(1)),
+            network: Arc::new(Network { threads: threads.max(1), loaded: OnceLock::new() }),
+        }
+    }
+}
+
+impl Engine for Builtin {
+    fn name(&self) -> &'static str {
+        "builtin"
+    }
+
+    fn execute(&self, work: Work) -> Execution<'_> {
+        Box::pin(async move {
+            if work.model == catalogue::ECHO {
+                return Ok(Product { values: work.input, ..Product::default() });
+            }
+            let slots = Arc::clone(&self.slots);
+            // INVARIANT: the semaphore is never closed.
+            let slot = slots.acquire_owned().await.expect("the semaphore is open");
+            let network = Arc::clone(&self.network);
+            let working = tokio::task::spawn_blocking(move || {
+                // The slot goes with the thread: when the caller has given up,
+                // the core is still busy until the thread ends.
+                let _slot = slot;
+                if work.reporter.is_cancelled() {
+                    return Err(EngineError::cancelled());
+                }
+                work.reporter.log(LogLevel::Info, format!("working on {}", work.model));
+                pictures::run(network.segmenter()?, &work)
+            });
+            working.await.unwrap_or_else(|_| {
+                Err(EngineError::failed("the model stopped with a defect; the server's log says where"))
+            })
+        })
+    }
+
+    fn check(&self, model: &str, input: &Map<String, Value>) -> Result<(), (String, String)> {
+        catalogue::check(model, input)
+    }
+}
