@@ -1,1 +1,21 @@
 //! Rules and transitions of Runnel; no HTTP types, no SQL text.
+//!
+//! Two drivers call these rules: a request (`runnel-api`) and a job
+//! (`runnel-worker`). A rule that a request reaches takes a [`Caller`], checks
+//! its scope and stays inside its organization. One transaction tells one
+//! story: read, decide, write the state together with the job that follows
+//! from it, commit; network and clean-up come after the commit.
+
+pub mod assets;
+mod caller;
+pub mod deliveries;
+mod faults;
+mod fields;
+pub mod keys;
+pub mod models;
+pub mod runs;
+mod services;
+pub mod uploads;
+
+pub use caller::Caller;
+pub use services::{Limits, Services};

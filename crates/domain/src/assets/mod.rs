@@ -1,0 +1,12 @@
+//! Assets: what is found in their bytes, their records, their URLs.
+
+mod get;
+mod inspect;
+mod open;
+mod register;
+mod url;
+
+pub use get::AssetView;
+pub(crate) use inspect::{Facts, Inspected};
+pub use open::{Opened, SignedRequest};
+pub(crate) use register::NewFile;

@@ -1,0 +1,107 @@
+//! Confirms an upload: looks at the real bytes and makes the asset.
+
+use runnel_types::{Asset, AssetId, Fault, FolderId, Received, Scope, SourceType, Upload};
+use serde_json::Value;
+
+use crate::assets::{Facts, Inspected};
+use crate::fields::Fields;
+use crate::{Caller, Services, faults};
+
+impl Services {
+    /// Makes the asset of an upload. Asking again answers with the same asset.
+    ///
+    /// # Errors
+    /// `ASSET_UPLOAD_NOT_FOUND`, `FOLDER_NOT_FOUND`, `CONFLICT` when no bytes
+    /// have arrived, `VALIDATION_ERROR` when they are not what was declared or
+    /// cannot be decoded: the object is removed then, and the session stays
+    /// open for another PUT.
+    pub async fn confirm_upload(&self, caller: &Caller, asset_id: AssetId, body: &Value) -> Result<Asset, Fault> {
+        caller.require(Scope::AssetsCreate)?;
+        let mut fields = Fields::of(body)?;
+        let folder: Option<FolderId> = fields.optional_id("folder_id");
+        fields.finish()?;
+        loop {
+            let upload = self.upload_of(caller, asset_id).await?;
+            if upload.confirmed_at.is_some() {
+                return self.confirmed_asset(caller, asset_id).await;
+            }
+            if let Some(folder) = folder {
+                let message = format!("there is no folder {folder}; leave folder_id out to file the asset at the top");
+                return Err(Fault::not_found("FOLDER_NOT_FOUND", message));
+            }
+            let Some(received) = &upload.received else {
+                return Err(Fault::conflict("no bytes have arrived for this upload; PUT them to its upload_url first"));
+            };
+            let facts = match self.inspect(received, &upload).await? {
+                Inspected::Sound(facts) => facts,
+                Inspected::Refused(message) => return Err(self.refuse(&upload, received, message).await?),
+            };
+            if let Some(asset) = self.adopt(caller, &upload, received, facts).await? {
+                return Ok(asset);
+            }
+            // Another confirmation or another PUT came first: look again. Each
+            // round means that somebody else got on, so this ends.
+        }
+    }
+
+    async fn upload_of(&self, caller: &Caller, asset_id: AssetId) -> Result<Upload, Fault> {
+        let found = self.store.read().uploads().get(caller.org_id, asset_id).await.map_err(faults::store)?;
+        found.ok_or_else(|| Fault::not_found("ASSET_UPLOAD_NOT_FOUND", format!("there is no upload {asset_id}")))
+    }
+
+    async fn confirmed_asset(&self, caller: &Caller, asset_id: AssetId) -> Result<Asset, Fault> {
+        let asset = self.store.read().assets().get_live(caller.org_id, asset_id).await.map_err(faults::store)?;
+        asset.ok_or_else(|| Fault::not_found("ASSET_NOT_FOUND", format!("the asset {asset_id} was deleted")))
+    }
+
+    async fn inspect(&self, received: &Received, upload: &Upload) -> Result<Inspected, Fault> {
+        self.inspect_object(&received.storage_key, Some(&upload.mime_type)).await
+    }
+
+    /// Writes the asset and closes the session, unless the session moved on
+    /// since it was read.
+    async fn adopt(&self, caller: &Caller, upload: &Upload, received: &Received, facts: Facts) -> Result<Option<Asset>, Fault> {
+        let thumbnail_key = self.keep_thumbnail(&received.storage_key, &facts).await?;
+        let now = self.now();
+        let asset = facts.into_asset(Asset {
+            id: upload.asset_id,
+            org_id: upload.org_id,
+            folder_id: None,
+            name: upload.filename.clone(),
+            storage_key: received.storage_key.clone(),
+            thumbnail_key,
+            size_bytes: received.size_bytes,
+            sha256: Some(received.sha256.clone()),
+            created_by: Some(caller.key_id()),
+            ..Asset::new(SourceType::Upload, now)
+        });
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let closed = tx
+            .uploads()
+            .mark_confirmed(upload.org_id, upload.asset_id, now, &received.storage_key)
+            .await
+            .map_err(faults::store)?;
+        if !closed {
+            return Ok(None);
+        }
+        tx.assets().insert(&asset).await.map_err(faults::store)?;
+        tx.commit().await.map_err(faults::store)?;
+        Ok(Some(asset))
+    }
+
+    /// Removes bytes that are not what they should be, and says what was wrong.
+    async fn refuse(&self, upload: &Upload, received: &Received, message: String) -> Result<Fault, Fault> {
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let cleared = tx
+            .uploads()
+            .clear_received(upload.org_id, upload.asset_id, &received.storage_key)
+            .await
+            .map_err(faults::store)?;
+        tx.commit().await.map_err(faults::store)?;
+        // ORDER: the row forgets the object before the object goes.
+        if cleared {
+            self.discard(&received.storage_key).await;
+        }
+        Ok(Fault::invalid_field("mime_type", "content_mismatch", message))
+    }
+}

@@ -1,0 +1,69 @@
+//! Creates an upload session and signs the URL for its PUT.
+
+use runnel_blobs::Key;
+use runnel_media::MediaType;
+use runnel_types::{AssetId, Fault, Scope, Upload};
+use serde_json::Value;
+
+use crate::fields::Fields;
+use crate::{Caller, Services, faults};
+
+/// A session that was just created.
+#[derive(Debug)]
+pub struct NewUpload {
+    /// The asset that a confirmation will make.
+    pub asset_id: AssetId,
+    /// Where the bytes go; it carries its own credentials.
+    pub upload_url: String,
+}
+
+impl Services {
+    /// Creates a session from a body with `filename`, `mime_type` and `size_bytes`.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` naming every wrong field; nothing is created then.
+    pub async fn create_upload(&self, caller: &Caller, body: &Value) -> Result<NewUpload, Fault> {
+        caller.require(Scope::AssetsCreate)?;
+        let mut fields = Fields::of(body)?;
+        let filename = fields.text("filename", 1, 500);
+        let mime_type = fields.text("mime_type", 1, 255);
+        let size_bytes = fields.integer("size_bytes", 1, self.limits.max_upload_bytes);
+        if let Some(mime_type) = mime_type
+            && !is_supported(mime_type)
+        {
+            let supported: Vec<&str> = MediaType::SUPPORTED.iter().map(|kind| kind.as_mime()).collect();
+            let message = format!("{mime_type:?} is not supported; the types are {}", supported.join(", "));
+            fields.refuse("mime_type", "unsupported", message);
+        }
+        fields.finish()?;
+        // INVARIANT: a reading without faults has found every required field.
+        let (Some(filename), Some(mime_type), Some(size_bytes)) = (filename, mime_type, size_bytes) else {
+            return Err(Fault::internal("a required field is missing after a reading without faults"));
+        };
+
+        let now = self.now();
+        let upload = Upload {
+            asset_id: self.ids.next(),
+            org_id: caller.org_id,
+            filename: filename.to_owned(),
+            mime_type: mime_type.to_owned(),
+            size_bytes,
+            expires_at: now.plus(self.limits.upload_url_ttl),
+            created_by: Some(caller.key_id()),
+            created_at: now,
+            received: None,
+            confirmed_at: None,
+        };
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        tx.uploads().insert(&upload).await.map_err(faults::store)?;
+        tx.commit().await.map_err(faults::store)?;
+
+        let key = Key::upload(caller.org_id, upload.asset_id, filename);
+        let upload_url = self.signer.sign_put(&self.public_url, &key, upload.expires_at, mime_type, size_bytes);
+        Ok(NewUpload { asset_id: upload.asset_id, upload_url })
+    }
+}
+
+fn is_supported(mime_type: &str) -> bool {
+    MediaType::from_mime(mime_type).is_some_and(|kind| MediaType::SUPPORTED.contains(&kind))
+}

@@ -1,0 +1,20 @@
+//! Uploads in three steps: a session, a PUT to its URL, a confirmation.
+//!
+//! Each body that arrives lies under a key of its own, and the session's row
+//! names the last complete one. So the bytes that a confirmation looks at
+//! cannot change under it, and file and row never need a common lock:
+//!
+//! 1. `create` writes the row and signs the URL.
+//! 2. `receive` stages the body, syncs it under a new key, then points the row
+//!    at it. A crash in between leaves an object that no row names; a body that
+//!    was answered with 200 is named by the row.
+//! 3. `confirm` looks at the bytes, then writes the asset and closes the
+//!    session in one transaction, on condition that the row still names the
+//!    body it looked at.
+
+mod confirm;
+mod create;
+mod receive;
+
+pub use create::NewUpload;
+pub use receive::{Grant, Stored};

@@ -1,0 +1,151 @@
+//! Takes the bytes of an upload: staged, synced, then named by the session's row.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use runnel_blobs::{Key, Staged};
+use runnel_store::uploads::Recorded;
+use runnel_types::{AssetId, Fault, OrgId, Received};
+
+use crate::{Services, faults};
+
+/// What a verified upload URL allows.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// The organization in the URL.
+    pub org_id: OrgId,
+    /// The upload in the URL.
+    pub asset_id: AssetId,
+    /// The signed type.
+    pub mime_type: String,
+    /// The signed size, in bytes.
+    pub size_bytes: u64,
+}
+
+/// A body that is safely stored.
+#[derive(Debug)]
+pub struct Stored {
+    /// The ETag, in its quotes.
+    pub etag: String,
+}
+
+impl Services {
+    /// Takes a body under a verified URL. `error` turns what the transport
+    /// tells about a broken body into words.
+    ///
+    /// # Errors
+    /// `CONFLICT` after the confirmation, `SIGNATURE_INVALID` for another type
+    /// than the signed one, `BAD_REQUEST` for another size. Nothing is kept
+    /// then, and an earlier complete body stays.
+    pub async fn receive_upload<E: std::fmt::Display>(
+        self: &Arc<Self>,
+        grant: &Grant,
+        content_type: Option<&str>,
+        content_length: Option<u64>,
+        mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    ) -> Result<Stored, Fault> {
+        let found = self.store.read().uploads().get(grant.org_id, grant.asset_id).await.map_err(faults::store)?;
+        let gone = || Fault::not_found("ASSET_UPLOAD_NOT_FOUND", "this upload no longer exists; create a new one");
+        let upload = found.ok_or_else(gone)?;
+        if upload.confirmed_at.is_some() {
+            return Err(confirmed());
+        }
+        if !content_type.is_some_and(|given| given.trim().eq_ignore_ascii_case(&grant.mime_type)) {
+            let message = format!(
+                "the Content-Type is {}, the URL was signed for {}; send the type that the upload was created with",
+                content_type.unwrap_or("missing"),
+                grant.mime_type
+            );
+            return Err(Fault::signature_invalid(message));
+        }
+        if let Some(length) = content_length
+            && length != grant.size_bytes
+        {
+            return Err(wrong_size(length, grant.size_bytes));
+        }
+
+        let mut staged = self.blobs.stage().await.map_err(faults::blob)?;
+        let mut size = 0;
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk.map_err(|error| {
+                Fault::bad_request(format!("the body broke off after {size} bytes ({error}); nothing was kept, send it again"))
+            })?;
+            size += chunk.len() as u64;
+            if size > grant.size_bytes {
+                return Err(Fault::bad_request(format!(
+                    "the body is longer than the {} bytes that the upload was created with; nothing was kept",
+                    grant.size_bytes
+                )));
+            }
+            staged.write(&chunk).await.map_err(faults::blob)?;
+        }
+        if size != grant.size_bytes {
+            return Err(wrong_size(size, grant.size_bytes));
+        }
+        // A client that goes away now must not stop the work between the
+        // object and its row: it runs to its end on a task of its own.
+        let services = Arc::clone(self);
+        let grant = grant.clone();
+        let filename = upload.filename;
+        let finishing = tokio::spawn(async move { services.keep_upload(&grant, &filename, staged).await });
+        finishing.await.map_err(Fault::internal)?
+    }
+
+    async fn keep_upload(&self, grant: &Grant, filename: &str, staged: Staged) -> Result<Stored, Fault> {
+        let key = Key::asset(grant.org_id, grant.asset_id, self.ids.next(), filename);
+        let stored = staged.finish(&key).await.map_err(faults::blob)?;
+        let received = Received {
+            storage_key: key.to_string(),
+            size_bytes: stored.size_bytes,
+            sha256: stored.sha256.clone(),
+        };
+        // ORDER: the object first, then the row that names it; the other way
+        // round a crash would leave a row that names nothing.
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let recorded = tx
+            .uploads()
+            .record_received(grant.org_id, grant.asset_id, &received)
+            .await
+            .map_err(faults::store)?;
+        tx.commit().await.map_err(faults::store)?;
+        match recorded {
+            Recorded::Recorded { superseded } => {
+                if let Some(superseded) = superseded {
+                    self.discard(&superseded).await;
+                }
+                Ok(Stored { etag: format!("\"{}\"", stored.sha256) })
+            }
+            Recorded::AlreadyConfirmed => {
+                self.discard(&received.storage_key).await;
+                Err(confirmed())
+            }
+            Recorded::Gone => {
+                self.discard(&received.storage_key).await;
+                Err(Fault::not_found("ASSET_UPLOAD_NOT_FOUND", "this upload no longer exists; create a new one"))
+            }
+        }
+    }
+
+    /// Removes an object that no row names any more. A failure costs disk, not
+    /// truth, so it is told to the log alone.
+    pub(crate) async fn discard(&self, storage_key: &str) {
+        let deleted = match storage_key.parse::<Key>() {
+            Ok(key) => self.blobs.delete(&key).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = deleted {
+            tracing::warn!(storage.key = storage_key, error, "an object that no row names could not be removed");
+        }
+    }
+}
+
+fn confirmed() -> Fault {
+    Fault::conflict("this upload was confirmed already and takes no more bytes; create a new upload")
+}
+
+fn wrong_size(got: u64, declared: u64) -> Fault {
+    Fault::bad_request(format!(
+        "the body has {got} bytes, the upload was created with size_bytes {declared}; nothing was kept"
+    ))
+}
