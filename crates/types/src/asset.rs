@@ -84,3 +84,35 @@ pub struct Asset {
     /// Whatever its owner keeps with it.
     pub metadata: Option<serde_json::Value>,
 }
+
+impl Asset {
+    /// A record with nothing known yet but how and when it came to be, to be
+    /// filled in by struct update.
+    pub fn new(source_type: SourceType, now: Timestamp) -> Self {
+        let nil = uuid::Uuid::nil();
+        Self {
+            id: nil.into(),
+            org_id: nil.into(),
+            folder_id: None,
+            name: String::new(),
+            storage_key: String::new(),
+            thumbnail_key: None,
+            mime_type: String::new(),
+            size_bytes: 0,
+            asset_type: AssetType::Other,
+            source_type,
+            source_id: None,
+            created_by: None,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+            deleted_by: None,
+            width: None,
+            height: None,
+            duration_ms: None,
+            sha256: None,
+            blurhash: None,
+            metadata: None,
+        }
+    }
+}

@@ -4,13 +4,10 @@ use std::io::Read;
 use std::sync::Arc;
 
 use runnel_blobs::Key;
-use runnel_media::{Budget, MediaError, MediaType, Thumbnail};
+use runnel_media::{Budget, HEAD_BYTES, MediaError, MediaType, Thumbnail};
 use runnel_types::{Asset, AssetType, Fault};
 
 use crate::{Services, faults};
-
-/// How much of a file is read to tell its type, in bytes.
-const HEAD: u64 = 4096;
 
 /// What was found in stored bytes.
 #[derive(Debug)]
@@ -72,9 +69,9 @@ impl Services {
 }
 
 fn inspect_file(mut file: std::fs::File, declared: Option<&str>) -> Result<Inspected, Fault> {
-    let mut head = Vec::with_capacity(HEAD as usize);
-    (&mut file).take(HEAD).read_to_end(&mut head).map_err(Fault::internal)?;
-    let found = runnel_media::sniff(&head);
+    let mut head = Vec::with_capacity(HEAD_BYTES);
+    (&mut file).take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(Fault::internal)?;
+    let found = runnel_media::sniff(&head).media_type;
     if let Some(declared) = declared
         && MediaType::from_mime(declared) != found
     {
@@ -83,12 +80,12 @@ fn inspect_file(mut file: std::fs::File, declared: Option<&str>) -> Result<Inspe
             "the upload was declared as {declared}, its bytes are {found}; create an upload with the right type"
         )));
     }
-    let Some(media_type) = found.filter(|kind| MediaType::SUPPORTED.contains(kind)) else {
+    let Some(media_type) = found.filter(|kind| kind.is_supported()) else {
         return Ok(Inspected::Refused("the bytes are not of a supported type".to_owned()));
     };
-    match runnel_media::thumbnail(&mut file, media_type, &Budget::default()) {
+    match runnel_media::thumbnail(&mut file, &Budget::default()) {
         Ok(thumbnail) => Ok(Inspected::Sound(Facts { media_type, thumbnail })),
-        Err(MediaError::Io(error)) => Err(Fault::internal(error)),
+        Err(MediaError::Read(error)) => Err(Fault::internal(error)),
         Err(error) => Ok(Inspected::Refused(error.to_string())),
     }
 }

@@ -10,3 +10,4 @@ pub use get::AssetView;
 pub(crate) use inspect::{Facts, Inspected};
 pub use open::{Opened, SignedRequest};
 pub(crate) use register::NewFile;
+pub(crate) use url::{parse_reference, reference};

@@ -1,7 +1,7 @@
 //! Creates an upload session and signs the URL for its PUT.
 
 use runnel_blobs::Key;
-use runnel_media::MediaType;
+use runnel_media::{MediaType, SUPPORTED};
 use runnel_types::{AssetId, Fault, Scope, Upload};
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ impl Services {
         if let Some(mime_type) = mime_type
             && !is_supported(mime_type)
         {
-            let supported: Vec<&str> = MediaType::SUPPORTED.iter().map(|kind| kind.as_mime()).collect();
+            let supported: Vec<&str> = SUPPORTED.iter().map(|kind| kind.as_mime()).collect();
             let message = format!("{mime_type:?} is not supported; the types are {}", supported.join(", "));
             fields.refuse("mime_type", "unsupported", message);
         }
@@ -65,5 +65,5 @@ impl Services {
 }
 
 fn is_supported(mime_type: &str) -> bool {
-    MediaType::from_mime(mime_type).is_some_and(|kind| MediaType::SUPPORTED.contains(&kind))
+    MediaType::from_mime(mime_type).is_some_and(MediaType::is_supported)
 }

@@ -1,0 +1,56 @@
+//! Signed URLs of assets, made afresh on every read.
+
+use runnel_blobs::Key;
+use runnel_types::{Asset, AssetId, Timestamp};
+
+use crate::Services;
+
+/// What a stable reference to an asset begins with.
+const REFERENCE: &str = "runflow://assets/";
+
+/// The stable reference to an asset.
+pub(crate) fn reference(id: AssetId) -> String {
+    format!("{REFERENCE}{id}")
+}
+
+/// The asset that a stable reference names; `None` when `text` is no reference,
+/// an error when it is one with something else than an id.
+pub(crate) fn parse_reference(text: &str) -> Option<Result<AssetId, ()>> {
+    text.strip_prefix(REFERENCE).map(|id| id.parse().map_err(drop))
+}
+
+impl Services {
+    /// A signed URL for the bytes of an asset.
+    pub(crate) fn asset_url(&self, asset: &Asset, now: Timestamp) -> Option<String> {
+        self.object_url(&asset.storage_key, now)
+    }
+
+    /// A signed URL for the thumbnail of an asset.
+    pub(crate) fn thumbnail_url(&self, asset: &Asset, now: Timestamp) -> Option<String> {
+        self.object_url(asset.thumbnail_key.as_deref()?, now)
+    }
+
+    fn object_url(&self, storage_key: &str, now: Timestamp) -> Option<String> {
+        let expires = now.plus(self.limits.asset_url_ttl);
+        match storage_key.parse::<Key>() {
+            Ok(key) => Some(self.signer.sign_get(&self.public_url, &key, expires)),
+            Err(error) => {
+                tracing::error!(storage.key = storage_key, %error, "a row names an object by a key that is none");
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_read_strictly() {
+        let id = "018f4e1a-0000-7000-8000-000000000001";
+        assert_eq!(parse_reference(&format!("runflow://assets/{id}")), Some(Ok(id.parse().unwrap())));
+        assert_eq!(parse_reference("runflow://assets/../x"), Some(Err(())));
+        assert_eq!(parse_reference("https://example.com/a.png"), None);
+    }
+}

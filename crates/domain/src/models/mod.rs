@@ -1,0 +1,26 @@
+//! Models: found by name, and a run's input checked against what they declare.
+
+mod schema;
+
+use runnel_engines::Engine;
+use runnel_types::{Fault, ModelSpec};
+
+pub(crate) use schema::{check_input, file_inputs};
+
+use std::sync::Arc;
+
+use crate::Services;
+
+impl Services {
+    /// The model called `owner/slug`, with its engine.
+    ///
+    /// # Errors
+    /// `MODEL_NOT_FOUND`.
+    pub fn model(&self, name: &str) -> Result<(&ModelSpec, &Arc<dyn Engine>), Fault> {
+        self.models.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.models.iter().map(|spec| spec.model.as_str()).collect();
+            let message = format!("there is no model {name:?}; the models are {}", known.join(", "));
+            Fault::not_found("MODEL_NOT_FOUND", message)
+        })
+    }
+}
