@@ -1,0 +1,151 @@
+//! JPEG through libjpeg-turbo, scaled down in the DCT where less is wanted.
+
+use std::io::{BufReader, Cursor, Read, Seek};
+
+use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
+
+use super::{Stored, Want};
+use crate::probe::{damaged, jpeg};
+use crate::{Budget, Channels, MediaError, MediaType, Picture};
+
+/// The most scans of a progressive file. Encoders write about ten; each scan
+/// costs a walk over the whole picture, so a small file with thousands of them
+/// would be an attack.
+const MAX_SCANS: u32 = 100;
+
+/// The scales that libjpeg-turbo has fast code for.
+const SCALES: [ScalingFactor; 4] = [
+    ScalingFactor::ONE_EIGHTH,
+    ScalingFactor::ONE_QUARTER,
+    ScalingFactor::ONE_HALF,
+    ScalingFactor::ONE,
+];
+
+/// Decodes the picture.
+pub(super) fn decode(
+    source: &mut (impl Read + Seek),
+    want: Want,
+    budget: &Budget,
+) -> Result<Stored, MediaError> {
+    let bytes = budget.read_whole(source)?;
+    let mut decompressor = Decompressor::new().map_err(refusal)?;
+    decompressor.set_scan_limit(MAX_SCANS).map_err(refusal)?;
+    let header = decompressor.read_header(&bytes).map_err(refusal)?;
+    // The header is read twice by different readers; the budget must hold for
+    // what the decoder believes.
+    budget.check(header.width as u32, header.height as u32)?;
+    let scale = match want {
+        Want::AtLeast { longest_side } if !header.is_lossless => {
+            let longest = header.width.max(header.height);
+            let is_enough = |scale: &&ScalingFactor| scale.scale(longest) >= longest_side as usize;
+            *SCALES.iter().find(is_enough).unwrap_or(&ScalingFactor::ONE)
+        }
+        _ => ScalingFactor::ONE,
+    };
+    decompressor.set_scaling_factor(scale).map_err(refusal)?;
+    let sides = header.scaled(scale);
+    let is_cmyk = matches!(header.colorspace, Colorspace::CMYK | Colorspace::YCCK);
+    let format = if is_cmyk {
+        PixelFormat::CMYK
+    } else {
+        PixelFormat::RGB
+    };
+    let mut image = Image {
+        pixels: vec![0; sides.width * sides.height * format.size()],
+        width: sides.width,
+        pitch: sides.width * format.size(),
+        height: sides.height,
+        format,
+    };
+    match decompressor.decompress(&bytes, image.as_deref_mut()) {
+        Ok(()) => {}
+        Err(error) if is_harmless(&error) && has_end(&bytes) => {}
+        Err(error) => return Err(refusal(error)),
+    }
+    let pixels = if is_cmyk {
+        let segments = jpeg::segments(&mut BufReader::new(Cursor::new(&bytes)))?;
+        cmyk_to_rgb(&image.pixels, segments.adobe)
+    } else {
+        image.pixels
+    };
+    let exact = |side: usize| side as f64 * scale.num() as f64 / scale.denom() as f64;
+    Ok(Stored {
+        exact: (exact(header.width), exact(header.height)),
+        picture: Picture::new(
+            sides.width as u32,
+            sides.height as u32,
+            Channels::Rgb,
+            pixels,
+        )?,
+    })
+}
+
+fn refusal(error: turbojpeg::Error) -> MediaError {
+    let reason = match error {
+        turbojpeg::Error::TurboJpegError(words) => words,
+        other => other.to_string(),
+    };
+    damaged(MediaType::Jpeg, reason)
+}
+
+/// Warnings about what does not change a pixel. libjpeg keeps the first
+/// warning alone, so [`has_end`] has to hold too.
+fn is_harmless(error: &turbojpeg::Error) -> bool {
+    const HARMLESS: [&str; 4] = [
+        "extraneous bytes before marker",
+        "unknown JFIF revision",
+        "Unknown Adobe color transform",
+        "Invalid SOS parameters for sequential JPEG",
+    ];
+    let turbojpeg::Error::TurboJpegError(words) = error else {
+        return false;
+    };
+    HARMLESS.iter().any(|harmless| words.contains(harmless))
+}
+
+/// Whether the end-of-image marker follows the last scan.
+fn has_end(bytes: &[u8]) -> bool {
+    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
+    matches!((last([0xff, 0xda]), last([0xff, 0xd9])), (Some(scan), Some(end)) if scan < end)
+}
+
+/// Ink to light. Adobe's programs store how much light is left instead of how
+/// much ink is laid, and mark the file with their segment.
+fn cmyk_to_rgb(pixels: &[u8], inverted: bool) -> Vec<u8> {
+    let flip = if inverted { 0 } else { 255 };
+    let (pixels, _) = pixels.as_chunks::<4>();
+    let light = |ink: u8, black: u8| {
+        let product = u32::from(ink ^ flip) * u32::from(black ^ flip);
+        ((product + 127) / 255) as u8
+    };
+    pixels
+        .iter()
+        .flat_map(|&[c, m, y, k]| [light(c, k), light(m, k), light(y, k)])
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ink_is_read_both_ways() {
+        let table = [
+            ([0, 0, 0, 0], [255, 255, 255]),
+            ([0, 0, 0, 255], [0, 0, 0]),
+            ([255, 0, 0, 0], [0, 255, 255]),
+            ([0, 128, 255, 0], [255, 127, 0]),
+        ];
+        for (ink, wanted) in table {
+            assert_eq!(cmyk_to_rgb(&ink, false), wanted);
+            assert_eq!(cmyk_to_rgb(&ink.map(|sample| !sample), true), wanted);
+        }
+    }
+
+    #[test]
+    fn an_end_inside_a_preview_is_not_the_end() {
+        assert!(has_end(b"\xff\xd8\xff\xda..\xff\xd9"));
+        assert!(!has_end(b"\xff\xd8 \xff\xda \xff\xd9 \xff\xda.."));
+        assert!(!has_end(b""));
+    }
+}
