@@ -12,5 +12,6 @@ mod finish;
 mod inputs;
 mod read;
 
-pub use execute::Execution;
+pub use execute::{Execution, Lease};
 pub use read::RunView;
+pub(crate) use read::not_found;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use runnel_types::{Asset, AssetId, Fault, Page, PageRequest, Run, RunId, RunLog, Scope};
+use runnel_types::{Asset, AssetId, Fault, Page, PageRequest, Run, RunId, RunLog, Scope, Timestamp};
 use serde_json::Value;
 
 use crate::assets::parse_reference;
@@ -79,18 +79,24 @@ impl Services {
         Ok(found.into_iter().map(|asset| (asset.id, asset)).collect())
     }
 
+    /// `value` with each reference to one of `assets` replaced by a URL signed
+    /// at `now`.
+    pub(crate) fn signed<'a>(&self, value: &Value, assets: impl IntoIterator<Item = &'a Asset>, now: Timestamp) -> Value {
+        let urls: HashMap<AssetId, String> =
+            assets.into_iter().filter_map(|asset| Some((asset.id, self.asset_url(asset, now)?))).collect();
+        let mut signed = value.clone();
+        replace(&mut signed, &urls);
+        signed
+    }
+
     fn view(&self, run: Run, assets: &HashMap<AssetId, Asset>) -> RunView {
         let now = self.now();
-        let sign = |value: &Value| {
-            let mut signed = value.clone();
-            replace(&mut signed, &|id| self.asset_url(assets.get(&id)?, now));
-            signed
-        };
+        let sign = |value: &Value| self.signed(value, assets.values(), now);
         RunView { input: sign(&run.input), output: run.output.as_ref().map(sign), run }
     }
 }
 
-pub(super) fn not_found(id: RunId) -> Fault {
+pub(crate) fn not_found(id: RunId) -> Fault {
     Fault::not_found("RUN_NOT_FOUND", format!("there is no run {id}"))
 }
 
@@ -105,15 +111,15 @@ fn collect(value: &Value, ids: &mut Vec<AssetId>) {
 
 /// Replaces each reference that `url` knows; the reference to an asset that was
 /// deleted since stays as it is.
-fn replace(value: &mut Value, url: &impl Fn(AssetId) -> Option<String>) {
+fn replace(value: &mut Value, urls: &HashMap<AssetId, String>) {
     match value {
         Value::String(text) => {
-            if let Some(signed) = parse_reference(text).and_then(Result::ok).and_then(url) {
-                *text = signed;
+            if let Some(url) = parse_reference(text).and_then(Result::ok).and_then(|id| urls.get(&id)) {
+                text.clone_from(url);
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, url)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| replace(field, url)),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace(item, urls)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| replace(field, urls)),
         _ => {}
     }
 }

@@ -1,0 +1,14 @@
+//! Callbacks: planned with the run's end, attempted until they are delivered.
+//!
+//! The body is frozen when the delivery is made; every attempt sends the same
+//! bytes. A delivery and the job of its first attempt are written with the
+//! run's end. A crash between an attempt and its record repeats the attempt:
+//! the receiver sees the same `webhook-id` twice, never none.
+
+mod attempt;
+mod payload;
+mod plan;
+mod read;
+mod schedule;
+
+pub use attempt::Attempted;
