@@ -1,0 +1,49 @@
+//! One match over every kind of job, and what becomes of the job afterwards.
+
+use std::time::Duration;
+
+use runnel_domain::Services;
+use runnel_domain::runs::Lease;
+use runnel_types::{Fault, Job};
+use tokio_util::sync::CancellationToken;
+
+use crate::jobs::{attempt_delivery, execute_run};
+
+/// What is left to do with a job's row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing: the rule recorded it.
+    Recorded,
+    /// There was nothing to do any more; the row goes.
+    Remove,
+    /// The work was stopped; another worker may take it at once.
+    HandBack,
+}
+
+/// How long a job that failed for a reason of ours waits for its next try.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Does a job and settles its row. Failures of ours are logged and tried again.
+pub(crate) async fn work(services: &Services, job: &Job, lease: &Lease, stop: &CancellationToken) {
+    let outcome = match job {
+        Job::ExecuteRun { org_id, run_id } => execute_run::handle(services, *org_id, *run_id, lease, stop).await,
+        Job::AttemptDelivery { org_id, delivery_id } => attempt_delivery::handle(services, *org_id, *delivery_id, lease).await,
+    };
+    let settled = match outcome {
+        Ok(Outcome::Recorded) => return,
+        Ok(Outcome::Remove) => services.remove_job(lease).await,
+        Ok(Outcome::HandBack) => services.hand_back_job(lease, Duration::ZERO).await,
+        Err(fault) => {
+            tracing::error!(job.id = %lease.job_id, job.kind = job.kind(), attempt = lease.attempt, %fault, "job failed and is tried again");
+            services.hand_back_job(lease, RETRY).await
+        }
+    };
+    if let Err(fault) = settled {
+        log_unsettled(lease, &fault);
+    }
+}
+
+/// A row that could not be settled is claimed again when its lease ends.
+fn log_unsettled(lease: &Lease, fault: &Fault) {
+    tracing::warn!(job.id = %lease.job_id, %fault, "the job's row could not be settled; it is claimed again when its lease ends");
+}

@@ -1,0 +1,4 @@
+//! One file for each kind of job; no rules here, only the way to them.
+
+pub(crate) mod attempt_delivery;
+pub(crate) mod execute_run;
