@@ -17,7 +17,7 @@ pub fn photo(width: u32, height: u32) -> Picture {
             let noise = (state >> 56) as u32 % 24;
             let (across, down) = (x * 200 / width.max(1), y * 200 / height.max(1));
             let wave = (x / 7 + y / 11) % 32;
-            let rgb = [across + noise, down + wave, (across + down) / 2 + noise];
+            let rgb = [across + noise, down + wave, across.midpoint(down) + noise];
             pixels.extend(rgb.map(|sample| sample.min(255) as u8));
         }
     }

@@ -229,7 +229,7 @@ const fn is_mp3_frame(second: u8, third: u8) -> bool {
         && third & 0x0c != 0x0c
 }
 
-/// WebM is a Matroska whose `DocType` element says so, near the start.
+/// `WebM` is a Matroska whose `DocType` element says so, near the start.
 fn matroska(head: &[u8]) -> MediaType {
     let start = &head[..head.len().min(256)];
     let says_webm = start
@@ -255,11 +255,13 @@ fn iso_media(head: &[u8]) -> Option<MediaType> {
     let major = head.get(8..12)?;
     let others = head.get(16..length.min(head.len())).unwrap_or_default();
     let is_named = |brand: &[u8]| major == brand || others.chunks_exact(4).any(|b| b == brand);
+    let is_avif = || is_named(b"avif") || is_named(b"avis");
     Some(match major {
         b"avif" | b"avis" => MediaType::Avif,
-        b"heic" | b"heix" | b"hevc" | b"hevx" | b"heim" | b"heis" => MediaType::Heic,
-        b"mif1" | b"msf1" | b"miaf" if is_named(b"avif") || is_named(b"avis") => MediaType::Avif,
-        b"mif1" | b"msf1" | b"miaf" => MediaType::Heic,
+        b"mif1" | b"msf1" | b"miaf" if is_avif() => MediaType::Avif,
+        b"heic" | b"heix" | b"hevc" | b"hevx" | b"heim" | b"heis" | b"mif1" | b"msf1" | b"miaf" => {
+            MediaType::Heic
+        }
         b"qt  " => MediaType::QuickTime,
         b"M4A " | b"M4B " | b"M4P " => MediaType::M4a,
         _ => MediaType::Mp4,

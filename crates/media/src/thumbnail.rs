@@ -14,8 +14,9 @@ pub const THUMBNAIL_SIDE: u32 = 512;
 /// The WebP quality of a thumbnail.
 const QUALITY: f32 = 80.0;
 
-/// How hard libwebp tries (0–6).
-const EFFORT: i32 = 3;
+/// How hard libwebp tries (0–6). Of a 24-megapixel JPEG's 77 ms with 3, two
+/// saves 7 for 4 % more bytes; four costs no more than three and gains nothing.
+const EFFORT: i32 = 2;
 
 /// The longest side of what the placeholder is computed from, in pixels: it
 /// holds no more than twelve waves.
@@ -92,7 +93,7 @@ fn resize(stored: Stored, (width, height): (u32, u32)) -> Result<Picture, MediaE
         return Ok(picture);
     }
     let channels = picture.channels();
-    let shape = |_| MediaError::Shape {
+    let shape = || MediaError::Shape {
         width: picture.width(),
         height: picture.height(),
         channels: channels.count(),
@@ -103,14 +104,14 @@ fn resize(stored: Stored, (width, height): (u32, u32)) -> Result<Picture, MediaE
         Channels::Rgba => PixelType::U8x4,
     };
     let from = ImageRef::new(picture.width(), picture.height(), picture.pixels(), kind)
-        .map_err(|_| shape(()))?;
+        .map_err(|_| shape())?;
     let mut to = Image::new(width, height, kind);
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
         .crop(0.0, 0.0, exact.0, exact.1);
     Resizer::new()
         .resize(&from, &mut to, &options)
-        .map_err(|_| shape(()))?;
+        .map_err(|_| shape())?;
     Picture::new(width, height, channels, to.into_vec())
 }
 
