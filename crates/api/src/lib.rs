@@ -1,1 +1,24 @@
-//! HTTP in, domain calls, JSON out.
+//! HTTP in, domain calls, JSON out: the driver of the rules that answers requests.
+//!
+//! [`routes`] lists every operation in one table; a handler's file is found by
+//! its path there. Handlers hold no rules: they read a request, call the
+//! domain, and shape the answer. The only crate that knows HTTP's server side.
+
+mod assets;
+mod auth;
+mod body_limit;
+mod caller;
+mod docs;
+mod error;
+mod extract;
+mod health;
+mod openapi;
+mod page;
+mod request;
+pub mod routes;
+mod runs;
+pub mod server;
+mod storage;
+mod uploads;
+
+pub use routes::router;
