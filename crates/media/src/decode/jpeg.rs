@@ -2,7 +2,9 @@
 
 use std::io::{BufReader, Cursor, Read, Seek};
 
-use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat, ScalingFactor};
+use turbojpeg::{
+    Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp,
+};
 
 use super::{Stored, Want};
 use crate::probe::{damaged, jpeg};
@@ -12,6 +14,10 @@ use crate::{Budget, Channels, MediaError, MediaType, Picture};
 /// costs a walk over the whole picture, so a small file with thousands of them
 /// would be an attack.
 const MAX_SCANS: u32 = 100;
+
+/// The most bytes for the coefficients of a progressive file, which are all
+/// kept until the last scan: no more than the largest picture itself may take.
+const MAX_COEFFICIENT_BYTES: u64 = 400_000_000;
 
 /// The scales that libjpeg-turbo has fast code for.
 const SCALES: [ScalingFactor; 4] = [
@@ -34,6 +40,7 @@ pub(super) fn decode(
     // The header is read twice by different readers; the budget must hold for
     // what the decoder believes.
     budget.check(header.width as u32, header.height as u32)?;
+    check_coefficients(&header)?;
     let scale = match want {
         Want::AtLeast { longest_side } if !header.is_lossless => {
             let longest = header.width.max(header.height);
@@ -80,6 +87,33 @@ pub(super) fn decode(
     })
 }
 
+/// Refuses a progressive file that would need too much memory.
+fn check_coefficients(header: &DecompressHeader) -> Result<(), MediaError> {
+    // Twice the samples a pixel, since they are halves for some subsamplings.
+    let doubled_samples = match (header.colorspace, header.subsamp) {
+        (Colorspace::Gray, _) => 2,
+        (Colorspace::CMYK | Colorspace::YCCK, _) => 8,
+        (_, Subsamp::Sub2x2 | Subsamp::Sub4x1 | Subsamp::Sub1x4) => 3,
+        (_, Subsamp::Sub2x1 | Subsamp::Sub1x2) => 4,
+        _ => 6,
+    };
+    let pixels = header.width as u64 * header.height as u64;
+    // Two bytes a coefficient.
+    let bytes = pixels * doubled_samples;
+    if header.is_progressive && bytes > MAX_COEFFICIENT_BYTES {
+        return Err(MediaError::Unusable {
+            format: MediaType::Jpeg,
+            reason: format!(
+                "it is progressive and would need {} MB to decode, the limit is {}; \
+                 save it without progression",
+                bytes / 1_000_000,
+                MAX_COEFFICIENT_BYTES / 1_000_000
+            ),
+        });
+    }
+    Ok(())
+}
+
 fn refusal(error: turbojpeg::Error) -> MediaError {
     let reason = match error {
         turbojpeg::Error::TurboJpegError(words) => words,
@@ -118,10 +152,11 @@ fn cmyk_to_rgb(pixels: &[u8], inverted: bool) -> Vec<u8> {
         let product = u32::from(ink ^ flip) * u32::from(black ^ flip);
         ((product + 127) / 255) as u8
     };
-    pixels
-        .iter()
-        .flat_map(|&[c, m, y, k]| [light(c, k), light(m, k), light(y, k)])
-        .collect()
+    let mut rgb = Vec::with_capacity(pixels.len() * 3);
+    for &[c, m, y, k] in pixels {
+        rgb.extend_from_slice(&[light(c, k), light(m, k), light(y, k)]);
+    }
+    rgb
 }
 
 #[cfg(test)]

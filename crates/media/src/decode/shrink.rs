@@ -151,17 +151,8 @@ impl Shrinker {
             }
         }
         let (channels, pixels) = match self.samples {
-            1 => (
-                Channels::Rgb,
-                self.result.iter().flat_map(|&grey| [grey; 3]).collect(),
-            ),
-            2 => {
-                let (pixels, _) = self.result.as_chunks::<2>();
-                let spread = pixels
-                    .iter()
-                    .flat_map(|&[grey, alpha]| [grey, grey, grey, alpha]);
-                (Channels::Rgba, spread.collect())
-            }
+            1 => (Channels::Rgb, spread_grey::<1, 3>(&self.result)),
+            2 => (Channels::Rgba, spread_grey::<2, 4>(&self.result)),
             3 => (Channels::Rgb, self.result),
             _ => (Channels::Rgba, self.result),
         };
@@ -187,6 +178,18 @@ impl Shrinker {
 /// A box of this many columns and rows of weighted samples (255²) still has a
 /// sum below 2³².
 const MAX_FACTOR: u64 = 256;
+
+/// Grey as colour; what follows the grey sample, alpha, stays last.
+fn spread_grey<const FROM: usize, const TO: usize>(grey: &[u8]) -> Vec<u8> {
+    let (pixels, _) = grey.as_chunks::<FROM>();
+    let mut colours = Vec::with_capacity(pixels.len() * TO);
+    for pixel in pixels {
+        let mut colour = [pixel[0]; TO];
+        colour[3..].copy_from_slice(&pixel[1..]);
+        colours.extend_from_slice(&colour);
+    }
+    colours
+}
 
 /// Adds pixels whose last sample is alpha: colours weighted by it.
 fn add_weighted<const N: usize>(sums: &mut [u32], row: &[u8]) {

@@ -101,6 +101,50 @@ fn a_jpeg_shrinks_in_the_transform_to_no_less_than_wanted() {
     }
 }
 
+/// A progressive JPEG, smooth, of the given sides.
+fn progressive_jpeg(width: usize, height: usize) -> Vec<u8> {
+    let mut compressor = Compressor::new().unwrap();
+    compressor.set_progressive(true).unwrap();
+    compressor.set_subsamp(Subsamp::None).unwrap();
+    let pixels = vec![90; width * height * 3];
+    let format = PixelFormat::RGB;
+    let image = Image {
+        pixels: pixels.as_slice(),
+        width,
+        pitch: width * 3,
+        height,
+        format,
+    };
+    compressor.compress_to_vec(image).unwrap()
+}
+
+#[test]
+fn a_progressive_jpeg_is_read_and_found_out_when_scans_are_missing() {
+    let file = progressive_jpeg(400, 300);
+    assert_eq!(small(&file, 100).width(), 100);
+    let outcome = decode_all(&file[..file.len() * 2 / 3], Want::Full);
+    assert!(
+        matches!(outcome, Err(MediaError::Damaged { .. })),
+        "{outcome:?}"
+    );
+}
+
+#[test]
+fn a_progressive_jpeg_that_needs_too_much_memory_is_refused() {
+    let mut file = progressive_jpeg(16, 16);
+    let frame = file
+        .windows(2)
+        .position(|pair| pair == [0xff, 0xc2])
+        .unwrap();
+    // 9000 × 9000: within the budget of pixels.
+    file[frame + 5..frame + 9].copy_from_slice(&[0x23, 0x28, 0x23, 0x28]);
+    let outcome = decode_all(&file, Want::AtLeast { longest_side: 16 });
+    assert!(
+        matches!(outcome, Err(MediaError::Unusable { .. })),
+        "{outcome:?}"
+    );
+}
+
 #[test]
 fn every_orientation_comes_upright() {
     // The gradient is dark at the left; after each turn it is dark elsewhere.
@@ -267,6 +311,12 @@ fn an_animation_gives_its_first_frame_on_its_canvas() {
     assert_eq!((picture.width(), picture.height()), (40, 30));
     assert_eq!(pixel(&picture, 19, 14)[3], 255);
     assert_eq!(pixel(&picture, 20, 14)[3], 0);
+    let picture = small(&sample::animated_webp(400, 300), 50);
+    assert_eq!((picture.width(), picture.height()), (80, 60));
+    assert_eq!(
+        (pixel(&picture, 39, 29)[3], pixel(&picture, 40, 29)[3]),
+        (255, 0)
+    );
 }
 
 #[test]

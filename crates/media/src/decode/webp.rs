@@ -2,9 +2,10 @@
 
 use std::io::{Read, Seek};
 
+use super::shrink::Shrinker;
 use super::{Stored, Want, fit};
 use crate::probe::damaged;
-use crate::{Budget, Channels, MediaError, MediaType, Picture, Probe, libwebp};
+use crate::{Budget, Channels, MediaError, MediaType, Probe, libwebp};
 
 /// Up to this many pixels a picture with alpha is decoded whole. libwebp scales
 /// colours without regard to alpha, so that hidden colours bleed into edges;
@@ -25,18 +26,24 @@ pub(super) fn decode(
     } else {
         Channels::Rgb
     };
+    let sides = (width, height);
     if facts.animated {
         let frame = first_frame(&bytes)?;
-        return first_of_animation(&frame, (width, height), budget).map(Stored::whole);
+        return first_of_animation(&frame, sides, want, budget);
     }
+    let to = scaled(sides, facts.has_alpha, want);
+    libwebp::decode(&bytes, sides, to, channels).map(Stored::whole)
+}
+
+/// The sides that libwebp is asked for.
+fn scaled((width, height): (u32, u32), has_alpha: bool, want: Want) -> (u32, u32) {
     let is_small = u64::from(width) * u64::from(height) <= MAX_WHOLE_ALPHA;
-    let to = match want {
-        Want::AtLeast { longest_side } if !(facts.has_alpha && is_small) => {
+    match want {
+        Want::AtLeast { longest_side } if !(has_alpha && is_small) => {
             fit(width, height, longest_side)
         }
         _ => (width, height),
-    };
-    libwebp::decode(&bytes, (width, height), to, channels).map(Stored::whole)
+    }
 }
 
 /// One frame of an animation, and where it lies on the canvas.
@@ -107,30 +114,36 @@ fn still_file(width: u32, height: u32, chunks: &[u8]) -> Vec<u8> {
     file
 }
 
-/// The first frame on a transparent canvas.
+/// The first frame on a transparent canvas, which is never in memory as a
+/// whole: a small file may announce a large one.
 fn first_of_animation(
     frame: &Frame,
     canvas: (u32, u32),
+    want: Want,
     budget: &Budget,
-) -> Result<Picture, MediaError> {
+) -> Result<Stored, MediaError> {
     let sides = (frame.width, frame.height);
     budget.check(frame.width, frame.height)?;
-    let picture = libwebp::decode(&frame.webp, sides, sides, Channels::Rgba)?;
     if (frame.left, frame.top) == (0, 0) && sides == canvas {
-        return Ok(picture);
+        let to = scaled(sides, true, want);
+        return libwebp::decode(&frame.webp, sides, to, Channels::Rgba).map(Stored::whole);
     }
-    let fits = frame.left + frame.width <= canvas.0 && frame.top + frame.height <= canvas.1;
-    if !fits {
+    if frame.left + frame.width > canvas.0 || frame.top + frame.height > canvas.1 {
         return Err(damaged(
             MediaType::WebP,
             "its first frame is larger than its canvas",
         ));
     }
-    let stride = canvas.0 as usize * 4;
-    let mut pixels = vec![0; stride * canvas.1 as usize];
-    for y in 0..frame.height {
-        let start = (frame.top + y) as usize * stride + frame.left as usize * 4;
-        pixels[start..start + picture.stride()].copy_from_slice(picture.row(y));
+    let picture = libwebp::decode(&frame.webp, sides, sides, Channels::Rgba)?;
+    let mut shrinker = Shrinker::new(canvas.0, canvas.1, Channels::Rgba.count(), want);
+    let mut row = vec![0; canvas.0 as usize * Channels::Rgba.count()];
+    let start = frame.left as usize * Channels::Rgba.count();
+    for y in 0..canvas.1 {
+        row.fill(0);
+        if (frame.top..frame.top + frame.height).contains(&y) {
+            row[start..start + picture.stride()].copy_from_slice(picture.row(y - frame.top));
+        }
+        shrinker.add_row(&row);
     }
-    Picture::new(canvas.0, canvas.1, Channels::Rgba, pixels)
+    shrinker.finish()
 }
