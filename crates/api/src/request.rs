@@ -1,0 +1,52 @@
+//! What happens around every request: its id, its log line.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::middleware::Next;
+use axum::response::Response;
+use runnel_domain::Services;
+use runnel_types::{Kind, RequestId};
+use tracing::Instrument;
+
+use crate::error::Told;
+
+/// The id of a request, for handlers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Id(pub(crate) RequestId);
+
+/// The longest `X-Request-Id` of a caller that is echoed.
+const MAX_ECHO: usize = 255;
+
+/// Gives the request its id, echoes the caller's, and writes the log line.
+pub(crate) async fn observe(State(services): State<Arc<Services>>, mut request: Request, next: Next) -> Response {
+    let id: RequestId = services.ids.next();
+    request.extensions_mut().insert(Id(id));
+    let echo = request.headers().get("x-request-id").filter(|value| value.len() <= MAX_ECHO).cloned();
+    let method = request.method().clone();
+    // The path alone: a query may carry a signature.
+    let path = request.uri().path().to_owned();
+    let started = services.now();
+    let span = tracing::info_span!("request", request.id = %id);
+    let mut response = next.run(request).instrument(span).await;
+    let duration_ms = services.now().millis_since(started);
+    let status = response.status().as_u16();
+    let told = response.extensions_mut().remove::<Told>().map(|told| told.0);
+    match told {
+        Some(fault) if matches!(fault.kind, Kind::Internal) => {
+            tracing::error!(request.id = %id, %method, path, status, duration_ms, cause = fault.detail, "request failed");
+        }
+        Some(fault) if matches!(fault.kind, Kind::Unavailable) => {
+            tracing::warn!(request.id = %id, %method, path, status, duration_ms, cause = fault.detail, "request could not be served");
+        }
+        _ => tracing::info!(request.id = %id, %method, path, status, duration_ms, "request"),
+    }
+    if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
+        response.headers_mut().insert("runflow-request-id", value);
+    }
+    if let Some(echo) = echo {
+        response.headers_mut().insert("x-request-id", echo);
+    }
+    response
+}

@@ -1,0 +1,84 @@
+//! `POST /v1/models/{owner}/{slug…}/runs`: runs a model.
+
+use std::sync::Arc;
+
+use aide::transform::TransformOperation;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use runnel_domain::{Caller, Services};
+use runnel_types::Fault;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::RunResponse;
+use crate::caller::Authenticated;
+use crate::error::ApiError;
+use crate::extract::JsonBody;
+
+/// What is to be run.
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "the rules read the body themselves; this is its documentation")]
+pub(crate) struct CreateRunRequest {
+    /// The model's inputs, by name.
+    input: Map<String, Value>,
+    /// Whatever is to be kept with the run; at most 64 KiB.
+    metadata: Option<Map<String, Value>>,
+    /// Where the run's end is to be told; http or https.
+    #[schemars(length(max = 2048))]
+    callback_url: Option<String>,
+    /// A name of your own for the run.
+    #[schemars(length(max = 255))]
+    client_ref: Option<String>,
+}
+
+/// The model in the path.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct ModelPath {
+    /// The owner, such as `runflow`.
+    owner: String,
+    /// The slug, such as `background-replace`; it may have several segments.
+    slug: String,
+}
+
+pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    operation
+        .id("runs.create")
+        .tag("Runs")
+        .summary("Run a model")
+        .description("The input is checked against what the model declares before anything is stored.")
+        .response::<201, Json<RunResponse>>()
+}
+
+pub(crate) async fn create(
+    State(services): State<Arc<Services>>,
+    Authenticated(caller): Authenticated,
+    Path(path): Path<ModelPath>,
+    JsonBody(body, _): JsonBody<CreateRunRequest>,
+) -> Result<(StatusCode, Json<RunResponse>), ApiError> {
+    run(&services, &caller, &format!("{}/{}", path.owner, path.slug), &body).await
+}
+
+/// The same for a slug of several segments.
+pub(crate) async fn create_nested(
+    State(services): State<Arc<Services>>,
+    Authenticated(caller): Authenticated,
+    Path((owner, rest)): Path<(String, String)>,
+    JsonBody(body, _): JsonBody<CreateRunRequest>,
+) -> Result<(StatusCode, Json<RunResponse>), ApiError> {
+    let slug = rest.strip_suffix("/runs").ok_or_else(|| {
+        Fault::not_found("NOT_FOUND", "there is nothing at this path; runs are created at …/{slug}/runs")
+    })?;
+    run(&services, &caller, &format!("{owner}/{slug}"), &body).await
+}
+
+async fn run(
+    services: &Services,
+    caller: &Caller,
+    model: &str,
+    body: &Value,
+) -> Result<(StatusCode, Json<RunResponse>), ApiError> {
+    let run = services.create_run(caller, model, body).await?;
+    Ok((StatusCode::CREATED, Json(services.show_run(run).await?.into())))
+}
