@@ -14,9 +14,11 @@ mod fields;
 pub mod jobs;
 pub mod keys;
 pub mod models;
+mod readiness;
 pub mod runs;
 mod services;
 pub mod uploads;
 
 pub use caller::Caller;
+pub use readiness::Readiness;
 pub use services::{Limits, Services};

@@ -1,0 +1,47 @@
+//! `GET /v1/openapi.json`: OpenAPI 3.1 of what is served, from the handlers' types.
+
+use aide::openapi::{Components, Info, OpenApi, ReferenceOr, SecurityScheme};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+
+/// The document before the routes add themselves to it.
+pub(crate) fn document() -> OpenApi {
+    // Errors are inferred from every handler's type, and so is 200.
+    aide::generate::infer_responses(true);
+    aide::generate::extract_schemas(true);
+    let bearer = SecurityScheme::Http {
+        scheme: "bearer".to_owned(),
+        bearer_format: None,
+        description: Some("An API key, `rf_live_…`.".to_owned()),
+        extensions: Default::default(),
+    };
+    let components = Components {
+        security_schemes: [("bearer".to_owned(), ReferenceOr::Item(bearer))].into_iter().collect(),
+        ..Components::default()
+    };
+    OpenApi {
+        info: Info {
+            title: "Runnel".to_owned(),
+            description: Some("Media assets and model runs on your own machine.".to_owned()),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            ..Info::default()
+        },
+        components: Some(components),
+        ..OpenApi::default()
+    }
+}
+
+/// A handler that serves the finished document.
+pub(crate) fn serve<S>(api: &OpenApi) -> impl axum::handler::Handler<((),), S> + Clone + use<S> {
+    // The document cannot change while the server runs, so it is written once.
+    let json = Bytes::from(serde_json::to_vec(api).unwrap_or_default());
+    move || {
+        let json = json.clone();
+        async move { answer(json) }
+    }
+}
+
+fn answer(json: Bytes) -> Response {
+    ([(CONTENT_TYPE, "application/json")], json).into_response()
+}

@@ -1,0 +1,115 @@
+//! `GET` and `HEAD /storage/{key}`: the bytes of an asset or its thumbnail.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use runnel_domain::Services;
+use runnel_domain::assets::{self, Opened, RangeError, SignedRequest};
+use runnel_types::Fault;
+
+use crate::error::ApiError;
+
+pub(crate) async fn get(State(services): State<Arc<Services>>, request: Request) -> Result<Response, ApiError> {
+    let (parts, _) = request.into_parts();
+    let is_head = parts.method == Method::HEAD;
+    let signed = SignedRequest {
+        method: if is_head { assets::Method::Head } else { assets::Method::Get },
+        path: parts.uri.path().strip_prefix(crate::routes::STORAGE).unwrap_or_default(),
+        query: parts.uri.query().unwrap_or_default(),
+    };
+    let opened = services.open_signed(signed).await?;
+    let mut headers = describe(&opened);
+    if is_unchanged(&parts.headers, &opened.etag) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    let total = opened.object.size_bytes();
+    let range = match wanted_range(&parts.headers, &opened.etag, total) {
+        Ok(range) => range,
+        Err(error) => {
+            set(&mut headers, CONTENT_RANGE, &format!("bytes */{total}"));
+            let mut response = ApiError(Fault::bad_request(error.to_string())).into_response();
+            *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+            response.headers_mut().extend(range_headers(&headers));
+            return Ok(response);
+        }
+    };
+    let (status, start, length) = match range {
+        Some(range) => {
+            set(&mut headers, CONTENT_RANGE, &format!("bytes {}-{}/{total}", range.start, range.end - 1));
+            (StatusCode::PARTIAL_CONTENT, range.start, range.end - range.start)
+        }
+        None => (StatusCode::OK, 0, total),
+    };
+    set(&mut headers, CONTENT_LENGTH, &length.to_string());
+    let body = if is_head { Body::empty() } else { Body::from_stream(opened.object.into_stream(start..start + length)) };
+    Ok((status, headers, body).into_response())
+}
+
+fn describe(opened: &Opened) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    set(&mut headers, CONTENT_TYPE, &opened.mime_type);
+    set(&mut headers, ETAG, &opened.etag);
+    set(&mut headers, ACCEPT_RANGES, "bytes");
+    // Private: the URL is a credential, and an asset can be deleted.
+    set(&mut headers, CACHE_CONTROL, "private, max-age=3600");
+    set(&mut headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(&mut headers, CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox");
+    set(&mut headers, CONTENT_DISPOSITION, &disposition(opened));
+    headers
+}
+
+/// A browser keeps what it might run as a file instead of showing it.
+fn disposition(opened: &Opened) -> String {
+    let kind = if opened.is_active { "attachment" } else { "inline" };
+    let plain: String = opened
+        .name
+        .chars()
+        .map(|letter| if letter.is_ascii_graphic() && !matches!(letter, '"' | '\\' | '%') || letter == ' ' { letter } else { '_' })
+        .collect();
+    let mut encoded = String::new();
+    for byte in opened.name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+fn range_headers(headers: &HeaderMap) -> HeaderMap {
+    headers.iter().filter(|(name, _)| *name == CONTENT_RANGE || *name == ACCEPT_RANGES).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// RFC 9110, 13.1.2: any of the tags listed, weak or not.
+fn is_unchanged(headers: &HeaderMap, etag: &str) -> bool {
+    text(headers, IF_NONE_MATCH).is_some_and(|listed| {
+        listed.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    })
+}
+
+fn wanted_range(headers: &HeaderMap, etag: &str, total: u64) -> Result<Option<std::ops::Range<u64>>, RangeError> {
+    let Some(range) = text(headers, RANGE) else { return Ok(None) };
+    // RFC 9110, 13.1.5: a tag that no longer fits asks for the whole.
+    if text(headers, IF_RANGE).is_some_and(|tag| tag != etag) {
+        return Ok(None);
+    }
+    assets::parse_range(range, total)
+}

@@ -1,0 +1,4 @@
+//! Storage URLs: no key, only the signature in the URL.
+
+pub(crate) mod get;
+pub(crate) mod put;

@@ -1,0 +1,67 @@
+//! `PUT /storage/{key}`: the bytes of an upload.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::BodyExt;
+use runnel_domain::Services;
+use runnel_domain::assets::SignedRequest;
+
+use crate::body_limit::{IDLE, drain};
+use crate::error::ApiError;
+
+pub(crate) async fn put(
+    State(services): State<Arc<Services>>,
+    request: Request,
+) -> Result<(StatusCode, [(HeaderName, String); 1]), ApiError> {
+    let (parts, mut body) = request.into_parts();
+    let signed = SignedRequest {
+        method: runnel_domain::assets::Method::Put,
+        path: parts.uri.path().strip_prefix(crate::routes::STORAGE).unwrap_or_default(),
+        query: parts.uri.query().unwrap_or_default(),
+    };
+    let stored = match services.check_upload_url(signed) {
+        Ok(grant) => {
+            let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let length = content_length(&parts.headers);
+            services.receive_upload(&grant, content_type, length, Box::pin(chunks(&mut body))).await
+        }
+        Err(fault) => Err(fault),
+    };
+    match stored {
+        Ok(stored) => Ok((StatusCode::OK, [(ETAG, stored.etag)])),
+        Err(fault) => {
+            drain(body).await;
+            Err(fault.into())
+        }
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The body's bytes as they arrive; a client that pauses too long ends them.
+fn chunks(body: &mut Body) -> impl futures_util::Stream<Item = Result<Bytes, String>> + '_ {
+    stream::try_unfold(body, |body| async move {
+        loop {
+            let frame = tokio::time::timeout(IDLE, body.frame())
+                .await
+                .map_err(|_| format!("nothing arrived for {} s", IDLE.as_secs()))?;
+            match frame {
+                None => return Ok(None),
+                Some(Err(error)) => return Err(error.to_string()),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some((data, body)));
+                    }
+                }
+            }
+        }
+    })
+}
