@@ -33,7 +33,7 @@ pub enum Want {
 /// there are several, and turns it upright.
 ///
 /// # Errors
-/// Those of [`probe`], and [`MediaError::Damaged`] when pixels are missing or
+/// Those of [`probe()`], and [`MediaError::Damaged`] when pixels are missing or
 /// wrong, [`MediaError::TooManyBytes`] for a JPEG or WebP file over the budget.
 pub fn decode(
     source: &mut (impl Read + Seek),

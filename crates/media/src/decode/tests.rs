@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use proptest::prelude::*;
 use turbojpeg::{Colorspace, Compressor, Image, PixelFormat, Subsamp};
 
 use super::*;
@@ -406,6 +407,40 @@ fn changed_bytes_never_panic() {
                 changed[at] = value;
                 if let Ok(picture) = decode_all(&changed, Want::AtLeast { longest_side: 8 }) {
                     assert!(picture.width() > 0);
+                }
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_file_with_many_changed_bytes_is_judged(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        cut in any::<prop::sample::Index>(),
+        longest_side in 1u32..64,
+    ) {
+        let files = [
+            sample::turned_jpeg(48, 40, 5),
+            progressive_jpeg(40, 24),
+            sample::gradient_png(16, 12),
+            sample::turned_webp(40, 30, 7),
+            sample::animated_webp(24, 20),
+            sample::gif_two_frames(),
+        ];
+        for mut file in files {
+            for (at, value) in &changes {
+                let at = at.index(file.len());
+                file[at] = *value;
+            }
+            file.truncate(16 + cut.index(file.len() * 4));
+            // A header may rightly announce up to the whole budget; a smaller
+            // one keeps this quick.
+            let budget = Budget { max_pixels: 1_000_000, ..Budget::default() };
+            for want in [Want::Full, Want::AtLeast { longest_side }] {
+                if let Ok(picture) = decode(&mut Cursor::new(&file), want, &budget) {
+                    let pixels = u64::from(picture.width()) * u64::from(picture.height());
+                    prop_assert!((1..=1_000_000).contains(&pixels));
                 }
             }
         }
