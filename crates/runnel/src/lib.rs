@@ -1,1 +1,16 @@
-//! Self-hosted server for media assets and model runs.
+//! Runnel: a self-hosted server for media assets and model runs.
+//!
+//! The executable's inside: the command line ([`cli`]), the settings
+//! ([`config`]), and the wiring of all parts into a running server ([`wire`]).
+
+pub mod cli;
+pub mod config;
+mod failure;
+mod first_start;
+mod lifecycle;
+mod printer;
+mod telemetry;
+mod tls;
+pub mod wire;
+
+pub use failure::Failure;

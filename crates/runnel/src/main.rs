@@ -1,3 +1,7 @@
-//! The `runnel` executable.
+//! The `runnel` executable; see the library of the same name.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runnel::cli::main()
+}

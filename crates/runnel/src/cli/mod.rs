@@ -1,0 +1,160 @@
+//! The command line: its definitions, from which help and completions come.
+
+mod demo;
+mod keys;
+mod serve;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{LogFormat, Places, ServeFlags};
+use crate::{Failure, printer, telemetry};
+
+/// Self-hosted server for media assets and model runs.
+#[derive(Debug, Parser)]
+#[command(name = "runnel", version, propagate_version = true)]
+struct Cli {
+    /// How logs are written, to stderr
+    #[arg(long, global = true, env = "RUNNEL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    /// What is logged, such as `debug` or `info,runnel=debug`
+    #[arg(long, global = true, env = "RUNNEL_LOG", value_name = "FILTER")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API and work off the queue
+    Serve(Box<ServeFlags>),
+    /// Make, list and revoke API keys
+    Keys(KeysFlags),
+    /// Show the whole way on a photo: upload, run, callback
+    Demo(DemoFlags),
+    /// Work off the queue without serving the API (not supported yet)
+    #[command(hide = true)]
+    Worker,
+    /// Check and repair (not supported yet)
+    #[command(hide = true)]
+    Doctor,
+    /// Make organizations (not supported yet)
+    #[command(hide = true)]
+    Orgs(Rest),
+    /// Upload files (not supported yet)
+    #[command(hide = true)]
+    Upload(Rest),
+    /// Run a model (not supported yet)
+    #[command(hide = true)]
+    Run(Rest),
+}
+
+/// The arguments of a command that is refused.
+#[derive(Debug, Args)]
+struct Rest {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    _rest: Vec<String>,
+}
+
+/// The flags of `runnel keys`.
+#[derive(Debug, Args)]
+struct KeysFlags {
+    #[command(subcommand)]
+    command: KeysCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Make a key; it is printed alone on stdout, this once
+    Create {
+        /// What to call it
+        #[arg(long, default_value = "key")]
+        name: String,
+        /// What it may do, comma-separated [default: everything]
+        #[arg(long, value_delimiter = ',', value_name = "SCOPES")]
+        scopes: Vec<String>,
+        /// The organization that it acts for; made when it does not exist
+        #[arg(long, value_name = "NAME")]
+        org: Option<String>,
+        #[command(flatten)]
+        places: Places,
+    },
+    /// List the keys, a line each
+    List {
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Revoke a key, at once
+    Revoke {
+        /// Its id or its shown prefix, as `runnel keys list` prints them
+        key: String,
+        #[command(flatten)]
+        places: Places,
+    },
+}
+
+/// The flags of `runnel demo`.
+#[derive(Debug, Args)]
+struct DemoFlags {
+    /// The photo to work on [default: the one that ships]
+    photo: Option<PathBuf>,
+    /// A server that runs already [default: one is started in a temporary folder]
+    #[arg(long, env = "RUNFLOW_API_BASE", value_name = "URL", requires = "api_key")]
+    base_url: Option<String>,
+    /// A key of that server
+    #[arg(long, env = "RUNFLOW_API_KEY", value_name = "KEY", hide_env_values = true)]
+    api_key: Option<String>,
+    /// What the new background is to be
+    #[arg(long, default_value = "white studio")]
+    prompt: String,
+    /// Where the pictures go
+    #[arg(long, value_name = "DIR", default_value = "demo-output")]
+    output: PathBuf,
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::start(cli.log_format, cli.log.as_deref().or(quiet(&cli.command)));
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            printer::failure(&Failure::new(format!("the runtime cannot start: {error}")));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            printer::failure(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Commands that talk to a person keep the server's log out of the way.
+const fn quiet(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Serve(_) => None,
+        _ => Some("warn"),
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(flags) => serve::run((*flags).try_into()?).await,
+        Command::Keys(flags) => keys::run(flags.command).await,
+        Command::Demo(flags) => demo::run(flags).await,
+        Command::Worker => Err(later("worker", "runnel serve works off the queue too; --workers says with how many workers")),
+        Command::Doctor => Err(later("doctor", "GET /v1/readiness tells whether the server has what it needs")),
+        Command::Orgs(_) => Err(later("orgs", "runnel keys create --org NAME makes the organization along with a key")),
+        Command::Upload(_) => Err(later("upload", "runnel demo shows the three requests of an upload")),
+        Command::Run(_) => Err(later("run", "POST /v1/models/{owner}/{slug}/runs runs a model")),
+    }
+}
+
+fn later(command: &str, instead: &str) -> Failure {
+    Failure::new(format!("runnel {command} is not part of this version yet")).hint(instead)
+}

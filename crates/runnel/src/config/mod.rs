@@ -1,0 +1,213 @@
+//! Settings: what the flags and `RUNNEL_*` variables say, checked and complete.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use crate::Failure;
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The flags of `runnel serve`; each has its `RUNNEL_*` variable.
+#[derive(Debug, Clone, Args)]
+pub struct ServeFlags {
+    /// Address and port to listen on; port 0 picks a free one
+    #[arg(long, env = "RUNNEL_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// What clients see in front of this server; signed URLs begin with it [default: the address listened on]
+    #[arg(long, env = "RUNNEL_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Certificate chain, PEM
+    #[arg(long, env = "RUNNEL_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM
+    #[arg(long, env = "RUNNEL_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// Serve TLS with a certificate of an authority made in the data folder
+    #[arg(long, env = "RUNNEL_TLS_SELF_SIGNED", conflicts_with = "tls_cert")]
+    pub tls_self_signed: bool,
+    /// Workers in this process; 0 serves the API alone
+    #[arg(long, env = "RUNNEL_WORKERS", value_name = "N", default_value_t = 1)]
+    pub workers: usize,
+    /// Model file (not supported yet)
+    #[arg(long, env = "RUNNEL_MODELS", value_name = "FILE")]
+    pub models: Option<PathBuf>,
+    /// Ranges that outgoing requests may reach although private, such as 127.0.0.0/8
+    #[arg(long, env = "RUNNEL_EGRESS_ALLOW", value_name = "RANGES", default_value = "")]
+    pub egress_allow: String,
+    /// A key that is to exist from the start, with all scopes
+    #[arg(long, env = "RUNNEL_BOOTSTRAP_API_KEY", value_name = "KEY", hide_env_values = true)]
+    pub bootstrap_api_key: Option<String>,
+    /// The largest upload, in bytes
+    #[arg(long, env = "RUNNEL_MAX_UPLOAD_BYTES", value_name = "BYTES", default_value_t = 52_428_800)]
+    pub max_upload_bytes: u64,
+    /// How long a PUT to an upload URL may begin, in seconds
+    #[arg(long, env = "RUNNEL_UPLOAD_URL_TTL", value_name = "SECONDS", default_value_t = 3600)]
+    pub upload_url_ttl: u64,
+    /// How long a signed URL of an asset works, in seconds
+    #[arg(long, env = "RUNNEL_ASSET_URL_TTL", value_name = "SECONDS", default_value_t = 86_400)]
+    pub asset_url_ttl: u64,
+    /// Where rows and objects are
+    #[command(flatten)]
+    pub places: Places,
+}
+
+/// Where rows and objects are; every command that works on them takes these.
+#[derive(Debug, Clone, Args)]
+pub struct Places {
+    /// Folder of the database, the objects and the certificates, where no other place is named
+    #[arg(long, env = "RUNNEL_DATA_DIR", value_name = "DIR", default_value = "./runnel-data")]
+    pub data_dir: PathBuf,
+    /// `sqlite://…` or `postgres://…` [default: `runnel.db` in the data folder]
+    #[arg(long, env = "RUNNEL_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// `file:///…` [default: `objects` in the data folder]
+    #[arg(long, env = "RUNNEL_STORAGE_URL", value_name = "URL")]
+    pub storage_url: Option<String>,
+}
+
+/// Everything a server needs to know before it starts.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The folder of everything that has no other place.
+    pub data_dir: PathBuf,
+    /// What signed URLs begin with; the address listened on when absent.
+    pub public_url: Option<String>,
+    /// Where the rows are; SQLite in the data folder when absent.
+    pub database_url: Option<String>,
+    /// Where the objects are; the data folder when absent.
+    pub storage_url: Option<String>,
+    /// Certificate chain, PEM.
+    pub tls_cert: Option<PathBuf>,
+    /// Private key, PEM.
+    pub tls_key: Option<PathBuf>,
+    /// Serve TLS with a certificate of our own.
+    pub tls_self_signed: bool,
+    /// Workers in this process.
+    pub workers: usize,
+    /// The model file.
+    pub models: Option<PathBuf>,
+    /// Ranges that outgoing requests may reach although private.
+    pub egress_allow: String,
+    /// A key that is to exist from the start.
+    pub bootstrap_api_key: Option<String>,
+    /// The largest upload, in bytes.
+    pub max_upload_bytes: u64,
+    /// How long a PUT to an upload URL may begin.
+    pub upload_url_ttl: Duration,
+    /// How long a signed URL of an asset works.
+    pub asset_url_ttl: Duration,
+}
+
+impl Settings {
+    /// The defaults, with everything kept in `data_dir`, on a free port.
+    pub fn for_data_dir(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            data_dir: data_dir.into(),
+            public_url: None,
+            database_url: None,
+            storage_url: None,
+            tls_cert: None,
+            tls_key: None,
+            tls_self_signed: false,
+            workers: 1,
+            models: None,
+            egress_allow: String::new(),
+            bootstrap_api_key: None,
+            max_upload_bytes: 52_428_800,
+            upload_url_ttl: Duration::from_hours(1),
+            asset_url_ttl: Duration::from_hours(24),
+        }
+    }
+
+    /// Whether the server speaks TLS.
+    pub const fn is_tls(&self) -> bool {
+        self.tls_self_signed || self.tls_cert.is_some()
+    }
+
+    /// The URL of the database.
+    pub fn database_url(&self) -> String {
+        self.database_url.clone().unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("runnel.db").display()))
+    }
+
+    /// The URL of the storage.
+    ///
+    /// # Errors
+    /// When the data folder's path cannot be made absolute.
+    pub fn storage_url(&self) -> Result<String, Failure> {
+        match &self.storage_url {
+            Some(url) => Ok(url.clone()),
+            None => file_url(&self.data_dir.join("objects")),
+        }
+    }
+}
+
+impl Places {
+    /// The settings of a command that serves nothing.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            database_url: self.database_url.clone(),
+            storage_url: self.storage_url.clone(),
+            ..Settings::for_data_dir(&self.data_dir)
+        }
+    }
+}
+
+impl TryFrom<ServeFlags> for Settings {
+    type Error = Failure;
+
+    fn try_from(flags: ServeFlags) -> Result<Self, Failure> {
+        if let Some(models) = &flags.models {
+            return Err(Failure::new(format!("the model file {} cannot be used: this version runs the models that ship", models.display()))
+                .hint("start without --models and RUNNEL_MODELS"));
+        }
+        if flags.max_upload_bytes == 0 {
+            return Err(Failure::new("--max-upload-bytes is 0, so nothing could be uploaded"));
+        }
+        Ok(Self {
+            listen: flags.listen,
+            public_url: flags.public_url.map(checked_public_url).transpose()?,
+            tls_cert: flags.tls_cert,
+            tls_key: flags.tls_key,
+            tls_self_signed: flags.tls_self_signed,
+            workers: flags.workers,
+            egress_allow: flags.egress_allow,
+            bootstrap_api_key: flags.bootstrap_api_key,
+            max_upload_bytes: flags.max_upload_bytes,
+            upload_url_ttl: Duration::from_secs(flags.upload_url_ttl),
+            asset_url_ttl: Duration::from_secs(flags.asset_url_ttl),
+            ..flags.places.settings()
+        })
+    }
+}
+
+fn checked_public_url(url: String) -> Result<String, Failure> {
+    let wrong = |why: &str| Failure::new(format!("--public-url {url}: {why}")).hint("give something like https://media.example.com");
+    let parsed = url::Url::parse(&url).map_err(|error| wrong(&error.to_string()))?;
+    if !matches!(parsed.scheme(), "http" | "https") || parsed.host().is_none() {
+        return Err(wrong("must begin with http:// or https:// and a host"));
+    }
+    if parsed.path() != "/" || parsed.query().is_some() || parsed.fragment().is_some() {
+        return Err(wrong("must end after the host and port"));
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
+fn file_url(path: &Path) -> Result<String, Failure> {
+    let absolute = std::path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    url::Url::from_file_path(&absolute)
+        .map(Into::into)
+        .map_err(|()| Failure::new(format!("{} is no path that can be stored in", absolute.display())))
+}

@@ -1,0 +1,192 @@
+//! The wiring: from settings to services, from services to a running server.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use runnel_blobs::{Blobs, UrlSigner};
+use runnel_domain::{Limits, Services};
+use runnel_egress::{Egress, EgressConfig, Policy};
+use runnel_engines::Registry;
+use runnel_store::Store;
+use runnel_types::{Clock, Entropy, IdSource, JobId, SystemClock, SystemEntropy};
+use runnel_worker::Worker;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::Failure;
+use crate::config::Settings;
+use crate::tls;
+
+/// How long open requests get to end when the server stops.
+const REQUEST_GRACE: Duration = Duration::from_secs(20);
+/// How long jobs in hand get to end when the server stops.
+const JOB_GRACE: Duration = Duration::from_secs(22);
+
+/// What differs between a machine and a test: time and randomness.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where random bytes come from.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Environment {
+    /// The machine's own.
+    pub fn system() -> Self {
+        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+    }
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct App {
+    services: Arc<Services>,
+    base_url: String,
+    ca_path: Option<std::path::PathBuf>,
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+    working: Vec<JoinHandle<()>>,
+}
+
+impl App {
+    /// Opens everything, listens, and begins to serve and to work.
+    ///
+    /// # Errors
+    /// What is wrong with a setting, or what could not be opened.
+    pub async fn start(settings: Settings, environment: Environment) -> Result<Self, Failure> {
+        let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
+            Failure::new(format!("cannot listen on {}: {error}", settings.listen))
+                .hint("choose another address with --listen; port 0 picks a free port")
+        })?;
+        let address = listener.local_addr().map_err(|error| Failure::new(format!("cannot listen: {error}")))?;
+        let tls = tls::acceptor(&settings, &environment)?;
+        let base_url = base_url(address, settings.is_tls());
+        let public_url = settings.public_url.clone().unwrap_or_else(|| base_url.clone());
+        let services = open_services(&settings, &environment, public_url).await?;
+        if let Some(key) = &settings.bootstrap_api_key {
+            services.ensure_key(key).await?;
+        }
+
+        let stop = CancellationToken::new();
+        let router = runnel_api::router(Arc::clone(&services));
+        let (acceptor, ca_path) = tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.ca_path));
+        let serving = tokio::spawn(runnel_api::server::serve(listener, acceptor, router, stop.clone(), REQUEST_GRACE));
+        let working = (0..settings.workers).map(|_| spawn_worker(&services, stop.clone())).collect();
+        Ok(Self { services, base_url, ca_path, stop, serving, working })
+    }
+
+    /// Where the server listens, such as `http://127.0.0.1:8080`.
+    pub fn base_url(&self) -> String {
+        self.base_url.clone()
+    }
+
+    /// The certificate of the authority that signed the server's own, when the
+    /// server made it.
+    pub fn ca_path(&self) -> Option<&std::path::Path> {
+        self.ca_path.as_deref()
+    }
+
+    /// What the server works with.
+    pub const fn services(&self) -> &Arc<Services> {
+        &self.services
+    }
+
+    /// Executes the jobs that are due by the injected clock, one after the
+    /// other, until none is; answers with how many. For servers without workers.
+    pub async fn run_due_jobs(&self) -> usize {
+        let name = format!("pump-{}", self.services.ids.next::<JobId>());
+        Worker::new(Arc::clone(&self.services), name).run_due().await
+    }
+
+    /// Stops accepting, finishes or hands back what is in hand, closes.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let _ = self.serving.await;
+        for worker in self.working {
+            let _ = worker.await;
+        }
+        self.services.store.close().await;
+    }
+}
+
+fn spawn_worker(services: &Arc<Services>, stop: CancellationToken) -> JoinHandle<()> {
+    let name = format!("{}-{}", std::process::id(), services.ids.next::<JobId>());
+    let worker = Worker::new(Arc::clone(services), name);
+    tokio::spawn(async move {
+        if !worker.run(stop, JOB_GRACE).await.is_clean {
+            tracing::warn!("jobs were still in hand at the end; other workers take them when their leases end");
+        }
+    })
+}
+
+/// Opens the database, the storage and the rest, without serving anything.
+///
+/// # Errors
+/// What is wrong with a setting, or what could not be opened.
+pub async fn open_services(
+    settings: &Settings,
+    environment: &Environment,
+    public_url: String,
+) -> Result<Arc<Services>, Failure> {
+    let policy = Policy::parse(&settings.egress_allow)
+        .map_err(|error| Failure::new(format!("RUNNEL_EGRESS_ALLOW: {error}")).hint("give ranges such as 127.0.0.0/8,10.1.0.0/16"))?;
+    let egress = Egress::new(EgressConfig::new(policy)).map_err(|error| Failure::new(error.to_string()))?;
+    let database_url = settings.database_url().parse().map_err(|error| Failure::new(format!("{error}")))?;
+    let store = Store::open(&database_url).await.map_err(|error| Failure::new(error.to_string()))?;
+    let blobs = Blobs::open(&settings.storage_url()?).await.map_err(|error| Failure::new(error.to_string()))?;
+    let ids = IdSource::new(Arc::clone(&environment.clock), Arc::clone(&environment.entropy));
+    let signer = UrlSigner::new(signing_key(&store, &ids).await?);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(Arc::new(Services {
+        store,
+        blobs,
+        signer,
+        egress,
+        models: Registry::builtin(cores),
+        clock: Arc::clone(&environment.clock),
+        ids,
+        limits: Limits {
+            max_upload_bytes: settings.max_upload_bytes,
+            upload_url_ttl: settings.upload_url_ttl,
+            asset_url_ttl: settings.asset_url_ttl,
+        },
+        public_url,
+        pixel_slots: Arc::new(Semaphore::new(cores)),
+    }))
+}
+
+/// The key that signs storage URLs: made once, kept in the database, so that
+/// every process on it takes the URLs of every other.
+async fn signing_key(store: &Store, ids: &IdSource) -> Result<[u8; 32], Failure> {
+    let failed = |error: runnel_store::StoreError| Failure::new(error.to_string());
+    let mut fresh = [0_u8; 32];
+    ids.fill(&mut fresh);
+    let text: String = fresh.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut tx = store.begin().await.map_err(failed)?;
+    let kept = tx.settings().get_or_insert("url_signing_key", &text).await.map_err(failed)?;
+    tx.commit().await.map_err(failed)?;
+    decode_key(&kept).ok_or_else(|| {
+        Failure::new("the setting url_signing_key in the database is not 64 hex digits")
+            .hint("delete that row of the table settings: a new key is made, and URLs signed before stop working")
+    })
+}
+
+fn decode_key(text: &str) -> Option<[u8; 32]> {
+    let mut key = [0_u8; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (index, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
+    }
+    Some(key)
+}
+
+fn base_url(address: SocketAddr, is_tls: bool) -> String {
+    let scheme = if is_tls { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
