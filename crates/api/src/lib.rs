@@ -14,6 +14,7 @@ mod extract;
 mod health;
 mod openapi;
 mod page;
+pub mod receiver;
 mod request;
 pub mod routes;
 mod runs;

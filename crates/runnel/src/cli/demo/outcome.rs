@@ -1,0 +1,57 @@
+//! What the demo leaves: the pictures, the callback, a summary.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::{Failure, printer};
+
+/// Everything that the story brought home.
+pub(super) struct Outcome {
+    pub(super) asset: Value,
+    pub(super) run: Value,
+    pub(super) thumbnail: Bytes,
+    pub(super) result: Bytes,
+    pub(super) callback: Value,
+}
+
+impl Outcome {
+    /// Writes the pictures and the callback to `folder`.
+    pub(super) fn write(&self, folder: &Path, name: &str, photo: &[u8]) -> Result<(), Failure> {
+        let ending = Path::new(name).extension().map_or_else(|| "png".into(), |ending| ending.to_string_lossy().to_lowercase());
+        let callback = serde_json::to_vec_pretty(&self.callback).unwrap_or_default();
+        let files: [(String, &[u8]); 4] = [
+            (format!("before.{ending}"), photo),
+            ("after.png".to_owned(), &self.result),
+            ("thumbnail.webp".to_owned(), &self.thumbnail),
+            ("callback.json".to_owned(), &callback),
+        ];
+        for (name, bytes) in files {
+            fs_err::write(folder.join(name), bytes).map_err(|error| Failure::new(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Says what was shown and where it lies.
+    pub(super) fn summarize(&self, folder: &Path, elapsed: Duration) {
+        let folder = folder.display();
+        printer::note(&format!(
+            "\nEverything as promised, in {:.1} s.\n\
+             \n  asset     {} ({}×{}, {} bytes)\
+             \n  run       {} ({} ms)\
+             \n  before    {folder}/before.*\
+             \n  after     {folder}/after.png\
+             \n  thumbnail {folder}/thumbnail.webp\
+             \n  callback  {folder}/callback.json\n",
+            elapsed.as_secs_f64(),
+            self.asset["id"].as_str().unwrap_or("?"),
+            self.asset["width"],
+            self.asset["height"],
+            self.asset["size_bytes"],
+            self.run["id"].as_str().unwrap_or("?"),
+            self.run["duration_ms"],
+        ));
+    }
+}
