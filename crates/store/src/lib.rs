@@ -1,1 +1,144 @@
 //! Every SQL statement of Runnel, for SQLite and PostgreSQL.
+//!
+//! # Rules of this crate
+//! - One file for each table, one function for each statement, one text for
+//!   both engines. What cannot be one text is in [`dialect`].
+//! - The tenant is the first argument of everything that belongs to one. What
+//!   takes none says so in its documentation, with the reason.
+//! - Reads work on [`Store::read`] and, seeing the transaction's own writes, on
+//!   a [`Tx`]; writes exist on a [`Tx`] alone. What is not there is `Ok(None)`,
+//!   and what changes a row returns the row as it is then.
+//! - State and the job that follows from it are written in one [`Tx`]. No [`Tx`]
+//!   lives across a wait for anything but the database: on SQLite there is one
+//!   writer, and everybody else waits for it.
+//!
+//! # Durability
+//! When [`Tx::commit`] returns `Ok`, the change survives the loss of power:
+//! SQLite has synced its log (transactions that wait at the same time share one
+//! sync, see [`group_commit`]), PostgreSQL its own. A [`Tx`] that is dropped
+//! leaves nothing.
+
+mod column;
+mod connect;
+pub mod dialect;
+mod error;
+mod group_commit;
+mod migrate;
+mod page;
+mod reader;
+mod signal;
+mod tx;
+
+pub mod api_keys;
+pub mod assets;
+pub mod deliveries;
+pub mod jobs;
+pub mod orgs;
+pub mod run_logs;
+pub mod runs;
+pub mod settings;
+pub mod uploads;
+
+#[cfg(test)]
+mod conformance;
+
+use std::sync::{Arc, OnceLock};
+
+use sqlx::AnyPool;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+pub use crate::connect::DatabaseUrl;
+use crate::dialect::Dialect;
+pub use crate::error::{Cause, StoreError};
+use crate::group_commit::Writer;
+pub use crate::reader::{Read, Reader};
+pub use crate::tx::Tx;
+
+/// An open database; clones share it.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    dialect: Dialect,
+    url: DatabaseUrl,
+    /// SQLite: connections that only read. PostgreSQL: all of them.
+    pool: AnyPool,
+    /// SQLite's one connection that writes.
+    writer: Option<Writer>,
+    signal: Arc<Notify>,
+    listener: OnceLock<AbortHandle>,
+}
+
+impl Store {
+    /// Opens the database, making SQLite's file with its folder when there is
+    /// none, and migrates it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it cannot be reached or made,
+    /// [`StoreError::NewerSchema`] when a newer version was at work on it,
+    /// [`StoreError::Migration`] when a migration failed.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let dialect = url.dialect();
+        let (pool, writer) = connect::open(url).await?;
+        let signal = Arc::new(Notify::new());
+        Ok(Self(Arc::new(Inner {
+            dialect,
+            url: url.clone(),
+            pool,
+            writer,
+            signal,
+            listener: OnceLock::new(),
+        })))
+    }
+
+    /// Begins a transaction.
+    ///
+    /// On SQLite it is alone: the next one begins when this one ends.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], after 30 s at the latest.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Tx::begin(self).await
+    }
+
+    /// Reads what is committed, outside any transaction.
+    pub fn read(&self) -> Read {
+        Read::new(self.0.dialect, self.0.pool.clone())
+    }
+
+    /// Which engine this is.
+    pub fn dialect(&self) -> Dialect {
+        self.0.dialect
+    }
+
+    /// Asks whether the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        reader::ping(&mut &self.read()).await
+    }
+
+    /// Closes every connection, after the transactions that are open have
+    /// ended. SQLite's log is folded into its file. Calls after this fail with
+    /// [`StoreError::Unavailable`].
+    pub async fn close(&self) {
+        if let Some(listener) = self.0.listener.get() {
+            listener.abort();
+        }
+        self.0.pool.close().await;
+        if let Some(writer) = &self.0.writer {
+            writer.close().await;
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(listener) = self.listener.get() {
+            listener.abort();
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Assets. A deleted one keeps its row until it is purged.
+
+use runnel_types::{ApiKeyId, Asset, AssetId, OrgId, Timestamp};
+
+use crate::column::{Args, Row};
+use crate::error::StoreError;
+use crate::reader::{Reader, Statement, all, changed, optional};
+use crate::tx::Tx;
+
+const TABLE: &str = "assets";
+
+macro_rules! columns {
+    () => {
+        "id, org_id, folder_id, name, storage_key, thumbnail_key, mime_type, size_bytes, asset_type, \
+         source_type, source_id, created_by, created_at, updated_at, deleted_at, deleted_by, width, \
+         height, duration_ms, sha256, blurhash, metadata"
+    };
+}
+
+/// The most ids of one statement; more are asked for in several.
+const MOST_IDS: usize = 256;
+
+/// Statements on `assets`.
+#[derive(Debug)]
+pub struct Assets<E>(pub(crate) E);
+
+impl<E: Reader> Assets<E> {
+    /// The asset, deleted or not: the caller decides what a deleted one means.
+    pub async fn get(&mut self, org: OrgId, id: AssetId) -> Result<Option<Asset>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM assets WHERE org_id = $1 AND id = $2"
+        );
+        optional(
+            &mut self.0,
+            Statement::new(TABLE, sql, Args::new().word(org).word(id)),
+            decode,
+        )
+        .await
+    }
+
+    /// The asset, unless it is deleted.
+    pub async fn get_live(&mut self, org: OrgId, id: AssetId) -> Result<Option<Asset>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM assets WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL"
+        );
+        optional(
+            &mut self.0,
+            Statement::new(TABLE, sql, Args::new().word(org).word(id)),
+            decode,
+        )
+        .await
+    }
+
+    /// Those of `ids` that exist and are not deleted, in no order.
+    pub async fn get_many_live(
+        &mut self,
+        org: OrgId,
+        ids: &[AssetId],
+    ) -> Result<Vec<Asset>, StoreError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for some in ids.chunks(MOST_IDS) {
+            // Powers of two, the last id repeated, so that few texts are prepared.
+            let count = some.len().next_power_of_two();
+            let numbers: Vec<String> = (2..count + 2).map(|number| format!("${number}")).collect();
+            let sql = format!(
+                concat!(
+                    "SELECT ",
+                    columns!(),
+                    " FROM assets WHERE org_id = $1 AND deleted_at IS NULL AND id IN ({})"
+                ),
+                numbers.join(", ")
+            );
+            let padded = some.iter().chain(std::iter::repeat_n(
+                &some[some.len() - 1],
+                count - some.len(),
+            ));
+            let args = padded.fold(Args::new().word(org), Args::word);
+            found.extend(all(&mut self.0, Statement::composed(TABLE, sql, args), decode).await?);
+        }
+        Ok(found)
+    }
+
+    /// The asset, deleted or not, for a storage URL. Takes no tenant: such a
+    /// URL carries no key, its signature is what grants access, and it names
+    /// the asset.
+    pub async fn get_for_url(&mut self, id: AssetId) -> Result<Option<Asset>, StoreError> {
+        let sql = concat!("SELECT ", columns!(), " FROM assets WHERE id = $1");
+        optional(
+            &mut self.0,
+            Statement::new(TABLE, sql, Args::new().word(id)),
+            decode,
+        )
+        .await
+    }
+}
+
+impl Assets<&mut Tx> {
+    /// Adds an asset.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when its id is taken.
+    pub async fn insert(&mut self, asset: &Asset) -> Result<(), StoreError> {
+        let sql = concat!(
+            "INSERT INTO assets (", columns!(), ")
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)"
+        );
+        let args = Args::new()
+            .word(asset.id)
+            .word(asset.org_id)
+            .opt_word(asset.folder_id)
+            .text(&asset.name)
+            .text(&asset.storage_key)
+            .opt_text(asset.thumbnail_key.as_deref())
+            .text(&asset.mime_type)
+            .size(asset.size_bytes)
+            .word(asset.asset_type)
+            .word(asset.source_type)
+            .opt_text(asset.source_id.as_deref())
+            .opt_word(asset.created_by)
+            .time(asset.created_at)
+            .time(asset.updated_at)
+            .opt_time(asset.deleted_at)
+            .opt_word(asset.deleted_by)
+            .opt_int(asset.width.map(i64::from))
+            .opt_int(asset.height.map(i64::from))
+            .opt_int(asset.duration_ms)
+            .opt_text(asset.sha256.as_deref())
+            .opt_text(asset.blurhash.as_deref())
+            .opt_json(asset.metadata.as_ref());
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(drop)
+    }
+
+    /// Deletes the asset for everybody's eyes. `None` when there is no such
+    /// asset, or it is deleted already.
+    pub async fn soft_delete(
+        &mut self,
+        org: OrgId,
+        id: AssetId,
+        by: Option<ApiKeyId>,
+        at: Timestamp,
+    ) -> Result<Option<Asset>, StoreError> {
+        let sql = concat!(
+            "UPDATE assets SET deleted_at = $3, deleted_by = $4, updated_at = $3
+            WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL
+            RETURNING ",
+            columns!()
+        );
+        let args = Args::new().word(org).word(id).time(at).opt_word(by);
+        optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
+    }
+}
+
+fn decode(row: &Row) -> Result<Asset, StoreError> {
+    Ok(Asset {
+        id: row.word("id")?,
+        org_id: row.word("org_id")?,
+        folder_id: row.opt_word("folder_id")?,
+        name: row.text("name")?,
+        storage_key: row.text("storage_key")?,
+        thumbnail_key: row.opt_text("thumbnail_key")?,
+        mime_type: row.text("mime_type")?,
+        size_bytes: row.number("size_bytes")?,
+        asset_type: row.word("asset_type")?,
+        source_type: row.word("source_type")?,
+        source_id: row.opt_text("source_id")?,
+        created_by: row.opt_word("created_by")?,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+        deleted_at: row.opt_time("deleted_at")?,
+        deleted_by: row.opt_word("deleted_by")?,
+        width: row.opt_number("width")?,
+        height: row.opt_number("height")?,
+        duration_ms: row.opt_int("duration_ms")?,
+        sha256: row.opt_text("sha256")?,
+        blurhash: row.opt_text("blurhash")?,
+        metadata: row.opt_json("metadata")?,
+    })
+}

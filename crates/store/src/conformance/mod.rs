@@ -1,0 +1,1 @@
+//! The suite that both engines have to pass.

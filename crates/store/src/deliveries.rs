@@ -1,0 +1,304 @@
+//! Callbacks on their way, and the attempts made.
+
+use std::collections::HashMap;
+
+use runnel_types::{Attempt, Delivery, DeliveryId, DeliveryStatus, OrgId, RunId, Timestamp};
+
+use crate::column::{Args, Row};
+use crate::error::StoreError;
+use crate::reader::{Reader, Statement, all, changed, optional};
+use crate::tx::Tx;
+
+const TABLE: &str = "deliveries";
+const ATTEMPTS: &str = "delivery_attempts";
+
+macro_rules! columns {
+    () => {
+        "id, org_id, run_id, callback_url, payload, is_automatic, status, failure_reason_code, \
+         failure_detail, attempt_count, max_attempts, next_attempt_at, created_at, updated_at, completed_at"
+    };
+}
+
+macro_rules! attempt_columns {
+    () => {
+        "id, delivery_id, attempt_number, status_code, response_body, response_time_ms, error_message, created_at"
+    };
+}
+
+/// What an attempt leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    /// The receiver has it.
+    Succeeded,
+    /// Another attempt is due at this time.
+    RetryAt(Timestamp),
+    /// Given up.
+    Failed {
+        /// A stable word for why.
+        code: String,
+        /// Why, for a person.
+        detail: String,
+    },
+}
+
+/// Statements on `deliveries` and `delivery_attempts`.
+#[derive(Debug)]
+pub struct Deliveries<E>(pub(crate) E);
+
+impl<E: Reader> Deliveries<E> {
+    /// The delivery.
+    pub async fn get(
+        &mut self,
+        org: OrgId,
+        id: DeliveryId,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM deliveries WHERE org_id = $1 AND id = $2"
+        );
+        optional(
+            &mut self.0,
+            Statement::new(TABLE, sql, Args::new().word(org).word(id)),
+            decode,
+        )
+        .await
+    }
+
+    /// The deliveries of a run, oldest first, each with its attempts in order.
+    pub async fn list_for_run(
+        &mut self,
+        org: OrgId,
+        run: RunId,
+    ) -> Result<Vec<(Delivery, Vec<Attempt>)>, StoreError> {
+        // Index: deliveries_by_run.
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM deliveries WHERE org_id = $1 AND run_id = $2 ORDER BY created_at, id"
+        );
+        let args = Args::new().word(org).word(run);
+        let deliveries = all(&mut self.0, Statement::new(TABLE, sql, args), decode).await?;
+        let sql = concat!(
+            "SELECT ",
+            attempt_columns!(),
+            " FROM delivery_attempts
+            WHERE delivery_id IN (SELECT id FROM deliveries WHERE org_id = $1 AND run_id = $2)
+            ORDER BY delivery_id, attempt_number"
+        );
+        let args = Args::new().word(org).word(run);
+        let mut attempts: HashMap<DeliveryId, Vec<Attempt>> = HashMap::new();
+        for attempt in all(
+            &mut self.0,
+            Statement::new(ATTEMPTS, sql, args),
+            decode_attempt,
+        )
+        .await?
+        {
+            attempts
+                .entry(attempt.delivery_id)
+                .or_default()
+                .push(attempt);
+        }
+        let with_attempts = |delivery: Delivery| {
+            let made = attempts.remove(&delivery.id).unwrap_or_default();
+            (delivery, made)
+        };
+        Ok(deliveries.into_iter().map(with_attempts).collect())
+    }
+
+    /// The attempts of a delivery, in order.
+    pub async fn list_attempts(
+        &mut self,
+        org: OrgId,
+        id: DeliveryId,
+    ) -> Result<Vec<Attempt>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            attempt_columns!(),
+            " FROM delivery_attempts
+            WHERE org_id = $1 AND delivery_id = $2
+            ORDER BY attempt_number"
+        );
+        all(
+            &mut self.0,
+            Statement::new(ATTEMPTS, sql, Args::new().word(org).word(id)),
+            decode_attempt,
+        )
+        .await
+    }
+}
+
+impl Deliveries<&mut Tx> {
+    /// Adds a delivery.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when its id is taken or its run does not exist.
+    pub async fn insert(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
+        let sql = concat!(
+            "INSERT INTO deliveries (",
+            columns!(),
+            ")
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+        );
+        let args = Args::new()
+            .word(delivery.id)
+            .word(delivery.org_id)
+            .word(delivery.run_id)
+            .text(&delivery.callback_url)
+            .text(&delivery.payload)
+            .int(i64::from(delivery.is_automatic))
+            .word(delivery.status)
+            .opt_text(delivery.failure_reason_code.as_deref())
+            .opt_text(delivery.failure_detail.as_deref())
+            .int(i64::from(delivery.attempt_count))
+            .int(i64::from(delivery.max_attempts))
+            .opt_time(delivery.next_attempt_at)
+            .time(delivery.created_at)
+            .time(delivery.updated_at)
+            .opt_time(delivery.completed_at);
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(drop)
+    }
+
+    /// Says that an attempt is being made. `None` when there is no such
+    /// delivery, or it has ended. One that is marked already stays so: its last
+    /// worker died.
+    pub async fn mark_delivering(
+        &mut self,
+        org: OrgId,
+        id: DeliveryId,
+        at: Timestamp,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let sql = concat!(
+            "UPDATE deliveries SET status = 'delivering', updated_at = $3
+            WHERE org_id = $1 AND id = $2 AND status IN ('pending', 'delivering')
+            RETURNING ",
+            columns!()
+        );
+        optional(
+            &mut self.0,
+            Statement::new(TABLE, sql, Args::new().word(org).word(id).time(at)),
+            decode,
+        )
+        .await
+    }
+
+    /// Records an attempt and what it leads to. `None` when there is no such
+    /// delivery, or it had ended before; then nothing is written.
+    ///
+    /// The attempt's number is assigned here, one more than that of the last;
+    /// the one in `attempt` is not looked at.
+    pub async fn record_attempt(
+        &mut self,
+        org: OrgId,
+        attempt: &Attempt,
+        outcome: &AttemptOutcome,
+        at: Timestamp,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let (status, next, ended, code, detail) = match outcome {
+            AttemptOutcome::Succeeded => (DeliveryStatus::Succeeded, None, Some(at), None, None),
+            AttemptOutcome::RetryAt(next) => {
+                (DeliveryStatus::Pending, Some(*next), None, None, None)
+            }
+            AttemptOutcome::Failed { code, detail } => (
+                DeliveryStatus::Failed,
+                None,
+                Some(at),
+                Some(code.as_str()),
+                Some(detail.as_str()),
+            ),
+        };
+        let sql = concat!(
+            "UPDATE deliveries SET
+                status = $3,
+                attempt_count = attempt_count + 1,
+                next_attempt_at = $4,
+                completed_at = $5,
+                failure_reason_code = $6,
+                failure_detail = $7,
+                updated_at = $8
+            WHERE org_id = $1 AND id = $2 AND status IN ('pending', 'delivering')
+            RETURNING ",
+            columns!()
+        );
+        let args = Args::new()
+            .word(org)
+            .word(attempt.delivery_id)
+            .word(status)
+            .opt_time(next)
+            .opt_time(ended)
+            .opt_text(code)
+            .opt_text(detail)
+            .time(at);
+        let Some(delivery) =
+            optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await?
+        else {
+            return Ok(None);
+        };
+        self.insert_attempt(org, attempt, delivery.attempt_count)
+            .await?;
+        Ok(Some(delivery))
+    }
+
+    async fn insert_attempt(
+        &mut self,
+        org: OrgId,
+        attempt: &Attempt,
+        number: u32,
+    ) -> Result<(), StoreError> {
+        let sql = concat!(
+            "INSERT INTO delivery_attempts (",
+            attempt_columns!(),
+            ", org_id)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
+        );
+        let args = Args::new()
+            .word(attempt.id)
+            .word(attempt.delivery_id)
+            .int(i64::from(number))
+            .opt_int(attempt.status_code.map(i64::from))
+            .opt_text(attempt.response_body.as_deref())
+            .opt_int(attempt.response_time_ms)
+            .opt_text(attempt.error_message.as_deref())
+            .time(attempt.created_at)
+            .word(org);
+        changed(&mut self.0, Statement::new(ATTEMPTS, sql, args))
+            .await
+            .map(drop)
+    }
+}
+
+fn decode(row: &Row) -> Result<Delivery, StoreError> {
+    Ok(Delivery {
+        id: row.word("id")?,
+        org_id: row.word("org_id")?,
+        run_id: row.word("run_id")?,
+        callback_url: row.text("callback_url")?,
+        payload: row.text("payload")?,
+        is_automatic: row.int("is_automatic")? != 0,
+        status: row.word("status")?,
+        failure_reason_code: row.opt_text("failure_reason_code")?,
+        failure_detail: row.opt_text("failure_detail")?,
+        attempt_count: row.number("attempt_count")?,
+        max_attempts: row.number("max_attempts")?,
+        next_attempt_at: row.opt_time("next_attempt_at")?,
+        created_at: row.time("created_at")?,
+        updated_at: row.time("updated_at")?,
+        completed_at: row.opt_time("completed_at")?,
+    })
+}
+
+fn decode_attempt(row: &Row) -> Result<Attempt, StoreError> {
+    Ok(Attempt {
+        id: row.word("id")?,
+        delivery_id: row.word("delivery_id")?,
+        attempt_number: row.number("attempt_number")?,
+        status_code: row.opt_number("status_code")?,
+        response_body: row.opt_text("response_body")?,
+        response_time_ms: row.opt_int("response_time_ms")?,
+        error_message: row.opt_text("error_message")?,
+        created_at: row.time("created_at")?,
+    })
+}

@@ -1,0 +1,307 @@
+//! SQLite's one writer, which commits transactions that wait at the same time together.
+//!
+//! # Players
+//! - The **actor** owns the only connection that writes. It opens a *group* with
+//!   `BEGIN IMMEDIATE` when somebody asks to begin, and ends it with `COMMIT`.
+//! - A **member** is one transaction: a savepoint of the group. It gets the
+//!   connection handed over as a [`Lease`] and hands it back by committing or by
+//!   being dropped.
+//!
+//! # In order
+//! 1. The actor makes a savepoint and hands the connection to the first who asked.
+//! 2. The member commits: its savepoint is released and it waits. Or it is
+//!    dropped: its savepoint is rolled back, and nothing of it remains.
+//! 3. When others ask meanwhile, the next one joins the group, up to
+//!    [`MOST_MEMBERS`] and [`LONGEST`]. Nobody is waited for.
+//! 4. `COMMIT` syncs once for all, and every member that waits is answered.
+//!
+//! # What goes wrong
+//! - `COMMIT` fails, or the engine gave the whole group up (a full disk does
+//!   that): every member that waits is told, none is answered with success.
+//! - Who asked is gone before the connection reaches it: the lease comes back
+//!   by its `Drop`, wherever it was on its way. The same holds for a panic.
+//! - A statement was cancelled halfway: the driver finishes it before it takes
+//!   the rollback, because both go through one queue.
+//! - The connection fails: it is thrown away and the next group opens another.
+//! - The process dies: SQLite drops the group, of which nobody was answered.
+
+use std::time::Duration;
+
+use sqlx::any::AnyConnectOptions;
+use sqlx::{AnyConnection, Connection};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout};
+
+use crate::connect::{PATIENCE, connect_writer};
+use crate::dialect::Dialect;
+use crate::error::StoreError;
+
+/// Members of a group at most, so that the first is not kept waiting by the last.
+const MOST_MEMBERS: usize = 256;
+/// A group that is older takes no further member. A sync takes about 1 ms, so
+/// beyond a few of them there is nothing left to share.
+const LONGEST: Duration = Duration::from_millis(5);
+/// Requests that wait in line; further ones wait to get into it.
+const LINE: usize = 1024;
+
+type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+enum Request {
+    Begin(Answer<Lease>),
+    Close(oneshot::Sender<()>),
+}
+
+/// The way to the actor.
+#[derive(Debug)]
+pub(crate) struct Writer(mpsc::Sender<Request>);
+
+impl Writer {
+    /// Starts the actor over `connection`; `options` open another one when it fails.
+    pub(crate) fn start(connection: AnyConnection, options: AnyConnectOptions) -> Self {
+        let (sender, requests) = mpsc::channel(LINE);
+        tokio::spawn(
+            Actor {
+                requests,
+                connection: Some(connection),
+                options,
+            }
+            .run(),
+        );
+        Self(sender)
+    }
+
+    /// Waits for the connection.
+    ///
+    /// # Cancel safety
+    /// The place in line, or the lease if it was granted already, is given back.
+    pub(crate) async fn begin(&self) -> Result<Lease, StoreError> {
+        const WHAT: &str = "waiting for SQLite's writer";
+        let (answer, granted) = oneshot::channel();
+        let waited = timeout(PATIENCE, async {
+            self.0.send(Request::Begin(answer)).await.ok()?;
+            granted.await.ok()
+        });
+        match waited.await {
+            Ok(Some(result)) => result,
+            Ok(None) => Err(closed()),
+            Err(elapsed) => Err(StoreError::unavailable(WHAT, elapsed)),
+        }
+    }
+
+    /// Ends the actor when the transactions before are done, and waits for that.
+    pub(crate) async fn close(&self) {
+        let (done, ended) = oneshot::channel();
+        if self.0.send(Request::Close(done)).await.is_ok() {
+            // An error says that the actor has ended, which is what is wanted.
+            let _ = ended.await;
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::unavailable("writing", "the database was closed")
+}
+
+/// The connection, lent to one transaction. Dropping it rolls the transaction back.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    connection: Option<AnyConnection>,
+    back: Option<oneshot::Sender<Return>>,
+}
+
+#[derive(Debug)]
+struct Return {
+    connection: AnyConnection,
+    /// Whom to tell about the commit; `None` rolls back.
+    commit: Option<Answer<()>>,
+}
+
+impl Lease {
+    /// The connection.
+    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
+        // INVARIANT: only `give_back` takes it, from `commit` and `drop`, which end the lease.
+        self.connection
+            .as_mut()
+            .expect("a lease has its connection until its end")
+    }
+
+    /// Commits with the group and returns when the change is on the disk.
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        let (answer, committed) = oneshot::channel();
+        self.give_back(Some(answer));
+        committed.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    fn give_back(&mut self, commit: Option<Answer<()>>) {
+        if let (Some(connection), Some(back)) = (self.connection.take(), self.back.take()) {
+            // When the actor is gone the connection is closed here, which rolls back.
+            let _ = back.send(Return { connection, commit });
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.give_back(None);
+    }
+}
+
+struct Actor {
+    requests: mpsc::Receiver<Request>,
+    /// Absent when the last one failed.
+    connection: Option<AnyConnection>,
+    options: AnyConnectOptions,
+}
+
+impl Actor {
+    async fn run(mut self) {
+        let mut closing = None;
+        while closing.is_none() {
+            closing = match self.requests.recv().await {
+                Some(Request::Begin(first)) => self.group(first).await,
+                Some(Request::Close(done)) => Some(done),
+                // Every handle was dropped without closing.
+                None => break,
+            };
+        }
+        self.requests.close();
+        if let Some(mut connection) = self.connection.take() {
+            if let Err(error) = execute(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await {
+                tracing::warn!(
+                    error = error.with_causes(),
+                    "SQLite's log was not folded into its file; the next start does it"
+                );
+            }
+            // The process may end any moment; nothing depends on this close.
+            let _ = connection.close().await;
+        }
+        if let Some(done) = closing {
+            let _ = done.send(());
+        }
+    }
+
+    /// Serves `first` and whoever joins; returns the request to close, if one came.
+    async fn group(&mut self, first: Answer<Lease>) -> Option<oneshot::Sender<()>> {
+        let connection = match self.open_group().await {
+            Ok(connection) => connection,
+            Err(error) => {
+                let _ = first.send(Err(error));
+                return None;
+            }
+        };
+        let mut waiting = Vec::new();
+        let mut closing = None;
+        let result = match self
+            .members(connection, first, &mut waiting, &mut closing)
+            .await
+        {
+            Ok(mut connection) => {
+                // A group of which nothing remains needs no sync.
+                let end = if waiting.is_empty() {
+                    "ROLLBACK"
+                } else {
+                    "COMMIT"
+                };
+                let ended = execute(&mut connection, end).await;
+                if ended.is_ok() {
+                    self.connection = Some(connection);
+                }
+                ended
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &result {
+            tracing::error!(
+                error = error.with_causes(),
+                members = waiting.len(),
+                "SQLite transactions were lost before their commit"
+            );
+        }
+        for member in waiting {
+            // Who does not wait any more learns it from the database.
+            let _ = member.send(result.clone());
+        }
+        closing
+    }
+
+    async fn open_group(&mut self) -> Result<AnyConnection, StoreError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => connect_writer(&self.options).await?,
+        };
+        // IMMEDIATE, because a transaction that first reads and then wants to
+        // write fails at once when another process has written between.
+        execute(&mut connection, "BEGIN IMMEDIATE").await?;
+        Ok(connection)
+    }
+
+    /// Lends the connection to one member after another. On an error the group
+    /// is lost, and the connection with it.
+    async fn members(
+        &mut self,
+        mut connection: AnyConnection,
+        first: Answer<Lease>,
+        waiting: &mut Vec<Answer<()>>,
+        closing: &mut Option<oneshot::Sender<()>>,
+    ) -> Result<AnyConnection, StoreError> {
+        let began = Instant::now();
+        let mut next = Some(first);
+        while let Some(asked) = next.take() {
+            if !asked.is_closed() {
+                let (returned, commit) = lend(connection, asked).await?;
+                connection = returned;
+                waiting.extend(commit);
+            }
+            if waiting.len() >= MOST_MEMBERS || began.elapsed() >= LONGEST {
+                break;
+            }
+            match self.requests.try_recv() {
+                Ok(Request::Begin(asked)) => next = Some(asked),
+                Ok(Request::Close(done)) => *closing = Some(done),
+                Err(_) => {}
+            }
+        }
+        Ok(connection)
+    }
+}
+
+/// Lends the connection to one member and ends its savepoint.
+async fn lend(
+    mut connection: AnyConnection,
+    asked: Answer<Lease>,
+) -> Result<(AnyConnection, Option<Answer<()>>), StoreError> {
+    execute(&mut connection, "SAVEPOINT member").await?;
+    let (back, returned) = oneshot::channel();
+    let lease = Lease {
+        connection: Some(connection),
+        back: Some(back),
+    };
+    // If the member is gone, this drops the lease, which comes back below.
+    let _ = asked.send(Ok(lease));
+    let Ok(Return {
+        mut connection,
+        commit,
+    }) = returned.await
+    else {
+        return Err(StoreError::unavailable(
+            "writing",
+            "the connection was lost with its transaction",
+        ));
+    };
+    if commit.is_none() {
+        execute(&mut connection, "ROLLBACK TO member").await?;
+    }
+    if let Err(error) = execute(&mut connection, "RELEASE member").await {
+        if let Some(member) = commit {
+            let _ = member.send(Err(error.clone()));
+        }
+        return Err(error);
+    }
+    Ok((connection, commit))
+}
+
+async fn execute(connection: &mut AnyConnection, sql: &'static str) -> Result<(), StoreError> {
+    let done = sqlx::query(sql).execute(connection).await;
+    done.map(drop)
+        .map_err(|error| Dialect::Sqlite.error("writing", error))
+}

@@ -1,0 +1,86 @@
+//! Migrations: the files of `migrations/`, run at start under a lock.
+//!
+//! The rules for writing them are in `migrations/README.md`.
+
+use std::sync::Arc;
+
+use sqlx::{AnyConnection, Row};
+
+use crate::dialect::Dialect;
+use crate::error::StoreError;
+
+struct Migration {
+    version: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// Every migration, ascending.
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "0001_start",
+    sql: include_str!("../migrations/0001_start.sql"),
+}];
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
+    version BIGINT NOT NULL PRIMARY KEY,
+    name    TEXT   NOT NULL
+)";
+
+/// Brings the schema to the newest version, all of it or nothing.
+pub(crate) async fn migrate(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+) -> Result<(), StoreError> {
+    let failed = |error| dialect.error("migrating", error);
+    sqlx::raw_sql(dialect.begin_exclusively())
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let done = run_missing(connection, dialect).await;
+    let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    let ended = sqlx::raw_sql(end)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed);
+    done.and(ended.map(drop))
+}
+
+async fn run_missing(connection: &mut AnyConnection, dialect: Dialect) -> Result<(), StoreError> {
+    let failed = |error| dialect.error("migrating", error);
+    sqlx::raw_sql(TABLE)
+        .execute(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let sql = "SELECT COALESCE(MAX(version), 0) FROM schema_migrations";
+    let row = sqlx::query(sql)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed)?;
+    let found: i64 = row.try_get(0).map_err(failed)?;
+    let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
+    if found > known {
+        return Err(StoreError::NewerSchema { found, known });
+    }
+    for migration in MIGRATIONS
+        .iter()
+        .filter(|migration| migration.version > found)
+    {
+        let failed = |error| StoreError::Migration {
+            name: migration.name,
+            source: Arc::new(error),
+        };
+        sqlx::raw_sql(migration.sql)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        sqlx::query("INSERT INTO schema_migrations (version, name) VALUES ($1, $2)")
+            .bind(migration.version)
+            .bind(migration.name)
+            .execute(&mut *connection)
+            .await
+            .map_err(failed)?;
+        tracing::info!(migration = migration.name, "database migrated");
+    }
+    Ok(())
+}

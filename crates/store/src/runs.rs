@@ -1,0 +1,257 @@
+//! Runs. A terminal status never changes: every update names the statuses that
+//! it starts from.
+
+use runnel_types::{
+    Cursor, OrgId, Page, PageRequest, Run, RunFailure, RunId, RunStatus, Timestamp,
+};
+use serde_json::Value;
+
+use crate::column::{Args, Row};
+use crate::error::StoreError;
+use crate::page;
+use crate::reader::{Reader, Statement, all, changed, optional};
+use crate::tx::Tx;
+
+const TABLE: &str = "runs";
+const MILLION: f64 = 1_000_000.0;
+
+macro_rules! columns {
+    () => {
+        "id, org_id, model_id, model, model_version, status, source, input, output, failure_code, \
+         failure_stage, failure_message, progress_millionths, client_ref, request_id, created_by, \
+         created_at, started_at, completed_at, callback_url, metadata, log_lines"
+    };
+}
+
+/// Index: `runs_by_org`, both ways.
+pub(crate) const OLDER: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM runs
+    WHERE org_id = $1 AND (created_at, id) < ($2, $3)
+    ORDER BY created_at DESC, id DESC
+    LIMIT $4"
+);
+pub(crate) const NEWER: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM runs
+    WHERE org_id = $1 AND (created_at, id) > ($2, $3)
+    ORDER BY created_at, id
+    LIMIT $4"
+);
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The terminal status.
+    pub status: RunStatus,
+    /// What it made.
+    pub output: Option<Value>,
+    /// Why it failed.
+    pub failure: Option<RunFailure>,
+    /// When it ended.
+    pub at: Timestamp,
+}
+
+/// Statements on `runs`.
+#[derive(Debug)]
+pub struct Runs<E>(pub(crate) E);
+
+impl<E: Reader> Runs<E> {
+    /// The run.
+    pub async fn get(&mut self, org: OrgId, id: RunId) -> Result<Option<Run>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM runs WHERE org_id = $1 AND id = $2"
+        );
+        optional(
+            &mut self.0,
+            Statement::new(TABLE, sql, Args::new().word(org).word(id)),
+            decode,
+        )
+        .await
+    }
+
+    /// A page of the organization's runs, newest first.
+    pub async fn list(
+        &mut self,
+        org: OrgId,
+        request: PageRequest,
+    ) -> Result<Page<Run>, StoreError> {
+        let sql = if request.backward { NEWER } else { OLDER };
+        let args = page::place(Args::new().word(org), request);
+        let rows = all(&mut self.0, Statement::new(TABLE, sql, args), decode).await?;
+        Ok(page::page(rows, request, |run| Cursor {
+            created_at: run.created_at,
+            id: run.id.as_uuid(),
+        }))
+    }
+
+    /// How many runs the organization has in each status that occurs.
+    pub async fn count_by_status(
+        &mut self,
+        org: OrgId,
+    ) -> Result<Vec<(RunStatus, i64)>, StoreError> {
+        // Index: runs_by_status alone.
+        let sql = "SELECT status, COUNT(*) AS n FROM runs WHERE org_id = $1 GROUP BY status ORDER BY status";
+        let decode = |row: &Row| Ok((row.word("status")?, row.int("n")?));
+        all(
+            &mut self.0,
+            Statement::new(TABLE, sql, Args::new().word(org)),
+            decode,
+        )
+        .await
+    }
+}
+
+impl Runs<&mut Tx> {
+    /// Adds a run, without log lines.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when its id is taken.
+    pub async fn insert(&mut self, run: &Run) -> Result<(), StoreError> {
+        let sql = concat!(
+            "INSERT INTO runs (", columns!(), ")
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 0)"
+        );
+        let failure = run.failure.as_ref();
+        let args = Args::new()
+            .word(run.id)
+            .word(run.org_id)
+            .word(run.model_id)
+            .text(&run.model)
+            .text(&run.model_version)
+            .word(run.status)
+            .word(run.source)
+            .json(&run.input)
+            .opt_json(run.output.as_ref())
+            .opt_word(failure.map(|failure| failure.code))
+            .opt_word(failure.map(|failure| failure.stage))
+            .opt_text(failure.map(|failure| failure.message.as_str()))
+            .opt_int(run.progress.map(millionths))
+            .opt_text(run.client_ref.as_deref())
+            .opt_word(run.request_id)
+            .opt_word(run.created_by)
+            .time(run.created_at)
+            .opt_time(run.started_at)
+            .opt_time(run.completed_at)
+            .opt_text(run.callback_url.as_deref())
+            .opt_json(run.metadata.as_ref());
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(drop)
+    }
+
+    /// Marks a run as running, from the first time on. `None` when there is no
+    /// such run, or it has ended.
+    pub async fn mark_running(
+        &mut self,
+        org: OrgId,
+        id: RunId,
+        at: Timestamp,
+    ) -> Result<Option<Run>, StoreError> {
+        let sql = concat!(
+            "UPDATE runs SET status = 'running', started_at = COALESCE(started_at, $3)
+            WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running')
+            RETURNING ",
+            columns!()
+        );
+        optional(
+            &mut self.0,
+            Statement::new(TABLE, sql, Args::new().word(org).word(id).time(at)),
+            decode,
+        )
+        .await
+    }
+
+    /// Records how far a running run is, from 0 to 1; says whether it is running.
+    pub async fn record_progress(
+        &mut self,
+        org: OrgId,
+        id: RunId,
+        progress: f64,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE runs SET progress_millionths = $3
+            WHERE org_id = $1 AND id = $2 AND status = 'running'
+            RETURNING id";
+        let args = Args::new().word(org).word(id).int(millionths(progress));
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(|rows| rows > 0)
+    }
+
+    /// Ends a run. `None` when there is no such run, or it had ended before: a
+    /// late result is dropped.
+    pub async fn finish(
+        &mut self,
+        org: OrgId,
+        id: RunId,
+        outcome: &Outcome,
+    ) -> Result<Option<Run>, StoreError> {
+        let sql = concat!(
+            "UPDATE runs SET
+                status = $3,
+                output = $4,
+                failure_code = $5,
+                failure_stage = $6,
+                failure_message = $7,
+                completed_at = $8
+            WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running')
+            RETURNING ",
+            columns!()
+        );
+        let failure = outcome.failure.as_ref();
+        let args = Args::new()
+            .word(org)
+            .word(id)
+            .word(outcome.status)
+            .opt_json(outcome.output.as_ref())
+            .opt_word(failure.map(|failure| failure.code))
+            .opt_word(failure.map(|failure| failure.stage))
+            .opt_text(failure.map(|failure| failure.message.as_str()))
+            .time(outcome.at);
+        optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
+    }
+}
+
+/// A fraction as it is stored: exact on both engines. NaN counts as nothing done.
+fn millionths(fraction: f64) -> i64 {
+    (fraction.clamp(0.0, 1.0) * MILLION).round() as i64
+}
+
+fn decode(row: &Row) -> Result<Run, StoreError> {
+    let failure = match row.opt_word("failure_code")? {
+        Some(code) => Some(RunFailure {
+            code,
+            stage: row.word("failure_stage")?,
+            message: row.text("failure_message")?,
+        }),
+        None => None,
+    };
+    Ok(Run {
+        id: row.word("id")?,
+        org_id: row.word("org_id")?,
+        model_id: row.word("model_id")?,
+        model: row.text("model")?,
+        model_version: row.text("model_version")?,
+        status: row.word("status")?,
+        source: row.word("source")?,
+        input: row.json("input")?,
+        output: row.opt_json("output")?,
+        failure,
+        progress: row
+            .opt_int("progress_millionths")?
+            .map(|millionths| millionths as f64 / MILLION),
+        client_ref: row.opt_text("client_ref")?,
+        request_id: row.opt_word("request_id")?,
+        created_by: row.opt_word("created_by")?,
+        created_at: row.time("created_at")?,
+        started_at: row.opt_time("started_at")?,
+        completed_at: row.opt_time("completed_at")?,
+        callback_url: row.opt_text("callback_url")?,
+        metadata: row.opt_json("metadata")?,
+        has_logs: row.int("log_lines")? > 0,
+    })
+}
