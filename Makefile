@@ -1,0 +1,34 @@
+# Every task of the house by its name; the work itself is in scripts/ and bench/.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint fmt bench doc setup
+
+help: ## list the tasks
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+
+demo: ## build Runnel and watch it do its whole job on a photo
+	@scripts/setup.sh build
+	cargo build --release --locked -p runnel
+	@"$${CARGO_TARGET_DIR:-target}/release/runnel" demo
+
+test: ## set up, then every check and every test
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+lint: ## the checks without the tests
+	@scripts/setup.sh build
+	@scripts/lint.sh
+
+fmt: ## format the code
+	cargo fmt --all
+
+bench: ## the figures of the README, from a release build
+	@scripts/setup.sh test
+	cargo build --release --locked -p runnel
+	@bench/run.sh
+
+doc: ## the documentation of the code, private items included
+	cargo doc --workspace --no-deps --document-private-items --locked
+
+setup: ## install the Debian packages that are missing
+	@scripts/setup.sh test

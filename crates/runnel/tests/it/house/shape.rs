@@ -1,0 +1,79 @@
+//! The shape of files: how long, how named, how they open.
+
+use super::tree::{none, sources};
+
+/// Lines a file may have, its inline tests not counted.
+const MAX_LINES: usize = 500;
+
+/// Names that say nothing about what is inside.
+const EMPTY_NAMES: &[&str] = &[
+    "util", "utils", "helper", "helpers", "common", "misc", "manager", "core", "base", "impls",
+];
+
+#[test]
+fn every_file_is_short_enough_to_have_one_subject() {
+    let mut wrong = Vec::new();
+    for file in sources() {
+        let lines = file.lines_outside_tests();
+        if lines > MAX_LINES {
+            wrong.push(format!(
+                "{}: {lines} lines, the limit is {MAX_LINES}; find its two subjects and give each a file",
+                file.path
+            ));
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn every_file_opens_by_saying_what_it_is() {
+    let silent = sources()
+        .into_iter()
+        .filter(|file| !file.text.starts_with("//! "));
+    let wrong: Vec<String> = silent
+        .map(|file| {
+            format!(
+                "{}: line 1 must be `//! ` and a sentence that stands alone; then what lives here",
+                file.path
+            )
+        })
+        .collect();
+    none(&wrong);
+}
+
+#[test]
+fn no_name_is_empty_of_meaning() {
+    let mut wrong = Vec::new();
+    for file in sources() {
+        let parts = file.path.trim_end_matches(".rs").split('/');
+        for part in parts.filter(|part| {
+            EMPTY_NAMES.contains(part) || part.starts_with("new_") || part.ends_with("_v2")
+        }) {
+            wrong.push(format!(
+                "{}: `{part}` does not say what is inside; name it after its one subject",
+                file.path
+            ));
+        }
+    }
+    none(&wrong);
+}
+
+#[test]
+fn a_folder_keeps_its_front_page_in_mod_rs() {
+    let all = sources();
+    let wrong: Vec<String> = all
+        .iter()
+        .filter(|file| {
+            let folder = format!("{}/", file.path.trim_end_matches(".rs"));
+            all.iter().any(|other| other.path.starts_with(&folder))
+        })
+        .map(|file| {
+            let folder = file.path.trim_end_matches(".rs");
+            format!(
+                "{}: stands beside its folder; move it to {folder}/mod.rs",
+                file.path
+            )
+        })
+        .collect();
+    none(&wrong);
+}

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing, and does nothing when none is.
+#   scripts/setup.sh build   what the build needs
+#   scripts/setup.sh test    what the tests and benches need too
+set -euo pipefail
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+have_postgres() {
+    have initdb && return
+    local found
+    found=$(find /usr/lib/postgresql -path '*/bin/initdb' -print -quit 2>/dev/null || true)
+    [ -n "$found" ]
+}
+
+missing=()
+want() { # want PACKAGE COMMAND…
+    local package=$1
+    shift
+    for command in "$@"; do
+        if ! have "$command"; then
+            missing+=("$package")
+            return
+        fi
+    done
+}
+
+want build-essential cc c++ make
+want cmake cmake
+want nasm nasm
+case "${1:-test}" in
+    build) ;;
+    test)
+        want curl curl
+        want openssl openssl
+        want libvips-tools vips vipsthumbnail
+        have_postgres || missing+=(postgresql)
+        ;;
+    *)
+        echo "setup: \`$1\` is neither \`build\` nor \`test\`" >&2
+        exit 2
+        ;;
+esac
+
+if [ "${#missing[@]}" -gt 0 ]; then
+    echo "setup: installing ${missing[*]}" >&2
+    if ! have apt-get; then
+        echo "setup: there is no apt-get here; install these with your own package manager and try again" >&2
+        exit 1
+    fi
+    as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+        as_root=(sudo)
+        if ! have sudo; then
+            echo "setup: there is no sudo here; as root: apt-get install ${missing[*]}" >&2
+            exit 1
+        fi
+    fi
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" >>"$log" 2>&1; }
+    if ! { apt update && apt install --no-install-recommends "${missing[@]}"; }; then
+        cat "$log" >&2
+        echo "setup: apt-get failed, its words are above; as root: apt-get install ${missing[*]}" >&2
+        exit 1
+    fi
+fi
+
+if ! have cargo; then
+    echo "setup: there is no cargo here; install Rust 1.95 or newer from https://rustup.rs" >&2
+    exit 1
+fi
