@@ -65,7 +65,7 @@ impl Services {
         if !is_thumbnail && asset.storage_key != name {
             return Err(gone());
         }
-        let object = self.blobs.open(&grant.key).await.map_err(faults::blob)?.ok_or_else(|| {
+        let object = self.blobs.open_object(&grant.key).await.map_err(faults::blob)?.ok_or_else(|| {
             Fault::internal(format!("the object {name} of the asset {id} is not in storage"))
         })?;
         let etag = match (&asset.sha256, is_thumbnail) {

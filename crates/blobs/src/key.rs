@@ -1,0 +1,235 @@
+//! Every path in the bucket is a variant of one enum; no other file makes one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use runnel_types::{AssetId, OrgId};
+use uuid::Uuid;
+
+/// The name of every thumbnail, beside its asset's bytes.
+const THUMBNAIL: &str = "thumbnail.webp";
+
+/// The longest safe name, in bytes.
+const MAX_NAME: usize = 100;
+
+/// The name of an object.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// What an upload URL names. No object lies here: each body that arrives
+    /// gets an [`Key::Asset`] of its own. `{org}/uploads/{asset}/{name}`.
+    Upload {
+        /// The organization.
+        org: OrgId,
+        /// The upload.
+        asset: AssetId,
+        /// The file's name, made safe.
+        name: String,
+    },
+    /// The bytes of an asset, written once. `{org}/assets/{asset}/{body}/{name}`.
+    Asset {
+        /// The organization.
+        org: OrgId,
+        /// The asset.
+        asset: AssetId,
+        /// Tells this body from others that were sent for the same upload.
+        body: Uuid,
+        /// The file's name, made safe.
+        name: String,
+    },
+    /// The thumbnail of those bytes. `{org}/assets/{asset}/{body}/thumbnail.webp`.
+    Thumbnail {
+        /// The organization.
+        org: OrgId,
+        /// The asset.
+        asset: AssetId,
+        /// The body that it is made of.
+        body: Uuid,
+    },
+}
+
+/// A text that is no key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no key of an object")]
+pub struct BadKey(pub String);
+
+impl Key {
+    /// The key that an upload's URL names.
+    pub fn upload(org: OrgId, asset: AssetId, filename: &str) -> Self {
+        Self::Upload {
+            org,
+            asset,
+            name: safe_name(filename),
+        }
+    }
+
+    /// The key of one body of an asset.
+    pub fn asset(org: OrgId, asset: AssetId, body: Uuid, filename: &str) -> Self {
+        Self::Asset {
+            org,
+            asset,
+            body,
+            name: safe_name(filename),
+        }
+    }
+
+    /// The thumbnail's key, beside the bytes of an asset.
+    pub fn thumbnail(&self) -> Option<Self> {
+        match self {
+            Self::Asset {
+                org, asset, body, ..
+            } => Some(Self::Thumbnail {
+                org: *org,
+                asset: *asset,
+                body: *body,
+            }),
+            Self::Upload { .. } | Self::Thumbnail { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Upload { org, asset, name } => write!(f, "{org}/uploads/{asset}/{name}"),
+            Self::Asset {
+                org,
+                asset,
+                body,
+                name,
+            } => write!(f, "{org}/assets/{asset}/{body}/{name}"),
+            Self::Thumbnail { org, asset, body } => {
+                write!(f, "{org}/assets/{asset}/{body}/{THUMBNAIL}")
+            }
+        }
+    }
+}
+
+impl FromStr for Key {
+    type Err = BadKey;
+
+    fn from_str(text: &str) -> Result<Self, BadKey> {
+        let bad = || BadKey(text.chars().take(200).collect());
+        let parts: Vec<&str> = text.split('/').collect();
+        let key = match parts.as_slice() {
+            [org, "uploads", asset, name] => Self::Upload {
+                org: org.parse().map_err(|_| bad())?,
+                asset: asset.parse().map_err(|_| bad())?,
+                name: (*name).to_owned(),
+            },
+            [org, "assets", asset, body, name] => {
+                let org = org.parse().map_err(|_| bad())?;
+                let asset = asset.parse().map_err(|_| bad())?;
+                let body = body.parse().map_err(|_| bad())?;
+                match *name {
+                    THUMBNAIL => Self::Thumbnail { org, asset, body },
+                    name => Self::Asset {
+                        org,
+                        asset,
+                        body,
+                        name: name.to_owned(),
+                    },
+                }
+            }
+            _ => return Err(bad()),
+        };
+        // Only the one spelling that `Display` writes: this refuses every
+        // traversal, odd name and other form of an id at once.
+        let is_safe = parts
+            .last()
+            .is_some_and(|name| *name == THUMBNAIL || safe_name(name) == *name);
+        if is_safe && key.to_string() == text {
+            Ok(key)
+        } else {
+            Err(bad())
+        }
+    }
+}
+
+/// A name that is safe on every disk and in every URL: ASCII letters, digits,
+/// `.`, `_` and `-`; never empty, hidden, or the thumbnail's own.
+fn safe_name(filename: &str) -> String {
+    let mut name = String::new();
+    for letter in filename.chars() {
+        let safe = if letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-') {
+            letter
+        } else {
+            '_'
+        };
+        // A run of replaced letters says no more than one of them.
+        if safe != '_' || !name.ends_with('_') {
+            name.push(safe);
+        }
+    }
+    let trimmed = name.trim_matches(['.', '_', '-']);
+    let (stem, ending) = match trimmed.rsplit_once('.') {
+        Some((stem, ending)) if (1..=10).contains(&ending.len()) && !stem.is_empty() => {
+            (stem, format!(".{ending}"))
+        }
+        _ => (trimmed, String::new()),
+    };
+    let stem: String = stem.chars().take(MAX_NAME - ending.len()).collect();
+    match format!("{stem}{ending}") {
+        name if name.is_empty() => "file".to_owned(),
+        name if name == THUMBNAIL => format!("file-{THUMBNAIL}"),
+        name => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn hostile_names_become_harmless() {
+        let cases = [
+            ("photo.jpg", "photo.jpg"),
+            ("../../etc/passwd", "etc_passwd"),
+            ("..", "file"),
+            ("", "file"),
+            (".bashrc", "bashrc"),
+            ("a\0b.png", "a_b.png"),
+            ("🍰.png", "png"),
+            ("Kuchen 🍰 am See.jpeg", "Kuchen_am_See.jpeg"),
+            ("thumbnail.webp", "file-thumbnail.webp"),
+            ("con.", "con"),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(safe_name(given), expected, "{given:?}");
+        }
+        let long = safe_name(&format!("{}.jpeg", "x".repeat(500)));
+        assert_eq!(long.len(), MAX_NAME);
+        assert!(long.ends_with(".jpeg"));
+    }
+
+    #[test]
+    fn other_spellings_are_no_keys() {
+        let id = "018f4e1a-0000-7000-8000-000000000001";
+        let good = format!("{id}/assets/{id}/{id}/a.png");
+        assert_eq!(good.parse::<Key>().unwrap().to_string(), good);
+        let bad = [
+            format!("{id}/assets/{id}/{id}/../a.png"),
+            format!("{id}/assets/{id}/{id}/..",),
+            format!("{id}/assets/{id}/{id}/a b.png"),
+            format!("/{good}"),
+            format!("{good}/"),
+            good.to_uppercase(),
+            good.replace("018f4e1a", "{018f4e1a"),
+            good.replace('-', ""),
+            String::new(),
+        ];
+        for bad in bad {
+            assert!(bad.parse::<Key>().is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_filename_makes_a_key_that_reads_back(filename in ".*") {
+            let id = Uuid::from_u128(7);
+            let key = Key::asset(id.into(), id.into(), id, &filename);
+            prop_assert_eq!(key.to_string().parse::<Key>(), Ok(key.clone()));
+            prop_assert!(key.to_string().len() < 250);
+        }
+    }
+}
