@@ -221,9 +221,10 @@ impl Jobs<&mut Tx> {
     }
 }
 
-/// One statement: due rows of each priority by a range of `jobs_by_due`, so that
-/// jobs that are not due cost nothing, whatever their number.
-pub(crate) fn claim_statement(lock: &str) -> String {
+/// The ids of due jobs in the order of claims: for each priority a range of
+/// `jobs_by_due`, so that jobs that are not due cost nothing, whatever their
+/// number, and neither do those behind the limit.
+pub(crate) fn due_statement(lock: &str) -> String {
     let of_priority = |priority: i64| {
         let name = priority - LOW;
         format!(
@@ -236,10 +237,15 @@ pub(crate) fn claim_statement(lock: &str) -> String {
         )
     };
     let due = [HIGH, NORMAL, LOW].map(of_priority).join(" UNION ALL ");
+    format!("SELECT id FROM ({due}) AS due ORDER BY priority DESC, due_at, id LIMIT $2")
+}
+
+fn claim_statement(lock: &str) -> String {
     format!(
         "UPDATE jobs SET worker_id = $3, due_at = $4, attempts = attempts + 1
-        WHERE id IN (SELECT id FROM ({due}) AS due ORDER BY priority DESC, due_at, id LIMIT $2)
-        RETURNING id, kind, payload, priority, due_at, attempts, first_due_at"
+        WHERE id IN ({due})
+        RETURNING id, kind, payload, priority, due_at, attempts, first_due_at",
+        due = due_statement(lock)
     )
 }
 

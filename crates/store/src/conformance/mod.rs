@@ -1,1 +1,214 @@
-//! The suite that both engines have to pass.
+//! The suite that both engines have to pass: one file for each table or
+//! subject, each behaviour a function that takes a [`Db`].
+//!
+//! [`suite!`] makes two tests of every function, one on SQLite and one on
+//! PostgreSQL. What concerns one engine alone is a plain test in its file.
+
+mod api_keys;
+mod assets;
+mod deliveries;
+mod fixtures;
+mod group_commit;
+mod jobs;
+mod orgs;
+mod plans;
+mod run_logs;
+mod runs;
+mod schema;
+mod settings;
+mod signal;
+mod speed;
+mod tx;
+mod uploads;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use runnel_types::{IdSource, ManualClock, Org, SeededEntropy, Timestamp};
+use tempfile::TempDir;
+
+use crate::{DatabaseUrl, Store};
+
+/// When everything in the suite happens.
+pub(super) const NOW: Timestamp = Timestamp::from_micros(1_790_000_000_000_000);
+
+/// A fresh database of one engine.
+pub(super) struct Db {
+    pub(super) store: Store,
+    pub(super) url: DatabaseUrl,
+    pub(super) ids: IdSource,
+    /// Holds SQLite's file.
+    folder: Option<TempDir>,
+}
+
+impl Db {
+    async fn sqlite() -> Self {
+        let folder = TempDir::new().unwrap();
+        let url = DatabaseUrl::sqlite(folder.path().join("new folder/runnel.db"));
+        Self::open(url, Some(folder)).await
+    }
+
+    async fn postgres(test: &str) -> Self {
+        let test = test.to_owned();
+        let url = tokio::task::spawn_blocking(move || runnel_testdb::url_for(&test))
+            .await
+            .unwrap();
+        Self::open(url.parse().unwrap(), None).await
+    }
+
+    async fn open(url: DatabaseUrl, folder: Option<TempDir>) -> Self {
+        let store = Store::open(&url).await.unwrap();
+        let ids = IdSource::new(
+            Arc::new(ManualClock::at(NOW)),
+            Arc::new(SeededEntropy::new(1)),
+        );
+        Self {
+            store,
+            url,
+            ids,
+            folder,
+        }
+    }
+
+    /// Another handle on the same database, as another process has it.
+    pub(super) async fn another(&self) -> Store {
+        Store::open(&self.url).await.unwrap()
+    }
+
+    /// The database as the next process finds it when this one is killed now:
+    /// SQLite's files are copied as they are, without any close.
+    pub(super) async fn copy_as_after_a_crash(&self) -> Store {
+        if self.folder.is_none() {
+            return self.another().await;
+        }
+        let copy = self.sqlite_file("-copy");
+        for suffix in ["", "-wal"] {
+            let target = PathBuf::from(format!("{}{suffix}", copy.display()));
+            fs_err::copy(self.sqlite_file(suffix), target).unwrap();
+        }
+        Store::open(&DatabaseUrl::sqlite(copy)).await.unwrap()
+    }
+
+    /// SQLite's file, or one that belongs to it.
+    pub(super) fn sqlite_file(&self, suffix: &str) -> PathBuf {
+        let folder = self.folder.as_ref().unwrap();
+        folder.path().join(format!("new folder/runnel.db{suffix}"))
+    }
+
+    /// An organization, committed.
+    pub(super) async fn org(&self, slug: &str) -> Org {
+        let org = fixtures::org(self, slug);
+        let mut tx = self.store.begin().await.unwrap();
+        tx.orgs().insert(&org).await.unwrap();
+        tx.commit().await.unwrap();
+        org
+    }
+}
+
+macro_rules! suite {
+    ($($module:ident { $($test:ident,)* })*) => {
+        mod sqlite {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $test() {
+                    super::super::$module::$test(super::super::Db::sqlite().await).await;
+                })*
+            })*
+        }
+
+        mod postgres {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $test() {
+                    super::super::$module::$test(super::super::Db::postgres(stringify!($test)).await).await;
+                })*
+            })*
+        }
+    };
+}
+
+suite! {
+    api_keys {
+        a_key_is_found_by_its_hash_and_by_nothing_else,
+        a_revoked_key_stays_and_says_so,
+        an_upsert_keeps_the_id_and_takes_the_rest,
+        keys_are_counted_over_all_organizations,
+    }
+    assets {
+        every_field_comes_back,
+        a_deleted_asset_is_seen_only_by_those_who_ask_for_it,
+        many_are_found_at_once_and_only_ones_own,
+    }
+    deliveries {
+        every_field_comes_back,
+        attempts_are_numbered_and_lead_to_their_outcome,
+        a_delivery_that_ended_takes_no_attempt,
+        a_delivery_of_another_organization_is_not_there,
+    }
+    jobs {
+        priority_comes_first_then_age,
+        a_delayed_job_is_not_due_before_its_time,
+        two_workers_never_share_a_job,
+        an_expired_lease_is_claimed_again_and_counted,
+        a_lost_lease_can_neither_be_extended_nor_completed,
+        a_job_handed_back_does_not_count_the_attempt,
+        a_retry_waits_for_its_time,
+        a_job_and_its_state_are_written_together_or_not_at_all,
+        an_unknown_kind_is_handed_out_as_unknown,
+    }
+    orgs {
+        a_slug_is_unique,
+        get_or_insert_gives_everybody_the_same,
+        organizations_are_listed_oldest_first,
+    }
+    plans {
+        lists_and_claims_use_their_index,
+    }
+    run_logs {
+        lines_are_numbered_from_one_without_gaps,
+        writers_at_once_leave_no_gap,
+        pages_walk_both_ways,
+        a_log_of_another_organization_is_empty,
+    }
+    runs {
+        every_field_comes_back,
+        pages_walk_both_ways_and_skip_nothing,
+        pages_are_stable_under_inserts,
+        a_terminal_status_never_changes,
+        a_run_of_another_organization_is_not_there,
+        statuses_are_counted,
+        progress_is_kept_within_bounds,
+    }
+    schema {
+        a_second_start_changes_nothing,
+        starts_at_once_migrate_once,
+        a_newer_schema_is_refused,
+        a_broken_row_names_its_place,
+    }
+    settings {
+        the_first_value_stays,
+    }
+    signal {
+        a_commit_that_enqueues_wakes_and_others_do_not,
+        a_closed_store_answers_unavailable,
+    }
+    tx {
+        a_dropped_transaction_leaves_nothing,
+        a_transaction_reads_its_own_writes_and_others_do_not,
+        after_a_failed_statement_nothing_can_be_committed,
+        after_a_cancelled_statement_nothing_can_be_committed,
+        a_conflict_names_its_constraint,
+        what_is_committed_survives_without_a_close,
+        a_panic_leaves_nothing_and_holds_nobody_up,
+        many_transactions_at_once_all_succeed,
+    }
+    uploads {
+        every_field_comes_back,
+        a_second_body_supersedes_the_first,
+        a_confirmed_upload_takes_no_body,
+        a_confirmation_wants_the_body_it_looked_at,
+        a_refused_body_is_forgotten_and_another_taken,
+        put_and_confirmation_at_once_agree_on_the_bytes,
+        an_upload_of_another_organization_is_not_there,
+    }
+}
