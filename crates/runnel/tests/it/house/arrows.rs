@@ -70,11 +70,10 @@ const FOLDERS: &[(&str, &[(&str, &[&str])])] = &[
         "api",
         &[
             ("assets", &[]),
-            ("deliveries", &["runs"]),
-            ("models", &[]),
-            ("service", &[]),
+            ("auth", &[]),
+            ("runs", &[]),
+            ("storage", &[]),
             ("uploads", &["assets"]),
-            ("runs", &["deliveries"]),
         ],
     ),
 ];
