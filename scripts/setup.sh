@@ -33,6 +33,7 @@ case "${1:-test}" in
     test)
         want curl curl
         want openssl openssl
+        want python3 python3
         want libvips-tools vips vipsthumbnail
         have_postgres || missing+=(postgresql)
         ;;
