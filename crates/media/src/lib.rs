@@ -8,6 +8,8 @@
 //! small version of a file, and `encode_*` make files of pixels.
 
 mod budget;
+pub mod compose;
+pub mod cutout;
 mod decode;
 mod encode;
 mod error;
@@ -15,10 +17,13 @@ mod exif;
 mod libwebp;
 mod orient;
 mod picture;
+mod plane;
 mod probe;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod sample;
+pub mod segment;
 mod sniff;
+pub mod studio;
 mod thumbnail;
 
 pub use budget::Budget;

@@ -4,7 +4,7 @@ use runnel_media::compose::compose_colour;
 use runnel_media::cutout::cut_out;
 use runnel_media::segment::Segmenter;
 use runnel_media::studio::StudioScene;
-use runnel_media::{Budget, MediaError, Picture, Want};
+use runnel_media::{Budget, Picture, Want};
 use runnel_types::LogLevel;
 
 use super::catalogue;
@@ -17,7 +17,7 @@ pub(super) fn run(segmenter: &Segmenter, work: &Work) -> Result<Product, EngineE
     let picture = decode(file)?;
     work.reporter.log(
         LogLevel::Info,
-        format!("decoded {} ({}×{})", file.name, picture.width, picture.height),
+        format!("decoded {} ({}×{})", file.name, picture.width(), picture.height()),
     );
     step(work, 0.1)?;
 
@@ -45,9 +45,9 @@ pub(super) fn run(segmenter: &Segmenter, work: &Work) -> Result<Product, EngineE
 }
 
 fn decode(file: &InputFile) -> Result<Picture, EngineError> {
-    runnel_media::decode(&file.bytes, Want::Full, &Budget::default()).map_err(|error: MediaError| {
-        EngineError::invalid_input(format!("{}: {error}", file.name))
-    })
+    let mut bytes = std::io::Cursor::new(&file.bytes);
+    runnel_media::decode(&mut bytes, Want::Full, &Budget::default())
+        .map_err(|error| EngineError::invalid_input(format!("{}: {error}", file.name)))
 }
 
 /// Tells how far the work is, and stops it when nobody waits for it any more.
