@@ -1,10 +1,9 @@
 //! Who may use whom: crates, folders inside the layered crates, and dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 
 use super::source::Source;
-use super::tree::{none, root, sources};
+use super::tree::{entries, none, read, root, sources};
 
 /// Where the tables stand, for the messages.
 const THIS_FILE: &str = "crates/runnel/tests/it/house/arrows.rs";
@@ -12,8 +11,11 @@ const THIS_FILE: &str = "crates/runnel/tests/it/house/arrows.rs";
 /// Crates for tests alone: anyone may list them, under `[dev-dependencies]`.
 const TEST_CRATES: &[&str] = &["testdb", "testkit"];
 
+/// Who, and whom it may use.
+type Arrow = (&'static str, &'static [&'static str]);
+
 /// Which of our crates each crate may use: the picture in `ARCHITECTURE.md`.
-const ARROWS: &[(&str, &[&str])] = &[
+const ARROWS: &[Arrow] = &[
     ("types", &[]),
     ("media", &["types"]),
     ("store", &["types"]),
@@ -54,7 +56,7 @@ const DOORS: &[(&str, &str)] = &[
 ];
 
 /// Which sibling folders a folder of a layered crate may import.
-const FOLDERS: &[(&str, &[(&str, &[&str])])] = &[
+const FOLDERS: &[(&str, &[Arrow])] = &[
     (
         "domain",
         &[
@@ -142,7 +144,7 @@ fn sibling_folders_import_each_other_along_the_table() {
             .into_iter()
             .filter(|file| file.path.starts_with(&prefix))
             .collect();
-        let folders: BTreeSet<String> = files.iter().filter_map(|file| file.folder()).collect();
+        let folders: BTreeSet<String> = files.iter().filter_map(Source::folder).collect();
         for file in &files {
             let Some(folder) = file.folder() else {
                 continue;
@@ -184,12 +186,11 @@ impl Dependency {
 
 /// Each crate with what its manifest lists, whatever the section.
 fn manifests() -> Vec<(String, Vec<Dependency>)> {
-    let folders = fs::read_dir(root().join("crates")).unwrap();
-    let paths = folders.map(|entry| entry.unwrap().path());
-    let crates = paths.filter(|path| path.join("Cargo.toml").exists());
+    let folders = entries(&root().join("crates")).into_iter();
+    let crates = folders.filter(|path| path.join("Cargo.toml").exists());
     crates
         .map(|path| {
-            let text = fs::read_to_string(path.join("Cargo.toml")).unwrap();
+            let text = read(&path.join("Cargo.toml"));
             let name = path
                 .file_name()
                 .unwrap_or_default()
@@ -227,8 +228,8 @@ fn dependencies(manifest: &str) -> Vec<Dependency> {
     found
 }
 
-fn no_circle(arrows: &[(&str, &[&str])]) {
-    let mut left: Vec<(&str, &[&str])> = arrows.to_vec();
+fn no_circle(arrows: &[Arrow]) {
+    let mut left: Vec<Arrow> = arrows.to_vec();
     while !left.is_empty() {
         let names: BTreeSet<&str> = left.iter().map(|(name, _)| *name).collect();
         let before = left.len();

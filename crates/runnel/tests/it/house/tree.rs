@@ -1,7 +1,7 @@
 //! The files of the tree, and how a rule ends.
 
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use super::source::Source;
 
@@ -11,10 +11,7 @@ pub(super) fn sources() -> Vec<Source> {
         .iter()
         .map(|path| {
             let inside = path.strip_prefix(&root).unwrap_or(path).to_string_lossy();
-            Source::read(
-                &inside.replace('\\', "/"),
-                &fs::read_to_string(path).unwrap(),
-            )
+            Source::read(&inside.replace('\\', "/"), &read(path))
         })
         .collect();
     assert!(
@@ -30,8 +27,7 @@ pub(super) fn files_under(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
+        for path in entries(&folder) {
             let name = path
                 .file_name()
                 .unwrap_or_default()
@@ -47,10 +43,24 @@ pub(super) fn files_under(folder: &Path, extension: &str) -> Vec<PathBuf> {
     found
 }
 
+/// What is in a folder.
+pub(super) fn entries(folder: &Path) -> Vec<PathBuf> {
+    let found = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let found =
+        found.unwrap_or_else(|error| panic!("{} cannot be read: {error}", folder.display()));
+    found.iter().map(fs::DirEntry::path).collect()
+}
+
+/// The text of a file.
+pub(super) fn read(path: &Path) -> String {
+    fs::read_to_string(path)
+        .unwrap_or_else(|error| panic!("{} cannot be read: {error}", path.display()))
+}
+
 /// The root of the workspace: known to Cargo, and the current folder without it.
 pub(super) fn root() -> PathBuf {
     option_env!("CARGO_MANIFEST_DIR").map_or_else(
-        || env::current_dir().unwrap(),
+        || PathBuf::from("."),
         |manifest| {
             Path::new(manifest)
                 .ancestors()
