@@ -25,8 +25,9 @@ const SQLITE_READERS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 16;
 
 /// `synchronous = FULL` is what makes an answered commit durable: in WAL mode
-/// the lesser setting syncs only at checkpoints.
-const WRITER_PRAGMAS: &str = "PRAGMA busy_timeout = 5000;
+/// the lesser setting syncs only at checkpoints. SQLite's lock between processes
+/// is not fair, so a command beside a busy server gets 20 s to get it.
+const WRITER_PRAGMAS: &str = "PRAGMA busy_timeout = 20000;
     PRAGMA journal_mode = WAL;
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;";

@@ -2,7 +2,7 @@
 //!
 //! Statements are written once, for both. What cannot be written once asks the
 //! [`Dialect`]: locking of rows, the lock of migrations, and what an engine
-//! calls its errors. Notifications are in [`crate::signal`].
+//! calls its errors. Notifications are in `signal.rs`.
 
 use std::sync::Arc;
 

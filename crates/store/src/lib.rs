@@ -2,7 +2,7 @@
 //!
 //! # Rules of this crate
 //! - One file for each table, one function for each statement, one text for
-//!   both engines. What cannot be one text is in [`dialect`].
+//!   both engines. What cannot be one text is in `dialect.rs`.
 //! - The tenant is the first argument of everything that belongs to one. What
 //!   takes none says so in its documentation, with the reason.
 //! - Reads work on [`Store::read`] and, seeing the transaction's own writes, on
@@ -15,12 +15,12 @@
 //! # Durability
 //! When [`Tx::commit`] returns `Ok`, the change survives the loss of power:
 //! SQLite has synced its log (transactions that wait at the same time share one
-//! sync, see [`group_commit`]), PostgreSQL its own. A [`Tx`] that is dropped
+//! sync: `group_commit.rs`), PostgreSQL its own. A [`Tx`] that is dropped
 //! leaves nothing.
 
 mod column;
 mod connect;
-pub mod dialect;
+mod dialect;
 mod error;
 mod group_commit;
 mod migrate;
@@ -49,7 +49,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 pub use crate::connect::DatabaseUrl;
-use crate::dialect::Dialect;
+pub use crate::dialect::Dialect;
 pub use crate::error::{Cause, StoreError};
 use crate::group_commit::Writer;
 pub use crate::reader::{Read, Reader};
