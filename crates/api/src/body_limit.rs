@@ -23,8 +23,14 @@ pub(crate) const IDLE: Duration = Duration::from_secs(30);
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
 /// Reads at most `limit` bytes.
-pub(crate) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Bytes, Fault> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    mut body: Body,
+    limit: usize,
+) -> Result<Bytes, Fault> {
+    let announced = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0).min(64 * 1024));
     let too_large = || {
         Fault::too_large(format!(
@@ -40,8 +46,11 @@ pub(crate) async fn read(headers: &HeaderMap, mut body: Body, limit: usize) -> R
         let frame = tokio::time::timeout(IDLE, body.frame())
             .await
             .map_err(|_| Fault::bad_request("the body stopped arriving; send it again"))?;
-        let Some(frame) = frame else { return Ok(bytes.freeze()) };
-        let frame = frame.map_err(|error| Fault::bad_request(format!("the body broke off: {error}")))?;
+        let Some(frame) = frame else {
+            return Ok(bytes.freeze());
+        };
+        let frame =
+            frame.map_err(|error| Fault::bad_request(format!("the body broke off: {error}")))?;
         if let Some(data) = frame.data_ref() {
             if bytes.len() + data.len() > limit {
                 drain(body).await;

@@ -18,10 +18,19 @@ pub(crate) struct Authenticated(pub(crate) Caller);
 impl FromRequestParts<Arc<Services>> for Authenticated {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, ApiError> {
-        let missing = || Fault::unauthorized("this needs an API key; send it as Authorization: Bearer rf_live_…");
+    async fn from_request_parts(
+        parts: &mut Parts,
+        services: &Arc<Services>,
+    ) -> Result<Self, ApiError> {
+        let missing = || {
+            Fault::unauthorized("this needs an API key; send it as Authorization: Bearer rf_live_…")
+        };
         let header = parts.headers.get(AUTHORIZATION).ok_or_else(missing)?;
-        let (scheme, key) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
+        let (scheme, key) = header
+            .to_str()
+            .ok()
+            .and_then(|text| text.split_once(' '))
+            .ok_or_else(missing)?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(missing().into());
         }
@@ -31,13 +40,20 @@ impl FromRequestParts<Arc<Services>> for Authenticated {
             None => None,
         };
         // INVARIANT: the layer around every route has set the id.
-        let id = parts.extensions.get::<Id>().ok_or_else(|| Fault::internal("a request without an id"))?.0;
+        let id = parts
+            .extensions
+            .get::<Id>()
+            .ok_or_else(|| Fault::internal("a request without an id"))?
+            .0;
         Ok(Self(services.authenticate(key.trim(), org, id).await?))
     }
 }
 
 impl aide::OperationInput for Authenticated {
-    fn operation_input(_: &mut aide::generate::GenContext, operation: &mut aide::openapi::Operation) {
+    fn operation_input(
+        _: &mut aide::generate::GenContext,
+        operation: &mut aide::openapi::Operation,
+    ) {
         let bearer = [("bearer".to_owned(), Vec::new())].into_iter().collect();
         if !operation.security.contains(&bearer) {
             operation.security.push(bearer);

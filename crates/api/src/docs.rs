@@ -12,9 +12,16 @@ use sha2::{Digest, Sha256};
 
 /// The page, and the policy that lets exactly its own scripts run.
 static PAGE: LazyLock<(Bytes, String)> = LazyLock::new(|| {
-    let html = Scalar::new("/v1/openapi.json").with_title("Runnel API").html();
+    let html = Scalar::new("/v1/openapi.json")
+        .with_title("Runnel API")
+        .html();
     let hashes: Vec<String> = inline_scripts(&html)
-        .map(|script| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(script.as_bytes()))))
+        .map(|script| {
+            format!(
+                "'sha256-{}'",
+                STANDARD.encode(Sha256::digest(script.as_bytes()))
+            )
+        })
         .collect();
     let policy = format!(
         "default-src 'none'; script-src {}; style-src 'unsafe-inline'; img-src 'self' data: blob:; \

@@ -46,7 +46,13 @@ pub(crate) struct FieldError {
 
 impl From<FieldFault> for FieldError {
     fn from(fault: FieldFault) -> Self {
-        Self { field: fault.field(), loc: fault.loc, msg: fault.message.clone(), rule: fault.rule, message: fault.message }
+        Self {
+            field: fault.field(),
+            loc: fault.loc,
+            msg: fault.message.clone(),
+            rule: fault.rule,
+            message: fault.message,
+        }
     }
 }
 
@@ -79,7 +85,9 @@ impl IntoResponse for ApiError {
         let mut response = (status(fault.kind), Json(body)).into_response();
         if fault.kind == Kind::Unauthorized {
             let challenge = axum::http::HeaderValue::from_static("Bearer");
-            response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, challenge);
+            response
+                .headers_mut()
+                .insert(axum::http::header::WWW_AUTHENTICATE, challenge);
         }
         // The log line of the request tells the cause; see `request::observe`.
         response.extensions_mut().insert(Told(fault));
@@ -105,6 +113,9 @@ impl aide::OperationOutput for ApiError {
         ctx: &mut aide::generate::GenContext,
         operation: &mut aide::openapi::Operation,
     ) -> Vec<(Option<u16>, aide::openapi::Response)> {
-        Self::operation_response(ctx, operation).map(|response| (None, response)).into_iter().collect()
+        Self::operation_response(ctx, operation)
+            .map(|response| (None, response))
+            .into_iter()
+            .collect()
     }
 }

@@ -18,7 +18,7 @@ use crate::error::ApiError;
 /// A JSON body. `T` is its documentation; the rules read the value itself, so
 /// that they can name every wrong field at once.
 #[derive(Debug)]
-pub(crate) struct JsonBody<T>(pub(crate) Value, PhantomData<T>);
+pub(crate) struct JsonBody<T>(pub(crate) Value, pub(crate) PhantomData<T>);
 
 impl<T: Send> FromRequest<Arc<Services>> for JsonBody<T> {
     type Rejection = ApiError;
@@ -26,7 +26,10 @@ impl<T: Send> FromRequest<Arc<Services>> for JsonBody<T> {
     async fn from_request(request: Request, _: &Arc<Services>) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let bytes = body_limit::read(&parts.headers, body, body_limit::JSON_LIMIT).await?;
-        let content_type = parts.headers.get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
+        let content_type = parts
+            .headers
+            .get(CONTENT_TYPE)
+            .map(|value| value.to_str().unwrap_or("?"));
         if let Some(given) = content_type.filter(|given| !is_json(given) && !bytes.is_empty()) {
             let message = format!("the Content-Type is {given}; send application/json");
             return Err(Fault::unsupported_media_type(message).into());
@@ -42,12 +45,20 @@ impl<T: Send> FromRequest<Arc<Services>> for JsonBody<T> {
 }
 
 fn is_json(content_type: &str) -> bool {
-    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = content_type
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
 impl<T: JsonSchema> aide::OperationInput for JsonBody<T> {
-    fn operation_input(ctx: &mut aide::generate::GenContext, operation: &mut aide::openapi::Operation) {
+    fn operation_input(
+        ctx: &mut aide::generate::GenContext,
+        operation: &mut aide::openapi::Operation,
+    ) {
         axum::Json::<T>::operation_input(ctx, operation);
     }
 }
@@ -67,14 +78,23 @@ struct IdInPath {
 impl<T: FromStr> FromRequestParts<Arc<Services>> for PathId<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, ApiError> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        services: &Arc<Services>,
+    ) -> Result<Self, ApiError> {
         let wrong = || {
             // Answered here, so that no query is ever asked for what is no id.
             let loc = vec!["path".to_owned(), "id".to_owned()];
             let message = "must be a UUID such as 018f4e1a-0000-7000-8000-000000000001".to_owned();
-            Fault::invalid(vec![FieldFault { loc, rule: "uuid_parsing", message }])
+            Fault::invalid(vec![FieldFault {
+                loc,
+                rule: "uuid_parsing",
+                message,
+            }])
         };
-        let Path(text) = Path::<String>::from_request_parts(parts, services).await.map_err(|_| wrong())?;
+        let Path(text) = Path::<String>::from_request_parts(parts, services)
+            .await
+            .map_err(|_| wrong())?;
         // Only the plain form with dashes: other spellings of the same id
         // would be other cache keys and other log lines.
         if text.len() != 36 {
@@ -85,7 +105,10 @@ impl<T: FromStr> FromRequestParts<Arc<Services>> for PathId<T> {
 }
 
 impl<T> aide::OperationInput for PathId<T> {
-    fn operation_input(ctx: &mut aide::generate::GenContext, operation: &mut aide::openapi::Operation) {
+    fn operation_input(
+        ctx: &mut aide::generate::GenContext,
+        operation: &mut aide::openapi::Operation,
+    ) {
         Path::<IdInPath>::operation_input(ctx, operation);
     }
 }

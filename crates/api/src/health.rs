@@ -22,11 +22,18 @@ pub(crate) struct HealthResponse {
 }
 
 pub(crate) fn health_docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    operation.id("health").tag("Service").summary("Whether the server is up")
+    operation
+        .id("health")
+        .tag("Service")
+        .summary("Whether the server is up")
 }
 
 pub(crate) async fn health() -> Json<HealthResponse> {
-    Json(HealthResponse { status: "ok", ok: true, version: env!("CARGO_PKG_VERSION") })
+    Json(HealthResponse {
+        status: "ok",
+        ok: true,
+        version: env!("CARGO_PKG_VERSION"),
+    })
 }
 
 /// Whether each part that the server needs is there.
@@ -60,7 +67,9 @@ pub(crate) struct Component {
 
 impl Component {
     const fn of(is_there: bool) -> Self {
-        Self { status: word(is_there) }
+        Self {
+            status: word(is_there),
+        }
     }
 }
 
@@ -77,7 +86,9 @@ pub(crate) fn readiness_docs(operation: TransformOperation<'_>) -> TransformOper
         .response::<503, Json<ReadinessResponse>>()
 }
 
-pub(crate) async fn readiness(State(services): State<Arc<Services>>) -> (StatusCode, Json<ReadinessResponse>) {
+pub(crate) async fn readiness(
+    State(services): State<Arc<Services>>,
+) -> (StatusCode, Json<ReadinessResponse>) {
     let found = services.readiness().await;
     let ok = found.is_ready();
     let components = Components {
@@ -85,6 +96,17 @@ pub(crate) async fn readiness(State(services): State<Arc<Services>>) -> (StatusC
         storage: Component::of(found.storage),
         engines: Component::of(found.engines),
     };
-    let status = if ok { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(ReadinessResponse { status: word(ok), ok, components }))
+    let status = if ok {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        Json(ReadinessResponse {
+            status: word(ok),
+            ok,
+            components,
+        }),
+    )
 }

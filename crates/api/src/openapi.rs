@@ -17,7 +17,9 @@ pub(crate) fn document() -> OpenApi {
         extensions: Default::default(),
     };
     let components = Components {
-        security_schemes: [("bearer".to_owned(), ReferenceOr::Item(bearer))].into_iter().collect(),
+        security_schemes: [("bearer".to_owned(), ReferenceOr::Item(bearer))]
+            .into_iter()
+            .collect(),
         ..Components::default()
     };
     OpenApi {

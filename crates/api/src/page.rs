@@ -35,21 +35,37 @@ struct PageQuery {
 impl FromRequestParts<Arc<Services>> for Wanted {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, ApiError> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        services: &Arc<Services>,
+    ) -> Result<Self, ApiError> {
         let RawQuery(query) = RawQuery::from_request_parts(parts, services)
             .await
             .map_err(|error| Fault::internal(error.to_string()))?;
-        let mut request = PageRequest { limit: DEFAULT_LIMIT, cursor: None, backward: false };
+        let mut request = PageRequest {
+            limit: DEFAULT_LIMIT,
+            cursor: None,
+            backward: false,
+        };
         for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
             match &*name {
                 "limit" => request.limit = limit(&value)?,
                 "pq" if value.is_empty() => {}
-                "pq" => request.cursor = Some(value.parse().map_err(|error| Fault::bad_request(format!("{error}")))?),
+                "pq" => {
+                    request.cursor = Some(
+                        value
+                            .parse()
+                            .map_err(|error| Fault::bad_request(format!("{error}")))?,
+                    )
+                }
                 "from_prev" => request.backward = flag(&value)?,
                 // Refused and not passed over: an answer that ignores a filter
                 // looks like a right one.
                 "q" | "sort_by" | "fields" => {
-                    return Err(Fault::bad_request(format!("{name} is not supported for this list yet; leave it out")).into());
+                    return Err(Fault::bad_request(format!(
+                        "{name} is not supported for this list yet; leave it out"
+                    ))
+                    .into());
                 }
                 _ => {}
             }
@@ -59,8 +75,16 @@ impl FromRequestParts<Arc<Services>> for Wanted {
 }
 
 fn limit(value: &str) -> Result<u32, Fault> {
-    let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-    limit.ok_or_else(|| wrong("limit", format!("must be a whole number from 1 to {MAX_LIMIT}")))
+    let limit = value
+        .parse()
+        .ok()
+        .filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    limit.ok_or_else(|| {
+        wrong(
+            "limit",
+            format!("must be a whole number from 1 to {MAX_LIMIT}"),
+        )
+    })
 }
 
 fn flag(value: &str) -> Result<bool, Fault> {
@@ -72,11 +96,18 @@ fn flag(value: &str) -> Result<bool, Fault> {
 }
 
 fn wrong(name: &str, message: String) -> Fault {
-    Fault::invalid(vec![FieldFault { loc: vec!["query".to_owned(), name.to_owned()], rule: "value", message }])
+    Fault::invalid(vec![FieldFault {
+        loc: vec!["query".to_owned(), name.to_owned()],
+        rule: "value",
+        message,
+    }])
 }
 
 impl aide::OperationInput for Wanted {
-    fn operation_input(ctx: &mut aide::generate::GenContext, operation: &mut aide::openapi::Operation) {
+    fn operation_input(
+        ctx: &mut aide::generate::GenContext,
+        operation: &mut aide::openapi::Operation,
+    ) {
         axum::extract::Query::<PageQuery>::operation_input(ctx, operation);
     }
 }
@@ -102,6 +133,13 @@ impl<T> From<Page<T>> for ListResponse<T> {
     fn from(page: Page<T>) -> Self {
         let next = page.next.map(|cursor| cursor.to_string());
         let previous = page.previous.map(|cursor| cursor.to_string());
-        Self { items: page.items, first: String::new(), next_pq: next.clone(), prev_pq: previous.clone(), next, previous }
+        Self {
+            items: page.items,
+            first: String::new(),
+            next_pq: next.clone(),
+            prev_pq: previous.clone(),
+            next,
+            previous,
+        }
     }
 }

@@ -35,7 +35,13 @@ pub async fn listen() -> std::io::Result<(SocketAddr, mpsc::Receiver<Received>)>
         let sender = sender.clone();
         move |request: Request| accept(sender.clone(), request)
     }));
-    let serving = crate::server::serve(listener, None, router, stop.clone(), std::time::Duration::ZERO);
+    let serving = crate::server::serve(
+        listener,
+        None,
+        router,
+        stop.clone(),
+        std::time::Duration::ZERO,
+    );
     tokio::spawn(async move {
         tokio::select! {
             () = serving => {}
@@ -46,9 +52,11 @@ pub async fn listen() -> std::io::Result<(SocketAddr, mpsc::Receiver<Received>)>
 }
 
 async fn accept(sender: mpsc::Sender<Received>, request: Request) -> StatusCode {
-    match to_bytes(request.into_body(), LIMIT).await {
-        Ok(body) if sender.send(Received { body }).await.is_ok() => StatusCode::NO_CONTENT,
-        Ok(_) => StatusCode::GONE,
-        Err(_) => StatusCode::PAYLOAD_TOO_LARGE,
+    let Ok(body) = to_bytes(request.into_body(), LIMIT).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE;
+    };
+    match sender.send(Received { body }).await {
+        Ok(()) => StatusCode::NO_CONTENT,
+        Err(_) => StatusCode::GONE,
     }
 }

@@ -20,10 +20,18 @@ pub(crate) struct Id(pub(crate) RequestId);
 const MAX_ECHO: usize = 255;
 
 /// Gives the request its id, echoes the caller's, and writes the log line.
-pub(crate) async fn observe(State(services): State<Arc<Services>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn observe(
+    State(services): State<Arc<Services>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id: RequestId = services.ids.next();
     request.extensions_mut().insert(Id(id));
-    let echo = request.headers().get("x-request-id").filter(|value| value.len() <= MAX_ECHO).cloned();
+    let echo = request
+        .headers()
+        .get("x-request-id")
+        .filter(|value| value.len() <= MAX_ECHO)
+        .cloned();
     let method = request.method().clone();
     // The path alone: a query may carry a signature.
     let path = request.uri().path().to_owned();
@@ -32,7 +40,10 @@ pub(crate) async fn observe(State(services): State<Arc<Services>>, mut request: 
     let mut response = next.run(request).instrument(span).await;
     let duration_ms = services.now().millis_since(started);
     let status = response.status().as_u16();
-    let told = response.extensions_mut().remove::<Told>().map(|told| told.0);
+    let told = response
+        .extensions_mut()
+        .remove::<Told>()
+        .map(|told| told.0);
     match told {
         Some(fault) if matches!(fault.kind, Kind::Internal) => {
             tracing::error!(request.id = %id, %method, path, status, duration_ms, cause = fault.detail, "request failed");

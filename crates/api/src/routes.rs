@@ -22,24 +22,53 @@ pub const STORAGE: &str = "/storage/";
 pub fn router(services: Arc<Services>) -> Router {
     let documented = ApiRouter::new()
         .api_route("/v1/health", get_with(health::health, health::health_docs))
-        .api_route("/v1/readiness", get_with(health::readiness, health::readiness_docs))
+        .api_route(
+            "/v1/readiness",
+            get_with(health::readiness, health::readiness_docs),
+        )
         .api_route("/v1/auth/me", get_with(auth::me::me, auth::me::docs))
-        .api_route("/v1/asset-uploads", post_with(uploads::create::create, uploads::create::docs))
-        .api_route("/v1/asset-uploads/{id}/confirmations", post_with(uploads::confirm::confirm, uploads::confirm::docs))
-        .api_route("/v1/assets/{id}", get_with(assets::get::get, assets::get::docs))
-        .api_route("/v1/models/{owner}/{slug}/runs", post_with(runs::create::create, runs::create::docs))
+        .api_route(
+            "/v1/asset-uploads",
+            post_with(uploads::create::create, uploads::create::docs),
+        )
+        .api_route(
+            "/v1/asset-uploads/{id}/confirmations",
+            post_with(uploads::confirm::confirm, uploads::confirm::docs),
+        )
+        .api_route(
+            "/v1/assets/{id}",
+            get_with(assets::get::get, assets::get::docs),
+        )
+        .api_route(
+            "/v1/models/{owner}/{slug}/runs",
+            post_with(runs::create::create, runs::create::docs),
+        )
         .api_route("/v1/runs", get_with(runs::list::list, runs::list::docs))
         .api_route("/v1/runs/{id}", get_with(runs::get::get, runs::get::docs))
-        .api_route("/v1/runs/{id}/logs", get_with(runs::logs::logs, runs::logs::docs))
-        .api_route("/v1/runs/{id}/callback", get_with(runs::callback::callback, runs::callback::docs));
+        .api_route(
+            "/v1/runs/{id}/logs",
+            get_with(runs::logs::logs, runs::logs::docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/callback",
+            get_with(runs::callback::callback, runs::callback::docs),
+        );
     let mut api = openapi::document();
     documented
         .finish_api(&mut api)
         // A slug may have several segments, which the documented path cannot say.
-        .route("/v1/models/{owner}/{*rest}", axum::routing::post(runs::create::create_nested))
+        .route(
+            "/v1/models/{owner}/{*rest}",
+            axum::routing::post(runs::create::create_nested),
+        )
         .route("/v1/openapi.json", get(openapi::serve(&api)))
         .route("/docs", get(docs::page))
-        .route("/storage/{*key}", get(storage::get::get).head(storage::get::get).put(storage::put::put))
+        .route(
+            "/storage/{*key}",
+            get(storage::get::get)
+                .head(storage::get::get)
+                .put(storage::put::put),
+        )
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Arc::clone(&services), request::observe))
@@ -47,12 +76,19 @@ pub fn router(services: Arc<Services>) -> Router {
 }
 
 async fn unknown_path(request: Request) -> Response {
-    let message = format!("there is nothing at {}; the paths are listed at /v1/openapi.json", request.uri().path());
+    let message = format!(
+        "there is nothing at {}; the paths are listed at /v1/openapi.json",
+        request.uri().path()
+    );
     ApiError(Fault::not_found("NOT_FOUND", message)).into_response()
 }
 
 async fn wrong_method(request: Request) -> Response {
-    let message = format!("{} is not possible at {}", request.method(), request.uri().path());
+    let message = format!(
+        "{} is not possible at {}",
+        request.method(),
+        request.uri().path()
+    );
     ApiError(Fault::method_not_allowed(message)).into_response()
 }
 

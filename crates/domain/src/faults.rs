@@ -8,10 +8,10 @@ use runnel_types::Fault;
 pub(crate) fn store(error: StoreError) -> Fault {
     match error {
         StoreError::Unavailable { .. } => Fault {
-            detail: Some(error.to_string()),
+            detail: Some(error.with_causes()),
             ..Fault::unavailable("the database does not answer; try again in a moment")
         },
-        other => Fault::internal(other),
+        other => Fault::internal(other.with_causes()),
     }
 }
 

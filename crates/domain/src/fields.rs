@@ -9,30 +9,37 @@ use serde_json::{Map, Value};
 
 /// A body being read; [`Fields::finish`] tells all that was wrong with it.
 #[derive(Debug)]
-pub struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     object: &'a Map<String, Value>,
     faults: Vec<FieldFault>,
 }
 
 impl<'a> Fields<'a> {
     /// Begins to read `body`, which must be an object.
-    pub fn of(body: &'a Value) -> Result<Self, Fault> {
+    pub(crate) fn of(body: &'a Value) -> Result<Self, Fault> {
         let fault = || {
             let loc = vec!["body".to_owned()];
             let message = format!("the body must be a JSON object, not {}", kind_of(body));
-            Fault::invalid(vec![FieldFault { loc, rule: "object_type", message }])
+            Fault::invalid(vec![FieldFault {
+                loc,
+                rule: "object_type",
+                message,
+            }])
         };
         let object = body.as_object().ok_or_else(fault)?;
-        Ok(Self { object, faults: Vec::new() })
+        Ok(Self {
+            object,
+            faults: Vec::new(),
+        })
     }
 
     /// Notes a fault of `field`.
-    pub fn refuse(&mut self, field: &str, rule: &'static str, message: impl Into<String>) {
+    pub(crate) fn refuse(&mut self, field: &str, rule: &'static str, message: impl Into<String>) {
         self.faults.push(FieldFault::body(field, rule, message));
     }
 
     /// Adds faults that another check found.
-    pub fn refuse_all(&mut self, faults: impl IntoIterator<Item = FieldFault>) {
+    pub(crate) fn refuse_all(&mut self, faults: impl IntoIterator<Item = FieldFault>) {
         self.faults.extend(faults);
     }
 
@@ -49,28 +56,46 @@ impl<'a> Fields<'a> {
     }
 
     /// A text of `least` to `most` characters that must be there.
-    pub fn text(&mut self, field: &str, least: usize, most: usize) -> Option<&'a str> {
+    pub(crate) fn text(&mut self, field: &str, least: usize, most: usize) -> Option<&'a str> {
         let value = self.required(field)?;
         self.check_text(field, value, least, most)
     }
 
     /// A text of at most `most` characters that may be absent or null.
-    pub fn optional_text(&mut self, field: &str, most: usize) -> Option<&'a str> {
+    pub(crate) fn optional_text(&mut self, field: &str, most: usize) -> Option<&'a str> {
         let value = self.present(field)?;
         self.check_text(field, value, 0, most)
     }
 
-    fn check_text(&mut self, field: &str, value: &'a Value, least: usize, most: usize) -> Option<&'a str> {
+    fn check_text(
+        &mut self,
+        field: &str,
+        value: &'a Value,
+        least: usize,
+        most: usize,
+    ) -> Option<&'a str> {
         let Some(text) = value.as_str() else {
-            self.refuse(field, "string_type", format!("must be a string, not {}", kind_of(value)));
+            self.refuse(
+                field,
+                "string_type",
+                format!("must be a string, not {}", kind_of(value)),
+            );
             return None;
         };
         let length = text.chars().count();
         if length < least {
-            let wanted = if least == 1 { "must not be empty".to_owned() } else { format!("must have at least {least} characters") };
+            let wanted = if least == 1 {
+                "must not be empty".to_owned()
+            } else {
+                format!("must have at least {least} characters")
+            };
             self.refuse(field, "string_too_short", wanted);
         } else if length > most {
-            self.refuse(field, "string_too_long", format!("has {length} characters, the limit is {most}"));
+            self.refuse(
+                field,
+                "string_too_long",
+                format!("has {length} characters, the limit is {most}"),
+            );
         } else {
             return Some(text);
         }
@@ -78,39 +103,59 @@ impl<'a> Fields<'a> {
     }
 
     /// A whole number from `least` to `most` that must be there.
-    pub fn integer(&mut self, field: &str, least: u64, most: u64) -> Option<u64> {
+    pub(crate) fn integer(&mut self, field: &str, least: u64, most: u64) -> Option<u64> {
         let value = self.required(field)?;
         let Some(number) = value.as_number().filter(|number| !number.is_f64()) else {
-            self.refuse(field, "int_type", format!("must be an integer, not {}", kind_of(value)));
+            self.refuse(
+                field,
+                "int_type",
+                format!("must be an integer, not {}", kind_of(value)),
+            );
             return None;
         };
         match number.as_u64() {
             Some(number) if number > most => {
-                self.refuse(field, "less_than_equal", format!("is {number}, the limit is {most}"));
+                self.refuse(
+                    field,
+                    "less_than_equal",
+                    format!("is {number}, the limit is {most}"),
+                );
                 None
             }
             Some(number) if number >= least => Some(number),
             _ => {
-                self.refuse(field, "greater_than_equal", format!("is {number}, must be at least {least}"));
+                self.refuse(
+                    field,
+                    "greater_than_equal",
+                    format!("is {number}, must be at least {least}"),
+                );
                 None
             }
         }
     }
 
     /// An object that must be there.
-    pub fn object(&mut self, field: &str) -> Option<&'a Map<String, Value>> {
+    pub(crate) fn object(&mut self, field: &str) -> Option<&'a Map<String, Value>> {
         let value = self.required(field)?;
         if value.as_object().is_none() {
-            self.refuse(field, "object_type", format!("must be an object, not {}", kind_of(value)));
+            self.refuse(
+                field,
+                "object_type",
+                format!("must be an object, not {}", kind_of(value)),
+            );
         }
         value.as_object()
     }
 
     /// An object of at most `most` bytes as JSON that may be absent or null.
-    pub fn optional_object(&mut self, field: &str, most: usize) -> Option<&'a Value> {
+    pub(crate) fn optional_object(&mut self, field: &str, most: usize) -> Option<&'a Value> {
         let value = self.present(field)?;
         if !value.is_object() {
-            self.refuse(field, "object_type", format!("must be an object, not {}", kind_of(value)));
+            self.refuse(
+                field,
+                "object_type",
+                format!("must be an object, not {}", kind_of(value)),
+            );
             return None;
         }
         let length = value.to_string().len();
@@ -123,7 +168,7 @@ impl<'a> Fields<'a> {
     }
 
     /// An id that may be absent or null.
-    pub fn optional_id<T: std::str::FromStr>(&mut self, field: &str) -> Option<T> {
+    pub(crate) fn optional_id<T: std::str::FromStr>(&mut self, field: &str) -> Option<T> {
         let value = self.present(field)?;
         let id = value.as_str().and_then(|text| text.parse().ok());
         if id.is_none() {
@@ -136,8 +181,12 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// Every fault that was found, in the order of reading.
-    pub fn finish(self) -> Result<(), Fault> {
-        if self.faults.is_empty() { Ok(()) } else { Err(Fault::invalid(self.faults)) }
+    pub(crate) fn finish(self) -> Result<(), Fault> {
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Fault::invalid(self.faults))
+        }
     }
 }
 
@@ -165,7 +214,11 @@ mod tests {
         fields.optional_object("metadata", 20);
         match fields.finish() {
             Ok(()) => Vec::new(),
-            Err(fault) => fault.fields.iter().map(|field| (field.field(), field.rule)).collect(),
+            Err(fault) => fault
+                .fields
+                .iter()
+                .map(|field| (field.field(), field.rule))
+                .collect(),
         }
     }
 
@@ -173,18 +226,45 @@ mod tests {
     fn every_fault_is_told_with_its_rule() {
         let cases = [
             (json!({"name": "a", "size": 1}), vec![]),
-            (json!({"name": "äöüßé", "size": 10, "metadata": null, "more": 1}), vec![]),
+            (
+                json!({"name": "äöüßé", "size": 10, "metadata": null, "more": 1}),
+                vec![],
+            ),
             (json!({}), vec![("name", "missing"), ("size", "missing")]),
-            (json!({"name": "", "size": 0}), vec![("name", "string_too_short"), ("size", "greater_than_equal")]),
-            (json!({"name": "abcdef", "size": 11}), vec![("name", "string_too_long"), ("size", "less_than_equal")]),
-            (json!({"name": 1, "size": "1"}), vec![("name", "string_type"), ("size", "int_type")]),
-            (json!({"name": "a", "size": 1.5}), vec![("size", "int_type")]),
-            (json!({"name": "a", "size": -1}), vec![("size", "greater_than_equal")]),
-            (json!({"name": "a", "size": 1, "metadata": []}), vec![("metadata", "object_type")]),
-            (json!({"name": "a", "size": 1, "metadata": {"k": "01234567890123456789"}}), vec![("metadata", "object_too_large")]),
+            (
+                json!({"name": "", "size": 0}),
+                vec![("name", "string_too_short"), ("size", "greater_than_equal")],
+            ),
+            (
+                json!({"name": "abcdef", "size": 11}),
+                vec![("name", "string_too_long"), ("size", "less_than_equal")],
+            ),
+            (
+                json!({"name": 1, "size": "1"}),
+                vec![("name", "string_type"), ("size", "int_type")],
+            ),
+            (
+                json!({"name": "a", "size": 1.5}),
+                vec![("size", "int_type")],
+            ),
+            (
+                json!({"name": "a", "size": -1}),
+                vec![("size", "greater_than_equal")],
+            ),
+            (
+                json!({"name": "a", "size": 1, "metadata": []}),
+                vec![("metadata", "object_type")],
+            ),
+            (
+                json!({"name": "a", "size": 1, "metadata": {"k": "01234567890123456789"}}),
+                vec![("metadata", "object_too_large")],
+            ),
         ];
         for (body, expected) in cases {
-            let expected: Vec<(String, &str)> = expected.into_iter().map(|(field, rule)| (field.to_owned(), rule)).collect();
+            let expected: Vec<(String, &str)> = expected
+                .into_iter()
+                .map(|(field, rule)| (field.to_owned(), rule))
+                .collect();
             assert_eq!(rules(&body), expected, "{body}");
         }
     }

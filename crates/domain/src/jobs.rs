@@ -30,17 +30,33 @@ impl Services {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn claim_jobs(&self, limit: usize, worker: &str, lease: Duration) -> Result<Vec<Claimed>, Fault> {
+    pub async fn claim_jobs(
+        &self,
+        limit: usize,
+        worker: &str,
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, Fault> {
         let now = self.now();
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let claimed = tx.jobs().claim(limit, worker, now, now.plus(lease)).await.map_err(faults::store)?;
+        let claimed = tx
+            .jobs()
+            .claim(limit, worker, now, now.plus(lease))
+            .await
+            .map_err(faults::store)?;
         let mut known = Vec::with_capacity(claimed.len());
         for row in claimed {
             match row.job {
-                Ok(job) => known.push(Claimed { id: row.id, job, attempt: row.attempt }),
+                Ok(job) => known.push(Claimed {
+                    id: row.id,
+                    job,
+                    attempt: row.attempt,
+                }),
                 Err(error) => {
                     tracing::error!(job.id = %row.id, %error, "dropped a job that this version does not know");
-                    tx.jobs().complete(row.id, worker).await.map_err(faults::store)?;
+                    tx.jobs()
+                        .complete(row.id, worker)
+                        .await
+                        .map_err(faults::store)?;
                 }
             }
         }
@@ -53,7 +69,9 @@ impl Services {
     pub async fn until_next_job(&self) -> Option<Duration> {
         let now = self.now();
         let due = self.store.read().jobs().next_due_at(now).await.ok()??;
-        Some(Duration::from_micros(u64::try_from(due.as_micros() - now.as_micros()).unwrap_or(0)))
+        Some(Duration::from_micros(
+            u64::try_from(due.as_micros() - now.as_micros()).unwrap_or(0),
+        ))
     }
 
     /// Renews a lease; `false` when another worker has the job.
@@ -62,7 +80,11 @@ impl Services {
     /// When the database fails.
     pub async fn extend_lease(&self, lease: &Lease, by: Duration) -> Result<bool, Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let held = tx.jobs().extend_lease(lease.job_id, &lease.worker, self.now().plus(by)).await.map_err(faults::store)?;
+        let held = tx
+            .jobs()
+            .extend_lease(lease.job_id, &lease.worker, self.now().plus(by))
+            .await
+            .map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)?;
         Ok(held)
     }
@@ -73,7 +95,10 @@ impl Services {
     /// When the database fails.
     pub async fn remove_job(&self, lease: &Lease) -> Result<(), Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        tx.jobs().complete(lease.job_id, &lease.worker).await.map_err(faults::store)?;
+        tx.jobs()
+            .complete(lease.job_id, &lease.worker)
+            .await
+            .map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)
     }
 
@@ -83,7 +108,10 @@ impl Services {
     /// When the database fails.
     pub async fn hand_back_job(&self, lease: &Lease, pause: Duration) -> Result<(), Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        tx.jobs().retry_at(lease.job_id, &lease.worker, self.now().plus(pause)).await.map_err(faults::store)?;
+        tx.jobs()
+            .retry_at(lease.job_id, &lease.worker, self.now().plus(pause))
+            .await
+            .map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)
     }
 }

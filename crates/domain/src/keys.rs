@@ -28,18 +28,39 @@ impl Services {
     /// # Errors
     /// `UNAUTHORIZED` for a key that is unknown or revoked, `PERMISSION_DENIED`
     /// when it belongs to another organization than the one named.
-    pub async fn authenticate(&self, plain: &str, org: Option<&str>, request_id: RequestId) -> Result<Caller, Fault> {
-        let unknown = || Fault::unauthorized("the API key is not known or was revoked; check the Authorization header");
+    pub async fn authenticate(
+        &self,
+        plain: &str,
+        org: Option<&str>,
+        request_id: RequestId,
+    ) -> Result<Caller, Fault> {
+        let unknown = || {
+            Fault::unauthorized(
+                "the API key is not known or was revoked; check the Authorization header",
+            )
+        };
         if !is_well_formed(plain) {
             return Err(unknown());
         }
-        let found = self.store.read().api_keys().get_by_hash(&hash(plain)).await.map_err(faults::store)?;
-        let key = found.filter(|key| key.revoked_at.is_none()).ok_or_else(unknown)?;
+        let found = self
+            .store
+            .read()
+            .api_keys()
+            .get_by_hash(&hash(plain))
+            .await
+            .map_err(faults::store)?;
+        let key = found
+            .filter(|key| key.revoked_at.is_none())
+            .ok_or_else(unknown)?;
         if org.is_some_and(|org| org.parse() != Ok(key.org_id)) {
             let message = "the key does not belong to the organization that X-Organization-Id names; leave the header out to use the key's own";
             return Err(Fault::permission_denied(message));
         }
-        Ok(Caller { org_id: key.org_id, key, request_id })
+        Ok(Caller {
+            org_id: key.org_id,
+            key,
+            request_id,
+        })
     }
 
     /// The organization that a caller acts for.
@@ -47,8 +68,19 @@ impl Services {
     /// # Errors
     /// When the database cannot be read.
     pub async fn org_of(&self, caller: &Caller) -> Result<Org, Fault> {
-        let org = self.store.read().orgs().get(caller.org_id).await.map_err(faults::store)?;
-        org.ok_or_else(|| Fault::internal(format!("the organization {} of a key is gone", caller.org_id)))
+        let org = self
+            .store
+            .read()
+            .orgs()
+            .get(caller.org_id)
+            .await
+            .map_err(faults::store)?;
+        org.ok_or_else(|| {
+            Fault::internal(format!(
+                "the organization {} of a key is gone",
+                caller.org_id
+            ))
+        })
     }
 
     /// Makes a key for the organization called `org` (the default one when
@@ -56,7 +88,12 @@ impl Services {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub async fn create_key(&self, org: Option<&str>, name: &str, scopes: &[Scope]) -> Result<NewKey, Fault> {
+    pub async fn create_key(
+        &self,
+        org: Option<&str>,
+        name: &str,
+        scopes: &[Scope],
+    ) -> Result<NewKey, Fault> {
         let plain = self.random_key();
         let record = self.store_key(org, name, scopes, &plain).await?;
         Ok(NewKey { record, plain })
@@ -67,7 +104,15 @@ impl Services {
     /// # Errors
     /// When the database cannot be read or written.
     pub async fn create_first_key(&self) -> Result<Option<NewKey>, Fault> {
-        if self.store.read().api_keys().count_all().await.map_err(faults::store)? > 0 {
+        if self
+            .store
+            .read()
+            .api_keys()
+            .count_all()
+            .await
+            .map_err(faults::store)?
+            > 0
+        {
             return Ok(None);
         }
         self.create_key(None, "first", Scope::ALL).await.map(Some)
@@ -81,13 +126,25 @@ impl Services {
     pub async fn ensure_key(&self, plain: &str) -> Result<(), Fault> {
         if !is_well_formed(plain) {
             let message = format!("must be {PREFIX} and 16 to 200 letters and digits");
-            return Err(Fault::invalid_field("RUNNEL_BOOTSTRAP_API_KEY", "format", message));
+            return Err(Fault::invalid_field(
+                "RUNNEL_BOOTSTRAP_API_KEY",
+                "format",
+                message,
+            ));
         }
-        let known = self.store.read().api_keys().get_by_hash(&hash(plain)).await.map_err(faults::store)?;
+        let known = self
+            .store
+            .read()
+            .api_keys()
+            .get_by_hash(&hash(plain))
+            .await
+            .map_err(faults::store)?;
         if known.is_some_and(|key| key.revoked_at.is_none()) {
             return Ok(());
         }
-        self.store_key(None, "bootstrap", Scope::ALL, plain).await.map(drop)
+        self.store_key(None, "bootstrap", Scope::ALL, plain)
+            .await
+            .map(drop)
     }
 
     /// Every key of every organization, for the operator at the command line.
@@ -113,7 +170,9 @@ impl Services {
     pub async fn revoke_key(&self, name: &str) -> Result<ApiKey, Fault> {
         let keys = self.list_keys().await?;
         let id = name.parse::<ApiKeyId>().ok();
-        let mut found = keys.iter().filter(|(_, key)| Some(key.id) == id || key.prefix == name);
+        let mut found = keys
+            .iter()
+            .filter(|(_, key)| Some(key.id) == id || key.prefix == name);
         let (org, key) = match (found.next(), found.next()) {
             (Some(only), None) => only,
             (None, _) => {
@@ -121,7 +180,9 @@ impl Services {
                 return Err(Fault::not_found("NOT_FOUND", message));
             }
             (Some(_), Some(_)) => {
-                let message = format!("more than one key begins with {name}; name the id that runnel keys list shows");
+                let message = format!(
+                    "more than one key begins with {name}; name the id that runnel keys list shows"
+                );
                 return Err(Fault::not_found("NOT_FOUND", message));
             }
         };
@@ -130,12 +191,22 @@ impl Services {
 
     async fn mark_revoked(&self, org: OrgId, id: ApiKeyId) -> Result<ApiKey, Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let revoked = tx.api_keys().revoke(org, id, self.now()).await.map_err(faults::store)?;
+        let revoked = tx
+            .api_keys()
+            .revoke(org, id, self.now())
+            .await
+            .map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)?;
         revoked.ok_or_else(|| Fault::not_found("NOT_FOUND", format!("there is no key {id}")))
     }
 
-    async fn store_key(&self, org: Option<&str>, name: &str, scopes: &[Scope], plain: &str) -> Result<ApiKey, Fault> {
+    async fn store_key(
+        &self,
+        org: Option<&str>,
+        name: &str,
+        scopes: &[Scope],
+        plain: &str,
+    ) -> Result<ApiKey, Fault> {
         let now = self.now();
         let slug = slug(org.unwrap_or("default"));
         let mut tx = self.store.begin().await.map_err(faults::store)?;
@@ -143,7 +214,12 @@ impl Services {
             Some(known) => known,
             None => {
                 let name = org.unwrap_or("Default").to_owned();
-                let new = Org { id: self.ids.next(), name, slug, created_at: now };
+                let new = Org {
+                    id: self.ids.next(),
+                    name,
+                    slug,
+                    created_at: now,
+                };
                 tx.orgs().insert(&new).await.map_err(faults::store)?;
                 new
             }
@@ -157,7 +233,11 @@ impl Services {
             created_at: now,
             revoked_at: None,
         };
-        let record = tx.api_keys().upsert_by_hash(&record, &hash(plain)).await.map_err(faults::store)?;
+        let record = tx
+            .api_keys()
+            .upsert_by_hash(&record, &hash(plain))
+            .await
+            .map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)?;
         Ok(record)
     }
@@ -180,7 +260,10 @@ impl Services {
 /// Whether clients of the contract would take `plain` for a key.
 fn is_well_formed(plain: &str) -> bool {
     let secret = plain.strip_prefix(PREFIX).unwrap_or_default();
-    (16..=200).contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    (16..=200).contains(&secret.len())
+        && secret
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// A key has more than 200 random bits, so a fast hash without salt cannot be
@@ -194,10 +277,20 @@ fn slug(name: &str) -> String {
         .trim()
         .to_lowercase()
         .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '-' })
+        .map(|letter| {
+            if letter.is_ascii_alphanumeric() {
+                letter
+            } else {
+                '-'
+            }
+        })
         .collect();
     let parts: Vec<&str> = dashed.split('-').filter(|part| !part.is_empty()).collect();
-    if parts.is_empty() { "org".to_owned() } else { parts.join("-") }
+    if parts.is_empty() {
+        "org".to_owned()
+    } else {
+        parts.join("-")
+    }
 }
 
 #[cfg(test)]
@@ -207,7 +300,13 @@ mod tests {
     #[test]
     fn only_what_clients_take_for_a_key_is_looked_up() {
         assert!(is_well_formed("rf_live_0123456789abcdef"));
-        for bad in ["", "rf_live_", "rf_live_short", "sk_live_0123456789abcdef", "rf_live_0123456789abcde!"] {
+        for bad in [
+            "",
+            "rf_live_",
+            "rf_live_short",
+            "sk_live_0123456789abcdef",
+            "rf_live_0123456789abcde!",
+        ] {
             assert!(!is_well_formed(bad), "{bad}");
         }
     }

@@ -30,6 +30,10 @@ impl Services {
         if let Err(error) = &storage {
             tracing::warn!(%error, "the storage cannot be used");
         }
-        Readiness { database: database.is_ok(), storage: storage.is_ok(), engines: self.models.iter().next().is_some() }
+        Readiness {
+            database: database.is_ok(),
+            storage: storage.is_ok(),
+            engines: self.models.iter().next().is_some(),
+        }
     }
 }

@@ -98,17 +98,26 @@ pub struct EngineError {
 impl EngineError {
     /// The model cannot work with this input.
     pub fn invalid_input(message: impl Into<String>) -> Self {
-        Self { kind: EngineErrorKind::InvalidInput, message: message.into() }
+        Self {
+            kind: EngineErrorKind::InvalidInput,
+            message: message.into(),
+        }
     }
 
     /// The engine failed.
     pub fn failed(message: impl Into<String>) -> Self {
-        Self { kind: EngineErrorKind::Failed, message: message.into() }
+        Self {
+            kind: EngineErrorKind::Failed,
+            message: message.into(),
+        }
     }
 
     /// Somebody asked for the work to stop.
     pub fn cancelled() -> Self {
-        Self { kind: EngineErrorKind::Cancelled, message: "the run was cancelled".to_owned() }
+        Self {
+            kind: EngineErrorKind::Cancelled,
+            message: "the run was cancelled".to_owned(),
+        }
     }
 }
 
@@ -139,7 +148,9 @@ impl Reporter {
 
     /// Tells how far the work is, from 0 to 1.
     pub fn progress(&self, fraction: f64) {
-        let _ = self.reports.try_send(Report::Progress(fraction.clamp(0.0, 1.0)));
+        let _ = self
+            .reports
+            .try_send(Report::Progress(fraction.clamp(0.0, 1.0)));
     }
 
     /// Writes a line to the run's log.

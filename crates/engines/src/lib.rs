@@ -8,5 +8,7 @@ pub mod builtin;
 pub mod engine;
 pub mod registry;
 
-pub use engine::{Engine, EngineError, EngineErrorKind, InputFile, OutputFile, Product, Reporter, Work};
+pub use engine::{
+    Engine, EngineError, EngineErrorKind, InputFile, OutputFile, Product, Reporter, Work,
+};
 pub use registry::Registry;

@@ -22,7 +22,9 @@ impl Registry {
             .into_iter()
             .map(|spec| (spec.model.clone(), (spec, Arc::clone(&engine))))
             .collect();
-        Self { models: Arc::new(models) }
+        Self {
+            models: Arc::new(models),
+        }
     }
 
     /// The model of that name and its engine.

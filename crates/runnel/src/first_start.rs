@@ -6,7 +6,9 @@ use crate::printer;
 
 /// Prints the first key, once, with three commands to try.
 pub(crate) fn greet(base_url: &str, ca: Option<&std::path::Path>, key: &NewKey) {
-    let curl = ca.map_or("curl".to_owned(), |ca| format!("curl --cacert {}", ca.display()));
+    let curl = ca.map_or("curl".to_owned(), |ca| {
+        format!("curl --cacert {}", ca.display())
+    });
     let plain = &key.plain;
     printer::note(&format!(
         r#"

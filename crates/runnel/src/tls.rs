@@ -8,7 +8,10 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 use rustls::ServerConfig;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -26,7 +29,10 @@ pub(crate) struct Tls {
 }
 
 /// Makes what the settings ask for; `None` when they ask for no TLS.
-pub(crate) fn acceptor(settings: &Settings, environment: &Environment) -> Result<Option<Tls>, Failure> {
+pub(crate) fn acceptor(
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<Option<Tls>, Failure> {
     let (chain, key, ca_path) = match (&settings.tls_cert, &settings.tls_key) {
         (Some(cert), Some(key)) => {
             let (chain, key) = read_pair(cert, key)?;
@@ -44,7 +50,10 @@ pub(crate) fn acceptor(settings: &Settings, environment: &Environment) -> Result
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(|error| Failure::new(format!("the TLS certificate cannot be used: {error}")))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Some(Tls { acceptor: TlsAcceptor::from(Arc::new(config)), ca_path }))
+    Ok(Some(Tls {
+        acceptor: TlsAcceptor::from(Arc::new(config)),
+        ca_path,
+    }))
 }
 
 type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
@@ -64,8 +73,19 @@ fn read_pair(cert: &Path, key: &Path) -> Result<Pair, Failure> {
     Ok((chain, key))
 }
 
-fn self_signed(settings: &Settings, environment: &Environment) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>, PathBuf), Failure> {
-    let failed = |error: rcgen::Error| Failure::new(format!("a TLS certificate could not be made: {error}"));
+fn self_signed(
+    settings: &Settings,
+    environment: &Environment,
+) -> Result<
+    (
+        Vec<CertificateDer<'static>>,
+        PrivateKeyDer<'static>,
+        PathBuf,
+    ),
+    Failure,
+> {
+    let failed =
+        |error: rcgen::Error| Failure::new(format!("a TLS certificate could not be made: {error}"));
     let folder = settings.data_dir.join("tls");
     let (ca_path, ca_key_path) = (folder.join("ca.pem"), folder.join("ca-key.pem"));
     let year = year(environment);
@@ -91,7 +111,9 @@ fn self_signed(settings: &Settings, environment: &Environment) -> Result<(Vec<Ce
     params.not_after = rcgen::date_time_ymd(year + 1, 12, 31);
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     params.use_authority_key_identifier_extension = true;
-    let certificate = params.signed_by(&key, &Issuer::from_params(&ca_params, &ca_key)).map_err(failed)?;
+    let certificate = params
+        .signed_by(&key, &Issuer::from_params(&ca_params, &ca_key))
+        .map_err(failed)?;
     let private = PrivateKeyDer::try_from(key.serialize_der())
         .map_err(|error| Failure::new(format!("a TLS key could not be made: {error}")))?;
     Ok((vec![certificate.der().clone()], private, ca_path))
@@ -100,7 +122,9 @@ fn self_signed(settings: &Settings, environment: &Environment) -> Result<(Vec<Ce
 /// The authority's certificate; the same name and constraints at every start.
 fn authority(year: i32) -> CertificateParams {
     let mut params = CertificateParams::default();
-    params.distinguished_name.push(DnType::CommonName, "Runnel local authority");
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "Runnel local authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.not_before = rcgen::date_time_ymd(year - 1, 1, 1);
@@ -110,19 +134,35 @@ fn authority(year: i32) -> CertificateParams {
 
 /// The names under which the server can be reached.
 fn names(settings: &Settings) -> Vec<String> {
-    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
+    let mut names = vec![
+        "localhost".to_owned(),
+        "127.0.0.1".to_owned(),
+        "::1".to_owned(),
+    ];
     let listen: IpAddr = settings.listen.ip();
     if !listen.is_unspecified() {
         names.push(listen.to_string());
     }
-    let public = settings.public_url.as_deref().and_then(|url| url::Url::parse(url).ok());
-    names.extend(public.and_then(|url| url.host_str().map(|host| host.trim_matches(['[', ']']).to_owned())));
+    let public = settings
+        .public_url
+        .as_deref()
+        .and_then(|url| url::Url::parse(url).ok());
+    names.extend(public.and_then(|url| {
+        url.host_str()
+            .map(|host| host.trim_matches(['[', ']']).to_owned())
+    }));
     names.dedup();
     names
 }
 
 fn year(environment: &Environment) -> i32 {
-    environment.clock.now().to_rfc3339().get(..4).and_then(|year| year.parse().ok()).unwrap_or(2026)
+    environment
+        .clock
+        .now()
+        .to_rfc3339()
+        .get(..4)
+        .and_then(|year| year.parse().ok())
+        .unwrap_or(2026)
 }
 
 /// Writes a file that only its owner may read, from its first byte on.

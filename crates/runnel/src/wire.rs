@@ -37,7 +37,10 @@ pub struct Environment {
 impl Environment {
     /// The machine's own.
     pub fn system() -> Self {
-        Self { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+        Self {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        }
     }
 }
 
@@ -62,10 +65,15 @@ impl App {
             Failure::new(format!("cannot listen on {}: {error}", settings.listen))
                 .hint("choose another address with --listen; port 0 picks a free port")
         })?;
-        let address = listener.local_addr().map_err(|error| Failure::new(format!("cannot listen: {error}")))?;
+        let address = listener
+            .local_addr()
+            .map_err(|error| Failure::new(format!("cannot listen: {error}")))?;
         let tls = tls::acceptor(&settings, &environment)?;
         let base_url = base_url(address, settings.is_tls());
-        let public_url = settings.public_url.clone().unwrap_or_else(|| base_url.clone());
+        let public_url = settings
+            .public_url
+            .clone()
+            .unwrap_or_else(|| base_url.clone());
         let services = open_services(&settings, &environment, public_url).await?;
         if let Some(key) = &settings.bootstrap_api_key {
             services.ensure_key(key).await?;
@@ -74,9 +82,24 @@ impl App {
         let stop = CancellationToken::new();
         let router = runnel_api::router(Arc::clone(&services));
         let (acceptor, ca_path) = tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.ca_path));
-        let serving = tokio::spawn(runnel_api::server::serve(listener, acceptor, router, stop.clone(), REQUEST_GRACE));
-        let working = (0..settings.workers).map(|_| spawn_worker(&services, stop.clone())).collect();
-        Ok(Self { services, base_url, ca_path, stop, serving, working })
+        let serving = tokio::spawn(runnel_api::server::serve(
+            listener,
+            acceptor,
+            router,
+            stop.clone(),
+            REQUEST_GRACE,
+        ));
+        let working = (0..settings.workers)
+            .map(|_| spawn_worker(&services, stop.clone()))
+            .collect();
+        Ok(Self {
+            services,
+            base_url,
+            ca_path,
+            stop,
+            serving,
+            working,
+        })
     }
 
     /// Where the server listens, such as `http://127.0.0.1:8080`.
@@ -99,7 +122,9 @@ impl App {
     /// other, until none is; answers with how many. For servers without workers.
     pub async fn run_due_jobs(&self) -> usize {
         let name = format!("pump-{}", self.services.ids.next::<JobId>());
-        Worker::new(Arc::clone(&self.services), name).run_due().await
+        Worker::new(Arc::clone(&self.services), name)
+            .run_due()
+            .await
     }
 
     /// Stops accepting, finishes or hands back what is in hand, closes.
@@ -118,7 +143,9 @@ fn spawn_worker(services: &Arc<Services>, stop: CancellationToken) -> JoinHandle
     let worker = Worker::new(Arc::clone(services), name);
     tokio::spawn(async move {
         if !worker.run(stop, JOB_GRACE).await.is_clean {
-            tracing::warn!("jobs were still in hand at the end; other workers take them when their leases end");
+            tracing::warn!(
+                "jobs were still in hand at the end; other workers take them when their leases end"
+            );
         }
     })
 }
@@ -132,13 +159,26 @@ pub async fn open_services(
     environment: &Environment,
     public_url: String,
 ) -> Result<Arc<Services>, Failure> {
-    let policy = Policy::parse(&settings.egress_allow)
-        .map_err(|error| Failure::new(format!("RUNNEL_EGRESS_ALLOW: {error}")).hint("give ranges such as 127.0.0.0/8,10.1.0.0/16"))?;
-    let egress = Egress::new(EgressConfig::new(policy)).map_err(|error| Failure::new(error.to_string()))?;
-    let database_url = settings.database_url().parse().map_err(|error| Failure::new(format!("{error}")))?;
-    let store = Store::open(&database_url).await.map_err(|error| Failure::new(error.to_string()))?;
-    let blobs = Blobs::open(&settings.storage_url()?).await.map_err(|error| Failure::new(error.to_string()))?;
-    let ids = IdSource::new(Arc::clone(&environment.clock), Arc::clone(&environment.entropy));
+    let policy = Policy::parse(&settings.egress_allow).map_err(|error| {
+        Failure::new(format!("RUNNEL_EGRESS_ALLOW: {error}"))
+            .hint("give ranges such as 127.0.0.0/8,10.1.0.0/16")
+    })?;
+    let egress =
+        Egress::new(EgressConfig::new(policy)).map_err(|error| Failure::new(error.to_string()))?;
+    let database_url = settings
+        .database_url()
+        .parse()
+        .map_err(|error| Failure::new(format!("{error}")))?;
+    let store = Store::open(&database_url)
+        .await
+        .map_err(|error| Failure::new(error.to_string()))?;
+    let blobs = Blobs::open(&settings.storage_url()?)
+        .await
+        .map_err(|error| Failure::new(error.to_string()))?;
+    let ids = IdSource::new(
+        Arc::clone(&environment.clock),
+        Arc::clone(&environment.entropy),
+    );
     let signer = UrlSigner::new(signing_key(&store, &ids).await?);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Arc::new(Services {
@@ -167,7 +207,11 @@ async fn signing_key(store: &Store, ids: &IdSource) -> Result<[u8; 32], Failure>
     ids.fill(&mut fresh);
     let text: String = fresh.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut tx = store.begin().await.map_err(failed)?;
-    let kept = tx.settings().get_or_insert("url_signing_key", &text).await.map_err(failed)?;
+    let kept = tx
+        .settings()
+        .get_or_insert("url_signing_key", &text)
+        .await
+        .map_err(failed)?;
     tx.commit().await.map_err(failed)?;
     decode_key(&kept).ok_or_else(|| {
         Failure::new("the setting url_signing_key in the database is not 64 hex digits")

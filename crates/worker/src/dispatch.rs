@@ -26,8 +26,13 @@ const RETRY: Duration = Duration::from_secs(5);
 /// Does a job and settles its row. Failures of ours are logged and tried again.
 pub(crate) async fn work(services: &Services, job: &Job, lease: &Lease, stop: &CancellationToken) {
     let outcome = match job {
-        Job::ExecuteRun { org_id, run_id } => execute_run::handle(services, *org_id, *run_id, lease, stop).await,
-        Job::AttemptDelivery { org_id, delivery_id } => attempt_delivery::handle(services, *org_id, *delivery_id, lease).await,
+        Job::ExecuteRun { org_id, run_id } => {
+            execute_run::handle(services, *org_id, *run_id, lease, stop).await
+        }
+        Job::AttemptDelivery {
+            org_id,
+            delivery_id,
+        } => attempt_delivery::handle(services, *org_id, *delivery_id, lease).await,
     };
     let settled = match outcome {
         Ok(Outcome::Recorded) => return,

@@ -58,14 +58,27 @@ impl Worker {
             tokio::pin!(woken);
             woken.as_mut().enable();
             let room = IN_HAND.saturating_sub(in_hand.len());
-            let claimed = if room > 0 { self.claim(room).await } else { Vec::new() };
+            let claimed = if room > 0 {
+                self.claim(room).await
+            } else {
+                Vec::new()
+            };
             if !claimed.is_empty() {
                 for job in claimed {
-                    in_hand.spawn(work_leased(Arc::clone(&self.services), self.name.clone(), job, abort.clone()));
+                    in_hand.spawn(work_leased(
+                        Arc::clone(&self.services),
+                        self.name.clone(),
+                        job,
+                        abort.clone(),
+                    ));
                 }
                 continue;
             }
-            let pause = self.services.until_next_job().await.map_or(POLL, |due| due.min(POLL));
+            let pause = self
+                .services
+                .until_next_job()
+                .await
+                .map_or(POLL, |due| due.min(POLL));
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = &mut woken => {}
@@ -73,9 +86,14 @@ impl Worker {
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        let drained = tokio::time::timeout(grace, drain(&mut in_hand)).await.is_ok();
+        let drained = tokio::time::timeout(grace, drain(&mut in_hand))
+            .await
+            .is_ok();
         abort.cancel();
-        let is_clean = drained || tokio::time::timeout(Duration::from_secs(3), drain(&mut in_hand)).await.is_ok();
+        let is_clean = drained
+            || tokio::time::timeout(Duration::from_secs(3), drain(&mut in_hand))
+                .await
+                .is_ok();
         Drained { is_clean }
     }
 
@@ -90,7 +108,13 @@ impl Worker {
                 return done;
             }
             for job in claimed {
-                work_leased(Arc::clone(&self.services), self.name.clone(), job, CancellationToken::new()).await;
+                work_leased(
+                    Arc::clone(&self.services),
+                    self.name.clone(),
+                    job,
+                    CancellationToken::new(),
+                )
+                .await;
                 done += 1;
             }
         }
@@ -112,8 +136,17 @@ async fn drain(in_hand: &mut JoinSet<()>) {
 }
 
 /// Works on one job while its lease is kept alive; stops when the lease is lost.
-async fn work_leased(services: Arc<Services>, worker: String, claimed: Claimed, abort: CancellationToken) {
-    let lease = Lease { job_id: claimed.id, worker, attempt: claimed.attempt };
+async fn work_leased(
+    services: Arc<Services>,
+    worker: String,
+    claimed: Claimed,
+    abort: CancellationToken,
+) {
+    let lease = Lease {
+        job_id: claimed.id,
+        worker,
+        attempt: claimed.attempt,
+    };
     let stop = abort.child_token();
     let working = dispatch::work(&services, &claimed.job, &lease, &stop);
     tokio::pin!(working);

@@ -14,7 +14,10 @@ use crate::error::ApiError;
 use crate::extract::PathId;
 
 pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    operation.id("assets.get").tag("Assets").summary("Get an asset")
+    operation
+        .id("assets.get")
+        .tag("Assets")
+        .summary("Get an asset")
 }
 
 pub(crate) async fn get(

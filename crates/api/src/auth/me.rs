@@ -74,7 +74,10 @@ pub(crate) struct KeyBrief {
 }
 
 pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    operation.id("auth.me").tag("Service").summary("The caller's key and organization")
+    operation
+        .id("auth.me")
+        .tag("Service")
+        .summary("The caller's key and organization")
 }
 
 pub(crate) async fn me(
@@ -93,10 +96,24 @@ pub(crate) async fn me(
         locale_code: None,
         email_verified_at: None,
         memberships: vec![Membership {
-            org: OrgBrief { id: org.id.as_uuid(), name: org.name, slug: org.slug, plan_code: "self_hosted" },
+            org: OrgBrief {
+                id: org.id.as_uuid(),
+                name: org.name,
+                slug: org.slug,
+                plan_code: "self_hosted",
+            },
             role_code: "api_key",
-            scopes: caller.key.scopes.iter().map(|scope| scope.as_str()).collect(),
+            scopes: caller
+                .key
+                .scopes
+                .iter()
+                .map(|scope| scope.as_str())
+                .collect(),
         }],
-        api_key: KeyBrief { id, name: caller.key.name, prefix: caller.key.prefix },
+        api_key: KeyBrief {
+            id,
+            name: caller.key.name,
+            prefix: caller.key.prefix,
+        },
     }))
 }

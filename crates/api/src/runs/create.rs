@@ -19,7 +19,10 @@ use crate::extract::JsonBody;
 
 /// What is to be run.
 #[derive(Debug, JsonSchema)]
-#[expect(dead_code, reason = "the rules read the body themselves; this is its documentation")]
+#[expect(
+    dead_code,
+    reason = "the rules read the body themselves; this is its documentation"
+)]
 pub(crate) struct CreateRunRequest {
     /// The model's inputs, by name.
     input: Map<String, Value>,
@@ -47,7 +50,9 @@ pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> 
         .id("runs.create")
         .tag("Runs")
         .summary("Run a model")
-        .description("The input is checked against what the model declares before anything is stored.")
+        .description(
+            "The input is checked against what the model declares before anything is stored.",
+        )
         .response::<201, Json<RunResponse>>()
 }
 
@@ -57,7 +62,13 @@ pub(crate) async fn create(
     Path(path): Path<ModelPath>,
     JsonBody(body, _): JsonBody<CreateRunRequest>,
 ) -> Result<(StatusCode, Json<RunResponse>), ApiError> {
-    run(&services, &caller, &format!("{}/{}", path.owner, path.slug), &body).await
+    run(
+        &services,
+        &caller,
+        &format!("{}/{}", path.owner, path.slug),
+        &body,
+    )
+    .await
 }
 
 /// The same for a slug of several segments.
@@ -68,7 +79,10 @@ pub(crate) async fn create_nested(
     JsonBody(body, _): JsonBody<CreateRunRequest>,
 ) -> Result<(StatusCode, Json<RunResponse>), ApiError> {
     let slug = rest.strip_suffix("/runs").ok_or_else(|| {
-        Fault::not_found("NOT_FOUND", "there is nothing at this path; runs are created at …/{slug}/runs")
+        Fault::not_found(
+            "NOT_FOUND",
+            "there is nothing at this path; runs are created at …/{slug}/runs",
+        )
     })?;
     run(&services, &caller, &format!("{owner}/{slug}"), &body).await
 }
@@ -80,5 +94,8 @@ async fn run(
     body: &Value,
 ) -> Result<(StatusCode, Json<RunResponse>), ApiError> {
     let run = services.create_run(caller, model, body).await?;
-    Ok((StatusCode::CREATED, Json(services.show_run(run).await?.into())))
+    Ok((
+        StatusCode::CREATED,
+        Json(services.show_run(run).await?.into()),
+    ))
 }

@@ -13,7 +13,10 @@ use crate::error::ApiError;
 use crate::page::{ListResponse, Wanted};
 
 pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    operation.id("runs.list").tag("Runs").summary("List runs, newest first")
+    operation
+        .id("runs.list")
+        .tag("Runs")
+        .summary("List runs, newest first")
 }
 
 pub(crate) async fn list(

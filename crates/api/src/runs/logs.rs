@@ -44,7 +44,10 @@ impl From<RunLog> for RunLogResponse {
 }
 
 pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
-    operation.id("runs.logs").tag("Runs").summary("List the log of a run")
+    operation
+        .id("runs.logs")
+        .tag("Runs")
+        .summary("List the log of a run")
 }
 
 pub(crate) async fn logs(

@@ -125,7 +125,9 @@ impl From<RunView> for RunResponse {
             links: links(&run),
             failure_code: failure.as_ref().map(|failure| failure.code.as_str()),
             failure_stage_code: failure.as_ref().map(|failure| failure.stage.as_str()),
-            error: failure.as_ref().map(|failure| json!({"code": failure.code, "message": failure.message})),
+            error: failure
+                .as_ref()
+                .map(|failure| json!({"code": failure.code, "message": failure.message})),
             failure_message: failure.map(|failure| failure.message),
             progress: run.progress,
             model: run.model,

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -16,12 +17,23 @@ use runnel_types::Fault;
 
 use crate::error::ApiError;
 
-pub(crate) async fn get(State(services): State<Arc<Services>>, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn get(
+    State(services): State<Arc<Services>>,
+    request: Request,
+) -> Result<Response, ApiError> {
     let (parts, _) = request.into_parts();
     let is_head = parts.method == Method::HEAD;
     let signed = SignedRequest {
-        method: if is_head { assets::Method::Head } else { assets::Method::Get },
-        path: parts.uri.path().strip_prefix(crate::routes::STORAGE).unwrap_or_default(),
+        method: if is_head {
+            assets::Method::Head
+        } else {
+            assets::Method::Get
+        },
+        path: parts
+            .uri
+            .path()
+            .strip_prefix(crate::routes::STORAGE)
+            .unwrap_or_default(),
         query: parts.uri.query().unwrap_or_default(),
     };
     let opened = services.open_signed(signed).await?;
@@ -42,13 +54,25 @@ pub(crate) async fn get(State(services): State<Arc<Services>>, request: Request)
     };
     let (status, start, length) = match range {
         Some(range) => {
-            set(&mut headers, CONTENT_RANGE, &format!("bytes {}-{}/{total}", range.start, range.end - 1));
-            (StatusCode::PARTIAL_CONTENT, range.start, range.end - range.start)
+            set(
+                &mut headers,
+                CONTENT_RANGE,
+                &format!("bytes {}-{}/{total}", range.start, range.end - 1),
+            );
+            (
+                StatusCode::PARTIAL_CONTENT,
+                range.start,
+                range.end - range.start,
+            )
         }
         None => (StatusCode::OK, 0, total),
     };
     set(&mut headers, CONTENT_LENGTH, &length.to_string());
-    let body = if is_head { Body::empty() } else { Body::from_stream(opened.object.into_stream(start..start + length)) };
+    let body = if is_head {
+        Body::empty()
+    } else {
+        Body::from_stream(opened.object.into_stream(start..start + length))
+    };
     Ok((status, headers, body).into_response())
 }
 
@@ -60,18 +84,32 @@ fn describe(opened: &Opened) -> HeaderMap {
     // Private: the URL is a credential, and an asset can be deleted.
     set(&mut headers, CACHE_CONTROL, "private, max-age=3600");
     set(&mut headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(&mut headers, CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox");
+    set(
+        &mut headers,
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; sandbox",
+    );
     set(&mut headers, CONTENT_DISPOSITION, &disposition(opened));
     headers
 }
 
 /// A browser keeps what it might run as a file instead of showing it.
 fn disposition(opened: &Opened) -> String {
-    let kind = if opened.is_active { "attachment" } else { "inline" };
+    let kind = if opened.is_active {
+        "attachment"
+    } else {
+        "inline"
+    };
     let plain: String = opened
         .name
         .chars()
-        .map(|letter| if letter.is_ascii_graphic() && !matches!(letter, '"' | '\\' | '%') || letter == ' ' { letter } else { '_' })
+        .map(|letter| {
+            if letter.is_ascii_graphic() && !matches!(letter, '"' | '\\' | '%') || letter == ' ' {
+                letter
+            } else {
+                '_'
+            }
+        })
         .collect();
     let mut encoded = String::new();
     for byte in opened.name.bytes() {
@@ -91,7 +129,11 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 }
 
 fn range_headers(headers: &HeaderMap) -> HeaderMap {
-    headers.iter().filter(|(name, _)| *name == CONTENT_RANGE || *name == ACCEPT_RANGES).map(|(name, value)| (name.clone(), value.clone())).collect()
+    headers
+        .iter()
+        .filter(|(name, _)| *name == CONTENT_RANGE || *name == ACCEPT_RANGES)
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -101,12 +143,21 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 /// RFC 9110, 13.1.2: any of the tags listed, weak or not.
 fn is_unchanged(headers: &HeaderMap, etag: &str) -> bool {
     text(headers, IF_NONE_MATCH).is_some_and(|listed| {
-        listed.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+        listed
+            .split(',')
+            .map(str::trim)
+            .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
     })
 }
 
-fn wanted_range(headers: &HeaderMap, etag: &str, total: u64) -> Result<Option<std::ops::Range<u64>>, RangeError> {
-    let Some(range) = text(headers, RANGE) else { return Ok(None) };
+fn wanted_range(
+    headers: &HeaderMap,
+    etag: &str,
+    total: u64,
+) -> Result<Option<std::ops::Range<u64>>, RangeError> {
+    let Some(range) = text(headers, RANGE) else {
+        return Ok(None);
+    };
     // RFC 9110, 13.1.5: a tag that no longer fits asks for the whole.
     if text(headers, IF_RANGE).is_some_and(|tag| tag != etag) {
         return Ok(None);

@@ -22,14 +22,23 @@ pub(crate) async fn put(
     let (parts, mut body) = request.into_parts();
     let signed = SignedRequest {
         method: runnel_domain::assets::Method::Put,
-        path: parts.uri.path().strip_prefix(crate::routes::STORAGE).unwrap_or_default(),
+        path: parts
+            .uri
+            .path()
+            .strip_prefix(crate::routes::STORAGE)
+            .unwrap_or_default(),
         query: parts.uri.query().unwrap_or_default(),
     };
     let stored = match services.check_upload_url(signed) {
         Ok(grant) => {
-            let content_type = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let content_type = parts
+                .headers
+                .get(CONTENT_TYPE)
+                .and_then(|value| value.to_str().ok());
             let length = content_length(&parts.headers);
-            services.receive_upload(&grant, content_type, length, Box::pin(chunks(&mut body))).await
+            services
+                .receive_upload(&grant, content_type, length, Box::pin(chunks(&mut body)))
+                .await
         }
         Err(fault) => Err(fault),
     };

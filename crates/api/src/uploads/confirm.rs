@@ -18,7 +18,10 @@ use crate::extract::{JsonBody, PathId};
 
 /// Where the asset is filed. The body may be left out.
 #[derive(Debug, JsonSchema)]
-#[expect(dead_code, reason = "the rules read the body themselves; this is its documentation")]
+#[expect(
+    dead_code,
+    reason = "the rules read the body themselves; this is its documentation"
+)]
 pub(crate) struct ConfirmUploadRequest {
     /// The folder; the top when null or left out.
     folder_id: Option<Uuid>,

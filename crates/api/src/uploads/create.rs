@@ -17,7 +17,10 @@ use crate::extract::JsonBody;
 
 /// What is to be uploaded.
 #[derive(Debug, JsonSchema)]
-#[expect(dead_code, reason = "the rules read the body themselves; this is its documentation")]
+#[expect(
+    dead_code,
+    reason = "the rules read the body themselves; this is its documentation"
+)]
 pub(crate) struct CreateUploadRequest {
     /// The name that the asset will have; never used as a path.
     #[schemars(length(min = 1, max = 500))]
@@ -55,6 +58,9 @@ pub(crate) async fn create(
     JsonBody(body, _): JsonBody<CreateUploadRequest>,
 ) -> Result<(StatusCode, Json<CreateUploadResponse>), ApiError> {
     let upload = services.create_upload(&caller, &body).await?;
-    let response = CreateUploadResponse { asset_id: upload.asset_id.as_uuid(), upload_url: upload.upload_url };
+    let response = CreateUploadResponse {
+        asset_id: upload.asset_id.as_uuid(),
+        upload_url: upload.upload_url,
+    };
     Ok((StatusCode::CREATED, Json(response)))
 }

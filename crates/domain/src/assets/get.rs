@@ -22,7 +22,13 @@ impl Services {
     /// `ASSET_NOT_FOUND`, also for one that was deleted.
     pub async fn get_asset(&self, caller: &Caller, id: AssetId) -> Result<Asset, Fault> {
         caller.require(Scope::AssetsRead)?;
-        let found = self.store.read().assets().get_live(caller.org_id, id).await.map_err(faults::store)?;
+        let found = self
+            .store
+            .read()
+            .assets()
+            .get_live(caller.org_id, id)
+            .await
+            .map_err(faults::store)?;
         found.ok_or_else(|| Fault::not_found("ASSET_NOT_FOUND", format!("there is no asset {id}")))
     }
 

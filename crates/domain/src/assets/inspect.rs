@@ -30,7 +30,11 @@ impl Facts {
     pub(crate) fn into_asset(self, asset: Asset) -> Asset {
         Asset {
             mime_type: self.media_type.as_mime().to_owned(),
-            asset_type: self.media_type.asset_type().parse().unwrap_or(AssetType::Other),
+            asset_type: self
+                .media_type
+                .asset_type()
+                .parse()
+                .unwrap_or(AssetType::Other),
             width: Some(self.thumbnail.source.width),
             height: Some(self.thumbnail.source.height),
             blurhash: Some(self.thumbnail.blurhash),
@@ -41,17 +45,28 @@ impl Facts {
 
 impl Services {
     /// Looks at the object at `storage_key`; with `declared`, its type must be that.
-    pub(crate) async fn inspect_object(&self, storage_key: &str, declared: Option<&str>) -> Result<Inspected, Fault> {
+    pub(crate) async fn inspect_object(
+        &self,
+        storage_key: &str,
+        declared: Option<&str>,
+    ) -> Result<Inspected, Fault> {
         let key: Key = storage_key.parse().map_err(Fault::internal)?;
         let file = self.blobs.open_std(&key).await.map_err(faults::blob)?;
         let declared = declared.map(str::to_owned);
-        self.with_pixels(move || inspect_file(file, declared.as_deref())).await?
+        self.with_pixels(move || inspect_file(file, declared.as_deref()))
+            .await?
     }
 
     /// Runs work on pixels on a blocking thread, as many at once as there are slots.
-    pub(crate) async fn with_pixels<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    pub(crate) async fn with_pixels<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Fault> {
         // INVARIANT: the semaphore is never closed.
-        let slot = Arc::clone(&self.pixel_slots).acquire_owned().await.map_err(Fault::internal)?;
+        let slot = Arc::clone(&self.pixel_slots)
+            .acquire_owned()
+            .await
+            .map_err(Fault::internal)?;
         let working = tokio::task::spawn_blocking(move || {
             let _slot = slot;
             work()
@@ -60,17 +75,29 @@ impl Services {
     }
 
     /// Stores the thumbnail beside its asset's bytes and answers with its key.
-    pub(crate) async fn keep_thumbnail(&self, storage_key: &str, facts: &Facts) -> Result<Option<String>, Fault> {
+    pub(crate) async fn keep_thumbnail(
+        &self,
+        storage_key: &str,
+        facts: &Facts,
+    ) -> Result<Option<String>, Fault> {
         let key: Key = storage_key.parse().map_err(Fault::internal)?;
-        let thumbnail = key.thumbnail().ok_or_else(|| Fault::internal(format!("{key} has no thumbnail beside it")))?;
-        self.blobs.put_bytes(&thumbnail, &facts.thumbnail.webp).await.map_err(faults::blob)?;
+        let thumbnail = key
+            .thumbnail()
+            .ok_or_else(|| Fault::internal(format!("{key} has no thumbnail beside it")))?;
+        self.blobs
+            .put_bytes(&thumbnail, &facts.thumbnail.webp)
+            .await
+            .map_err(faults::blob)?;
         Ok(Some(thumbnail.to_string()))
     }
 }
 
 fn inspect_file(mut file: std::fs::File, declared: Option<&str>) -> Result<Inspected, Fault> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
-    (&mut file).take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(Fault::internal)?;
+    (&mut file)
+        .take(HEAD_BYTES as u64)
+        .read_to_end(&mut head)
+        .map_err(Fault::internal)?;
     let found = runnel_media::sniff(&head).media_type;
     if let Some(declared) = declared
         && MediaType::from_mime(declared) != found
@@ -81,10 +108,15 @@ fn inspect_file(mut file: std::fs::File, declared: Option<&str>) -> Result<Inspe
         )));
     }
     let Some(media_type) = found.filter(|kind| kind.is_supported()) else {
-        return Ok(Inspected::Refused("the bytes are not of a supported type".to_owned()));
+        return Ok(Inspected::Refused(
+            "the bytes are not of a supported type".to_owned(),
+        ));
     };
     match runnel_media::thumbnail(&mut file, &Budget::default()) {
-        Ok(thumbnail) => Ok(Inspected::Sound(Facts { media_type, thumbnail })),
+        Ok(thumbnail) => Ok(Inspected::Sound(Facts {
+            media_type,
+            thumbnail,
+        })),
         Err(MediaError::Read(error)) => Err(Fault::internal(error)),
         Err(error) => Ok(Inspected::Refused(error.to_string())),
     }

@@ -1,9 +1,8 @@
 //! Opens an object for a signed URL: no key, no organization, only the signature.
 
 use runnel_blobs::{Key, Object, UrlError};
-use runnel_types::{AssetType, Fault};
+use runnel_types::{AssetId, AssetType, Fault, OrgId};
 
-use crate::uploads::Grant;
 use crate::{Services, faults};
 
 /// A request to a storage URL.
@@ -15,6 +14,19 @@ pub struct SignedRequest<'a> {
     pub path: &'a str,
     /// The query, as it was sent.
     pub query: &'a str,
+}
+
+/// What a verified upload URL allows.
+#[derive(Debug, Clone)]
+pub struct UploadGrant {
+    /// The organization in the URL.
+    pub org_id: OrgId,
+    /// The upload in the URL.
+    pub asset_id: AssetId,
+    /// The signed type.
+    pub mime_type: String,
+    /// The signed size, in bytes.
+    pub size_bytes: u64,
 }
 
 /// An object behind a signed URL, ready to be sent.
@@ -37,13 +49,23 @@ impl Services {
     ///
     /// # Errors
     /// `URL_EXPIRED` or `SIGNATURE_INVALID`.
-    pub fn check_upload_url(&self, request: SignedRequest<'_>) -> Result<Grant, Fault> {
-        let grant = self.signer.verify(request.method, request.path, request.query, self.now()).map_err(url_fault)?;
+    pub fn check_upload_url(&self, request: SignedRequest<'_>) -> Result<UploadGrant, Fault> {
+        let grant = self
+            .signer
+            .verify(request.method, request.path, request.query, self.now())
+            .map_err(url_fault)?;
         match (grant.key, grant.mime_type, grant.size_bytes) {
             (Key::Upload { org, asset, .. }, Some(mime_type), Some(size_bytes)) => {
-                Ok(Grant { org_id: org, asset_id: asset, mime_type, size_bytes })
+                Ok(UploadGrant {
+                    org_id: org,
+                    asset_id: asset,
+                    mime_type,
+                    size_bytes,
+                })
             }
-            _ => Err(Fault::signature_invalid("this URL is not one for an upload")),
+            _ => Err(Fault::signature_invalid(
+                "this URL is not one for an upload",
+            )),
         }
     }
 
@@ -53,21 +75,41 @@ impl Services {
     /// `URL_EXPIRED`, `SIGNATURE_INVALID`; `ASSET_NOT_FOUND` once the asset is
     /// deleted.
     pub async fn open_signed(&self, request: SignedRequest<'_>) -> Result<Opened, Fault> {
-        let grant = self.signer.verify(request.method, request.path, request.query, self.now()).map_err(url_fault)?;
+        let grant = self
+            .signer
+            .verify(request.method, request.path, request.query, self.now())
+            .map_err(url_fault)?;
         let gone = || Fault::not_found("ASSET_NOT_FOUND", "the asset behind this URL was deleted");
         let (Key::Asset { asset: id, .. } | Key::Thumbnail { asset: id, .. }) = grant.key else {
-            return Err(Fault::signature_invalid("this URL is not one for a download"));
+            return Err(Fault::signature_invalid(
+                "this URL is not one for a download",
+            ));
         };
-        let asset = self.store.read().assets().get_for_url(id).await.map_err(faults::store)?;
-        let asset = asset.filter(|asset| asset.deleted_at.is_none()).ok_or_else(gone)?;
+        let asset = self
+            .store
+            .read()
+            .assets()
+            .get_for_url(id)
+            .await
+            .map_err(faults::store)?;
+        let asset = asset
+            .filter(|asset| asset.deleted_at.is_none())
+            .ok_or_else(gone)?;
         let name = grant.key.to_string();
         let is_thumbnail = asset.thumbnail_key.as_ref() == Some(&name);
         if !is_thumbnail && asset.storage_key != name {
             return Err(gone());
         }
-        let object = self.blobs.open_object(&grant.key).await.map_err(faults::blob)?.ok_or_else(|| {
-            Fault::internal(format!("the object {name} of the asset {id} is not in storage"))
-        })?;
+        let object = self
+            .blobs
+            .open_object(&grant.key)
+            .await
+            .map_err(faults::blob)?
+            .ok_or_else(|| {
+                Fault::internal(format!(
+                    "the object {name} of the asset {id} is not in storage"
+                ))
+            })?;
         let etag = match (&asset.sha256, is_thumbnail) {
             (Some(sha256), false) => format!("\"{sha256}\""),
             // A key is written once, so the key names the bytes.
@@ -77,8 +119,16 @@ impl Services {
             object,
             etag,
             is_active: !is_thumbnail && is_active(&asset.mime_type, asset.asset_type),
-            mime_type: if is_thumbnail { "image/webp".to_owned() } else { asset.mime_type },
-            name: if is_thumbnail { "thumbnail.webp".to_owned() } else { asset.name },
+            mime_type: if is_thumbnail {
+                "image/webp".to_owned()
+            } else {
+                asset.mime_type
+            },
+            name: if is_thumbnail {
+                "thumbnail.webp".to_owned()
+            } else {
+                asset.name
+            },
         })
     }
 }
@@ -86,7 +136,10 @@ impl Services {
 /// Whether a browser would run what is in a file of this type, or might guess
 /// so. Pictures, sounds and films that cannot hold a script are shown inline.
 fn is_active(mime_type: &str, asset_type: AssetType) -> bool {
-    let inert = matches!(asset_type, AssetType::Image | AssetType::Video | AssetType::Audio);
+    let inert = matches!(
+        asset_type,
+        AssetType::Image | AssetType::Video | AssetType::Audio
+    );
     !inert || mime_type.contains("svg") || mime_type.contains("xml")
 }
 

@@ -27,8 +27,15 @@ impl Services {
         let id: AssetId = self.ids.next();
         let key = Key::asset(file.org_id, id, self.ids.next(), &file.name);
         let storage_key = key.to_string();
-        let stored = self.blobs.put_bytes(&key, &file.bytes).await.map_err(faults::blob)?;
-        let facts = match self.inspect_object(&storage_key, file.declared.as_deref()).await? {
+        let stored = self
+            .blobs
+            .put_bytes(&key, &file.bytes)
+            .await
+            .map_err(faults::blob)?;
+        let facts = match self
+            .inspect_object(&storage_key, file.declared.as_deref())
+            .await?
+        {
             Inspected::Sound(facts) => facts,
             Inspected::Refused(message) => {
                 self.discard(&storage_key).await;

@@ -16,7 +16,8 @@ pub(crate) fn reference(id: AssetId) -> String {
 /// The asset that a stable reference names; `None` when `text` is no reference,
 /// an error when it is one with something else than an id.
 pub(crate) fn parse_reference(text: &str) -> Option<Result<AssetId, ()>> {
-    text.strip_prefix(REFERENCE).map(|id| id.parse().map_err(drop))
+    text.strip_prefix(REFERENCE)
+        .map(|id| id.parse().map_err(drop))
 }
 
 impl Services {
@@ -49,7 +50,10 @@ mod tests {
     #[test]
     fn references_are_read_strictly() {
         let id = "018f4e1a-0000-7000-8000-000000000001";
-        assert_eq!(parse_reference(&format!("runflow://assets/{id}")), Some(Ok(id.parse().unwrap())));
+        assert_eq!(
+            parse_reference(&format!("runflow://assets/{id}")),
+            Some(Ok(id.parse().unwrap()))
+        );
         assert_eq!(parse_reference("runflow://assets/../x"), Some(Err(())));
         assert_eq!(parse_reference("https://example.com/a.png"), None);
     }

@@ -34,9 +34,18 @@ impl Services {
     /// # Cancel safety
     /// Dropping the future leaves the job leased: the attempt is made again,
     /// and the receiver may see it twice.
-    pub async fn attempt_delivery(&self, org: OrgId, id: DeliveryId, lease: &Lease) -> Result<Attempted, Fault> {
+    pub async fn attempt_delivery(
+        &self,
+        org: OrgId,
+        id: DeliveryId,
+        lease: &Lease,
+    ) -> Result<Attempted, Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let delivery = tx.deliveries().mark_delivering(org, id, self.now()).await.map_err(faults::store)?;
+        let delivery = tx
+            .deliveries()
+            .mark_delivering(org, id, self.now())
+            .await
+            .map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)?;
         let Some(delivery) = delivery else {
             return Ok(Attempted::Stale);
@@ -50,13 +59,18 @@ impl Services {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         // ORDER: the lease first; a worker that lost it must not write.
         let held = match &outcome {
-            AttemptOutcome::RetryAt(at) => tx.jobs().retry_at(lease.job_id, &lease.worker, *at).await,
+            AttemptOutcome::RetryAt(at) => {
+                tx.jobs().retry_at(lease.job_id, &lease.worker, *at).await
+            }
             _ => tx.jobs().complete(lease.job_id, &lease.worker).await,
         };
         if !held.map_err(faults::store)? {
             return Ok(Attempted::Stale);
         }
-        tx.deliveries().record_attempt(org, &attempt, &outcome, self.now()).await.map_err(faults::store)?;
+        tx.deliveries()
+            .record_attempt(org, &attempt, &outcome, self.now())
+            .await
+            .map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)?;
         tracing::info!(
             delivery.id = %id,
@@ -89,7 +103,13 @@ impl Services {
             .await
     }
 
-    fn describe(&self, delivery: &Delivery, number: u32, at: Timestamp, result: &Result<Answer, EgressError>) -> Attempt {
+    fn describe(
+        &self,
+        delivery: &Delivery,
+        number: u32,
+        at: Timestamp,
+        result: &Result<Answer, EgressError>,
+    ) -> Attempt {
         let answer = result.as_ref().ok();
         Attempt {
             id: self.ids.next(),
@@ -97,21 +117,34 @@ impl Services {
             attempt_number: number,
             status_code: answer.map(|answer| answer.status),
             // NUL cannot be stored as text by every database.
-            response_body: answer.map(|answer| String::from_utf8_lossy(&answer.body).replace('\0', "\u{fffd}")),
-            response_time_ms: answer.map(|answer| i64::try_from(answer.elapsed.as_millis()).unwrap_or(i64::MAX)),
+            response_body: answer
+                .map(|answer| String::from_utf8_lossy(&answer.body).replace('\0', "\u{fffd}")),
+            response_time_ms: answer
+                .map(|answer| i64::try_from(answer.elapsed.as_millis()).unwrap_or(i64::MAX)),
             error_message: result.as_ref().err().map(ToString::to_string),
             created_at: at,
         }
     }
 
-    fn judge(&self, delivery: &Delivery, number: u32, result: &Result<Answer, EgressError>) -> AttemptOutcome {
+    fn judge(
+        &self,
+        delivery: &Delivery,
+        number: u32,
+        result: &Result<Answer, EgressError>,
+    ) -> AttemptOutcome {
         let (code, detail) = match result {
             Ok(answer) if (200..300).contains(&answer.status) => return AttemptOutcome::Succeeded,
             Ok(answer) if answer.status == 410 => {
                 let detail = "the receiver answered 410: it wants no more of these".to_owned();
-                return AttemptOutcome::Failed { code: "GONE".to_owned(), detail };
+                return AttemptOutcome::Failed {
+                    code: "GONE".to_owned(),
+                    detail,
+                };
             }
-            Ok(answer) => ("HTTP_STATUS", format!("the receiver answered {}", answer.status)),
+            Ok(answer) => (
+                "HTTP_STATUS",
+                format!("the receiver answered {}", answer.status),
+            ),
             Err(error) => (error.code(), error.to_string()),
         };
         let mut random = [0_u8; 1];

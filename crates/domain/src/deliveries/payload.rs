@@ -35,14 +35,16 @@ pub(super) fn freeze(run: &Run, output: Option<Value>) -> Result<String, serde_j
         output,
         duration_ms: run.duration_ms(),
         created_at: run.created_at.to_callback_format(),
-        completed_at: run.completed_at.map(runnel_types::Timestamp::to_callback_format),
+        completed_at: run
+            .completed_at
+            .map(runnel_types::Timestamp::to_callback_format),
         metadata: run.metadata.as_ref(),
     })
 }
 
 fn failure(run: &Run) -> Value {
-    let told = run.failure.as_ref().map(|failure| {
-        json!({"code": failure.code, "message": failure.message, "stage": failure.stage})
-    });
+    let told = run.failure.as_ref().map(
+        |failure| json!({"code": failure.code, "message": failure.message, "stage": failure.stage}),
+    );
     json!({"error": told})
 }

@@ -11,12 +11,20 @@ impl Services {
     /// Writes the delivery of a run's callback and the job of its first
     /// attempt, when the run has a callback URL. `made` are the assets that
     /// this same transaction inserts, which a read outside it cannot see.
-    pub(crate) async fn plan_callback(&self, tx: &mut Tx, run: &Run, made: &[Asset]) -> Result<(), Fault> {
+    pub(crate) async fn plan_callback(
+        &self,
+        tx: &mut Tx,
+        run: &Run,
+        made: &[Asset],
+    ) -> Result<(), Fault> {
         let Some(callback_url) = run.callback_url.clone() else {
             return Ok(());
         };
         let now = self.now();
-        let output = run.output.as_ref().map(|output| self.signed(output, made, now));
+        let output = run
+            .output
+            .as_ref()
+            .map(|output| self.signed(output, made, now));
         let delivery = Delivery {
             id: self.ids.next(),
             org_id: run.org_id,
@@ -34,8 +42,14 @@ impl Services {
             updated_at: now,
             completed_at: None,
         };
-        tx.deliveries().insert(&delivery).await.map_err(faults::store)?;
-        let job = Job::AttemptDelivery { org_id: run.org_id, delivery_id: delivery.id };
+        tx.deliveries()
+            .insert(&delivery)
+            .await
+            .map_err(faults::store)?;
+        let job = Job::AttemptDelivery {
+            org_id: run.org_id,
+            delivery_id: delivery.id,
+        };
         self.enqueue(tx, &job, now).await
     }
 }

@@ -10,11 +10,22 @@ impl Services {
     ///
     /// # Errors
     /// `RUN_NOT_FOUND`.
-    pub async fn list_deliveries(&self, caller: &Caller, run: RunId) -> Result<Vec<(Delivery, Vec<Attempt>)>, Fault> {
+    pub async fn list_deliveries(
+        &self,
+        caller: &Caller,
+        run: RunId,
+    ) -> Result<Vec<(Delivery, Vec<Attempt>)>, Fault> {
         caller.require(Scope::RunsRead)?;
         let read = self.store.read();
-        let known = read.runs().get(caller.org_id, run).await.map_err(faults::store)?;
+        let known = read
+            .runs()
+            .get(caller.org_id, run)
+            .await
+            .map_err(faults::store)?;
         known.ok_or_else(|| not_found(run))?;
-        read.deliveries().list_for_run(caller.org_id, run).await.map_err(faults::store)
+        read.deliveries()
+            .list_for_run(caller.org_id, run)
+            .await
+            .map_err(faults::store)
     }
 }

@@ -30,7 +30,9 @@ mod tests {
 
     #[test]
     fn eight_attempts_spread_over_about_a_day() {
-        let total: Duration = (1..MAX_ATTEMPTS).filter_map(|number| pause_after(number, 0)).sum();
+        let total: Duration = (1..MAX_ATTEMPTS)
+            .filter_map(|number| pause_after(number, 0))
+            .sum();
         assert_eq!(total.as_secs(), 5 + 30 + 120 + 600 + 3600 + 21_600 + 61_200);
         assert_eq!(pause_after(MAX_ATTEMPTS, 0), None);
         assert_eq!(pause_after(0, 0), None);

@@ -5,7 +5,7 @@ mod schema;
 use runnel_engines::Engine;
 use runnel_types::{Fault, ModelSpec};
 
-pub(crate) use schema::{check_input, file_inputs};
+pub(crate) use schema::{FileForm, check_input, file_inputs};
 
 use std::sync::Arc;
 
@@ -19,7 +19,10 @@ impl Services {
     pub fn model(&self, name: &str) -> Result<(&ModelSpec, &Arc<dyn Engine>), Fault> {
         self.models.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.models.iter().map(|spec| spec.model.as_str()).collect();
-            let message = format!("there is no model {name:?}; the models are {}", known.join(", "));
+            let message = format!(
+                "there is no model {name:?}; the models are {}",
+                known.join(", ")
+            );
             Fault::not_found("MODEL_NOT_FOUND", message)
         })
     }

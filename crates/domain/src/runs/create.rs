@@ -23,14 +23,23 @@ impl Services {
     /// # Errors
     /// `MODEL_NOT_FOUND`, or `VALIDATION_ERROR` naming every wrong field;
     /// nothing is stored then.
-    pub async fn create_run(&self, caller: &Caller, model: &str, body: &Value) -> Result<Run, Fault> {
+    pub async fn create_run(
+        &self,
+        caller: &Caller,
+        model: &str,
+        body: &Value,
+    ) -> Result<Run, Fault> {
         caller.require(Scope::RunsCreate)?;
         let (spec, engine) = self.model(model)?;
         let mut fields = Fields::of(body)?;
         let given = fields.object("input");
         let metadata = fields.optional_object("metadata", MAX_METADATA).cloned();
-        let callback_url = fields.optional_text("callback_url", MAX_URL).map(str::to_owned);
-        let client_ref = fields.optional_text("client_ref", MAX_CLIENT_REF).map(str::to_owned);
+        let callback_url = fields
+            .optional_text("callback_url", MAX_URL)
+            .map(str::to_owned);
+        let client_ref = fields
+            .optional_text("client_ref", MAX_CLIENT_REF)
+            .map(str::to_owned);
         if let Some(url) = &callback_url
             && let Err(error) = self.egress.check_url(url)
         {
@@ -97,14 +106,25 @@ impl Services {
             tx.assets().insert(asset).await.map_err(faults::store)?;
         }
         tx.runs().insert(run).await.map_err(faults::store)?;
-        let job = Job::ExecuteRun { org_id: run.org_id, run_id: run.id };
+        let job = Job::ExecuteRun {
+            org_id: run.org_id,
+            run_id: run.id,
+        };
         self.enqueue(&mut tx, &job, run.created_at).await?;
         tx.commit().await.map_err(faults::store)
     }
 
     /// Adds a job to the caller's transaction, due at `run_at`.
-    pub(crate) async fn enqueue(&self, tx: &mut Tx, job: &Job, run_at: runnel_types::Timestamp) -> Result<(), Fault> {
-        tx.jobs().enqueue(self.ids.next(), job, run_at, 0).await.map_err(faults::store)
+    pub(crate) async fn enqueue(
+        &self,
+        tx: &mut Tx,
+        job: &Job,
+        run_at: runnel_types::Timestamp,
+    ) -> Result<(), Fault> {
+        tx.jobs()
+            .enqueue(self.ids.next(), job, run_at, 0)
+            .await
+            .map_err(faults::store)
     }
 
     /// Stores the `data:` URIs of the input as assets and puts references in
@@ -125,7 +145,11 @@ impl Services {
                 }
                 Err(message) => {
                     self.discard_files(&stored).await;
-                    return Ok(Err(vec![FieldFault::body(&format!("input.{name}"), "data_uri", message)]));
+                    return Ok(Err(vec![FieldFault::body(
+                        &format!("input.{name}"),
+                        "data_uri",
+                        message,
+                    )]));
                 }
             }
         }

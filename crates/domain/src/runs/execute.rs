@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use runnel_engines::engine::Report;
 use runnel_engines::{EngineError, EngineErrorKind, InputFile, Product, Reporter, Work};
-use runnel_types::{FailureCode, FailureStage, Fault, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId};
+use runnel_types::{
+    FailureCode, FailureStage, Fault, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
+};
 use serde_json::Map;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -44,22 +46,57 @@ impl Services {
     /// # Cancel safety
     /// Dropping the future, or cancelling `stop`, leaves the run as `running`
     /// and its job leased: the next worker executes it again.
-    pub async fn execute_run(&self, org: OrgId, id: RunId, lease: &Lease, stop: &CancellationToken) -> Result<Execution, Fault> {
+    pub async fn execute_run(
+        &self,
+        org: OrgId,
+        id: RunId,
+        lease: &Lease,
+        stop: &CancellationToken,
+    ) -> Result<Execution, Fault> {
         let Some(run) = self.start(org, id).await? else {
             return Ok(Execution::Stale);
         };
         let Ok((spec, engine)) = self.model(&run.model) else {
             let message = format!("the model {} is no longer in the catalogue", run.model);
-            return self.fail(&run, failure(FailureCode::EngineUnavailable, FailureStage::Dispatch, message), lease).await;
+            return self
+                .fail(
+                    &run,
+                    failure(
+                        FailureCode::EngineUnavailable,
+                        FailureStage::Dispatch,
+                        message,
+                    ),
+                    lease,
+                )
+                .await;
         };
         if lease.attempt > spec.max_attempts {
-            let message = format!("{} workers in a row were lost while they worked on this run", spec.max_attempts);
-            return self.fail(&run, failure(FailureCode::WorkerLost, FailureStage::Inference, message), lease).await;
+            let message = format!(
+                "{} workers in a row were lost while they worked on this run",
+                spec.max_attempts
+            );
+            return self
+                .fail(
+                    &run,
+                    failure(FailureCode::WorkerLost, FailureStage::Inference, message),
+                    lease,
+                )
+                .await;
         }
         let files = match self.prepare(&run, spec).await? {
             Ok(files) => files,
             Err(message) => {
-                return self.fail(&run, failure(FailureCode::InputFetchFailed, FailureStage::Preprocess, message), lease).await;
+                return self
+                    .fail(
+                        &run,
+                        failure(
+                            FailureCode::InputFetchFailed,
+                            FailureStage::Preprocess,
+                            message,
+                        ),
+                        lease,
+                    )
+                    .await;
             }
         };
         let abandoned = CancellationToken::new();
@@ -84,8 +121,16 @@ impl Services {
             Ok(Ok(product)) => self.succeed(&run, product, lease).await,
             Ok(Err(error)) => self.fail(&run, engine_failure(&error), lease).await,
             Err(_elapsed) => {
-                let message = format!("the model did not end within its limit of {} s", spec.time_limit_s);
-                self.fail(&run, failure(FailureCode::Timeout, FailureStage::Inference, message), lease).await
+                let message = format!(
+                    "the model did not end within its limit of {} s",
+                    spec.time_limit_s
+                );
+                self.fail(
+                    &run,
+                    failure(FailureCode::Timeout, FailureStage::Inference, message),
+                    lease,
+                )
+                .await
             }
         }
     }
@@ -93,12 +138,20 @@ impl Services {
     /// Marks the run as running; `None` when it has ended.
     async fn start(&self, org: OrgId, id: RunId) -> Result<Option<Run>, Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let run = tx.runs().mark_running(org, id, self.now()).await.map_err(faults::store)?;
+        let run = tx
+            .runs()
+            .mark_running(org, id, self.now())
+            .await
+            .map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)?;
         Ok(run)
     }
 
-    async fn prepare(&self, run: &Run, spec: &ModelSpec) -> Result<Result<BTreeMap<String, InputFile>, String>, Fault> {
+    async fn prepare(
+        &self,
+        run: &Run,
+        spec: &ModelSpec,
+    ) -> Result<Result<BTreeMap<String, InputFile>, String>, Fault> {
         match run.input.as_object() {
             Some(input) => self.load_files(run.org_id, spec, input).await,
             None => Ok(Ok(BTreeMap::new())),
@@ -136,7 +189,11 @@ impl Services {
         }
     }
 
-    async fn record(&self, run: &Run, reports: impl Iterator<Item = Report> + Send) -> Result<(), Fault> {
+    async fn record(
+        &self,
+        run: &Run,
+        reports: impl Iterator<Item = Report> + Send,
+    ) -> Result<(), Fault> {
         let now = self.now();
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         let mut progress = None;
@@ -144,30 +201,54 @@ impl Services {
             match report {
                 Report::Progress(fraction) => progress = Some(fraction),
                 Report::Log(level, message) => {
-                    tx.run_logs().append(run.org_id, run.id, self.ids.next(), level, &message, now).await.map_err(faults::store)?;
+                    tx.run_logs()
+                        .append(run.org_id, run.id, self.ids.next(), level, &message, now)
+                        .await
+                        .map_err(faults::store)?;
                 }
             }
         }
         if let Some(progress) = progress {
-            tx.runs().record_progress(run.org_id, run.id, progress).await.map_err(faults::store)?;
+            tx.runs()
+                .record_progress(run.org_id, run.id, progress)
+                .await
+                .map_err(faults::store)?;
         }
         tx.commit().await.map_err(faults::store)
     }
 
-    async fn fail(&self, run: &Run, failure: RunFailure, lease: &Lease) -> Result<Execution, Fault> {
+    async fn fail(
+        &self,
+        run: &Run,
+        failure: RunFailure,
+        lease: &Lease,
+    ) -> Result<Execution, Fault> {
         let line = (LogLevel::Error, failure.message.clone());
-        self.finish_run(run, Err(failure), Vec::new(), Some(line), lease).await
+        self.finish_run(run, Err(failure), Vec::new(), Some(line), lease)
+            .await
     }
 }
 
-pub(super) fn failure(code: FailureCode, stage: FailureStage, message: impl Into<String>) -> RunFailure {
-    RunFailure { code, stage, message: message.into() }
+pub(super) fn failure(
+    code: FailureCode,
+    stage: FailureStage,
+    message: impl Into<String>,
+) -> RunFailure {
+    RunFailure {
+        code,
+        stage,
+        message: message.into(),
+    }
 }
 
 fn engine_failure(error: &EngineError) -> RunFailure {
     let (code, stage) = match error.kind {
-        EngineErrorKind::InvalidInput => (FailureCode::InputValidationFailed, FailureStage::Preprocess),
-        EngineErrorKind::Failed | EngineErrorKind::Cancelled => (FailureCode::EngineError, FailureStage::Inference),
+        EngineErrorKind::InvalidInput => {
+            (FailureCode::InputValidationFailed, FailureStage::Preprocess)
+        }
+        EngineErrorKind::Failed | EngineErrorKind::Cancelled => {
+            (FailureCode::EngineError, FailureStage::Inference)
+        }
         EngineErrorKind::Unavailable => (FailureCode::EngineUnavailable, FailureStage::Dispatch),
     };
     failure(code, stage, error.to_string())

@@ -3,7 +3,9 @@
 
 use runnel_engines::Product;
 use runnel_store::runs::Outcome;
-use runnel_types::{Asset, FailureCode, FailureStage, Fault, LogLevel, Run, RunFailure, RunStatus, SourceType};
+use runnel_types::{
+    Asset, FailureCode, FailureStage, Fault, LogLevel, Run, RunFailure, RunStatus, SourceType,
+};
 use serde_json::Value;
 
 use super::execute::{Execution, Lease, failure};
@@ -12,7 +14,12 @@ use crate::{Services, faults};
 
 impl Services {
     /// Stores what an engine made and ends the run with it.
-    pub(super) async fn succeed(&self, run: &Run, product: Product, lease: &Lease) -> Result<Execution, Fault> {
+    pub(super) async fn succeed(
+        &self,
+        run: &Run,
+        product: Product,
+        lease: &Lease,
+    ) -> Result<Execution, Fault> {
         let mut assets = Vec::new();
         for file in product.files {
             let name = file.name.clone();
@@ -30,17 +37,33 @@ impl Services {
                 Err(message) => {
                     self.discard_files(&assets).await;
                     let message = format!("the model's output {name} cannot be used: {message}");
-                    let failure = failure(FailureCode::OutputInvalid, FailureStage::Postprocess, message.clone());
-                    return self.finish_run(run, Err(failure), Vec::new(), Some((LogLevel::Error, message)), lease).await;
+                    let failure = failure(
+                        FailureCode::OutputInvalid,
+                        FailureStage::Postprocess,
+                        message.clone(),
+                    );
+                    return self
+                        .finish_run(
+                            run,
+                            Err(failure),
+                            Vec::new(),
+                            Some((LogLevel::Error, message)),
+                            lease,
+                        )
+                        .await;
                 }
             }
         }
         let mut output = product.values;
         if !assets.is_empty() {
-            let references = assets.iter().map(|asset| Value::String(reference(asset.id))).collect();
+            let references = assets
+                .iter()
+                .map(|asset| Value::String(reference(asset.id)))
+                .collect();
             output.insert(product.files_key.to_owned(), Value::Array(references));
         }
-        self.finish_run(run, Ok(Value::Object(output)), assets, None, lease).await
+        self.finish_run(run, Ok(Value::Object(output)), assets, None, lease)
+            .await
     }
 
     /// Records the end of a run. When the run had ended already, or the lease
@@ -57,7 +80,11 @@ impl Services {
         if !matches!(recorded, Ok(true)) {
             self.discard_files(&assets).await;
         }
-        Ok(if recorded? { Execution::Recorded } else { Execution::Stale })
+        Ok(if recorded? {
+            Execution::Recorded
+        } else {
+            Execution::Stale
+        })
     }
 
     async fn record_end(
@@ -70,21 +97,44 @@ impl Services {
     ) -> Result<bool, Fault> {
         let now = self.now();
         let outcome = match result {
-            Ok(output) => Outcome { status: RunStatus::Succeeded, output: Some(output), failure: None, at: now },
-            Err(failure) => Outcome { status: RunStatus::Failed, output: None, failure: Some(failure), at: now },
+            Ok(output) => Outcome {
+                status: RunStatus::Succeeded,
+                output: Some(output),
+                failure: None,
+                at: now,
+            },
+            Err(failure) => Outcome {
+                status: RunStatus::Failed,
+                output: None,
+                failure: Some(failure),
+                at: now,
+            },
         };
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         // The lease is asked for first: a worker that lost it must not write.
-        if !tx.jobs().complete(lease.job_id, &lease.worker).await.map_err(faults::store)? {
+        if !tx
+            .jobs()
+            .complete(lease.job_id, &lease.worker)
+            .await
+            .map_err(faults::store)?
+        {
             return Ok(false);
         }
         for asset in assets {
             tx.assets().insert(asset).await.map_err(faults::store)?;
         }
         if let Some((level, message)) = log {
-            tx.run_logs().append(run.org_id, run.id, self.ids.next(), level, &message, now).await.map_err(faults::store)?;
+            tx.run_logs()
+                .append(run.org_id, run.id, self.ids.next(), level, &message, now)
+                .await
+                .map_err(faults::store)?;
         }
-        let Some(ended) = tx.runs().finish(run.org_id, run.id, &outcome).await.map_err(faults::store)? else {
+        let Some(ended) = tx
+            .runs()
+            .finish(run.org_id, run.id, &outcome)
+            .await
+            .map_err(faults::store)?
+        else {
             return Ok(false);
         };
         self.plan_callback(&mut tx, &ended, assets).await?;

@@ -34,7 +34,8 @@ pub(super) struct Inline {
 
 impl Inline {
     pub(super) fn into_file(self, caller: &Caller) -> NewFile {
-        let extension = MediaType::from_mime(&self.mime_type).and_then(|kind| kind.extensions().first().copied());
+        let extension = MediaType::from_mime(&self.mime_type)
+            .and_then(|kind| kind.extensions().first().copied());
         NewFile {
             org_id: caller.org_id,
             name: format!("{}.{}", self.name, extension.unwrap_or("bin")),
@@ -58,13 +59,27 @@ impl Services {
     ) -> Result<Result<References, Vec<FieldFault>>, Fault> {
         let (references, mut found) = read_references(model, input);
         let ids: Vec<AssetId> = references.assets.values().copied().collect();
-        let live = self.store.read().assets().get_many_live(org, &ids).await.map_err(faults::store)?;
+        let live = self
+            .store
+            .read()
+            .assets()
+            .get_many_live(org, &ids)
+            .await
+            .map_err(faults::store)?;
         for (name, id) in &references.assets {
             if !live.iter().any(|asset| asset.id == *id) {
-                found.push(FieldFault::body(&format!("input.{name}"), "asset_not_found", not_found(*id)));
+                found.push(FieldFault::body(
+                    &format!("input.{name}"),
+                    "asset_not_found",
+                    not_found(*id),
+                ));
             }
         }
-        Ok(if found.is_empty() { Ok(references) } else { Err(found) })
+        Ok(if found.is_empty() {
+            Ok(references)
+        } else {
+            Err(found)
+        })
     }
 
     /// Loads the files of a run that is about to be executed, by input.
@@ -76,7 +91,13 @@ impl Services {
     ) -> Result<Result<BTreeMap<String, InputFile>, String>, Fault> {
         let (references, _) = read_references(model, input);
         let ids: Vec<AssetId> = references.assets.values().copied().collect();
-        let live = self.store.read().assets().get_many_live(org, &ids).await.map_err(faults::store)?;
+        let live = self
+            .store
+            .read()
+            .assets()
+            .get_many_live(org, &ids)
+            .await
+            .map_err(faults::store)?;
         let mut files = BTreeMap::new();
         for (name, id) in references.assets {
             let Some(asset) = live.iter().find(|asset| asset.id == id) else {
@@ -90,7 +111,11 @@ impl Services {
     async fn load_file(&self, asset: &Asset) -> Result<InputFile, Fault> {
         let key: Key = asset.storage_key.parse().map_err(Fault::internal)?;
         let bytes = self.blobs.read_all(&key).await.map_err(faults::blob)?;
-        Ok(InputFile { mime_type: asset.mime_type.clone(), name: asset.name.clone(), bytes })
+        Ok(InputFile {
+            mime_type: asset.mime_type.clone(),
+            name: asset.name.clone(),
+            bytes,
+        })
     }
 }
 
@@ -103,17 +128,28 @@ fn read_references(model: &ModelSpec, input: &Map<String, Value>) -> (References
     let mut references = References::default();
     let mut found = Vec::new();
     for (name, form) in file_inputs(model) {
-        let Some(text) = input.get(name).and_then(Value::as_str) else { continue };
-        let mut refuse = |rule, message: String| found.push(FieldFault::body(&format!("input.{name}"), rule, message));
+        let Some(text) = input.get(name).and_then(Value::as_str) else {
+            continue;
+        };
+        let mut refuse = |rule, message: String| {
+            found.push(FieldFault::body(&format!("input.{name}"), rule, message))
+        };
         match (form, parse_reference(text)) {
             (_, Some(Ok(id))) => drop(references.assets.insert(name.to_owned(), id)),
-            (_, Some(Err(()))) => refuse("asset_not_found", format!("asset not found or expired: {}", shortened(text))),
+            (_, Some(Err(()))) => refuse(
+                "asset_not_found",
+                format!("asset not found or expired: {}", shortened(text)),
+            ),
             (FileForm::Id, None) => match text.parse() {
                 Ok(id) => drop(references.assets.insert(name.to_owned(), id)),
                 Err(_) => refuse("uuid_type", "must be the id of an asset, a UUID".to_owned()),
             },
             (FileForm::Url, None) => match read_data_uri(text) {
-                Ok((mime_type, bytes)) => references.inline.push(Inline { name: name.to_owned(), mime_type, bytes }),
+                Ok((mime_type, bytes)) => references.inline.push(Inline {
+                    name: name.to_owned(),
+                    mime_type,
+                    bytes,
+                }),
                 Err(message) => refuse("data_uri", message),
             },
         }
@@ -128,14 +164,26 @@ fn read_data_uri(text: &str) -> Result<(String, Vec<u8>), String> {
         let message = if text.starts_with("http://") || text.starts_with("https://") {
             "pictures are not fetched from URLs by this version; upload the file and give its asset_id".to_owned()
         } else {
-            format!("{:?} is no picture; give a runflow://assets/… reference or {form}", shortened(text))
+            format!(
+                "{:?} is no picture; give a runflow://assets/… reference or {form}",
+                shortened(text)
+            )
         };
         return Err(message);
     };
-    let (mime_type, encoded) = rest.split_once(";base64,").ok_or_else(|| format!("a data: URI must have the form {form}"))?;
+    let (mime_type, encoded) = rest
+        .split_once(";base64,")
+        .ok_or_else(|| format!("a data: URI must have the form {form}"))?;
     let kind = MediaType::from_mime(mime_type).filter(|kind| kind.is_supported());
-    let kind = kind.ok_or_else(|| format!("the type {:?} of the data: URI is not supported", shortened(mime_type)))?;
-    let bytes = STANDARD.decode(encoded).map_err(|error| format!("the data: URI is not valid base64: {error}"))?;
+    let kind = kind.ok_or_else(|| {
+        format!(
+            "the type {:?} of the data: URI is not supported",
+            shortened(mime_type)
+        )
+    })?;
+    let bytes = STANDARD
+        .decode(encoded)
+        .map_err(|error| format!("the data: URI is not valid base64: {error}"))?;
     if bytes.is_empty() {
         return Err("the data: URI holds no bytes".to_owned());
     }
@@ -157,9 +205,19 @@ mod tests {
 
     #[test]
     fn data_uris_are_read_strictly() {
-        assert_eq!(read_data_uri("data:image/png;base64,aGk=").unwrap(), ("image/png".to_owned(), b"hi".to_vec()));
+        assert_eq!(
+            read_data_uri("data:image/png;base64,aGk=").unwrap(),
+            ("image/png".to_owned(), b"hi".to_vec())
+        );
         let long = format!("nonsense {}", "x".repeat(5000));
-        for bad in ["data:image/png,hi", "data:image/png;base64,***", "data:image/png;base64,", "data:text/html;base64,aGk=", "http://example.com/a.png", &long] {
+        for bad in [
+            "data:image/png,hi",
+            "data:image/png;base64,***",
+            "data:image/png;base64,",
+            "data:text/html;base64,aGk=",
+            "http://example.com/a.png",
+            &long,
+        ] {
             let message = read_data_uri(bad).unwrap_err();
             assert!(message.len() < 300, "{message}");
         }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use runnel_types::{Asset, AssetId, Fault, Page, PageRequest, Run, RunId, RunLog, Scope, Timestamp};
+use runnel_types::{
+    Asset, AssetId, Fault, Page, PageRequest, Run, RunId, RunLog, Scope, Timestamp,
+};
 use serde_json::Value;
 
 use crate::assets::parse_reference;
@@ -26,7 +28,13 @@ impl Services {
     /// `RUN_NOT_FOUND`.
     pub async fn get_run(&self, caller: &Caller, id: RunId) -> Result<RunView, Fault> {
         caller.require(Scope::RunsRead)?;
-        let run = self.store.read().runs().get(caller.org_id, id).await.map_err(faults::store)?;
+        let run = self
+            .store
+            .read()
+            .runs()
+            .get(caller.org_id, id)
+            .await
+            .map_err(faults::store)?;
         let run = run.ok_or_else(|| not_found(id))?;
         self.show_run(run).await
     }
@@ -35,13 +43,25 @@ impl Services {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn list_runs(&self, caller: &Caller, request: PageRequest) -> Result<Page<RunView>, Fault> {
+    pub async fn list_runs(
+        &self,
+        caller: &Caller,
+        request: PageRequest,
+    ) -> Result<Page<RunView>, Fault> {
         caller.require(Scope::RunsRead)?;
-        let page = self.store.read().runs().list(caller.org_id, request).await.map_err(faults::store)?;
+        let page = self
+            .store
+            .read()
+            .runs()
+            .list(caller.org_id, request)
+            .await
+            .map_err(faults::store)?;
         let mut ids = Vec::new();
         for run in &page.items {
             collect(&run.input, &mut ids);
-            run.output.iter().for_each(|output| collect(output, &mut ids));
+            run.output
+                .iter()
+                .for_each(|output| collect(output, &mut ids));
         }
         let assets = self.assets_of(caller.org_id, &ids).await?;
         Ok(page.map(|run| self.view(run, &assets)))
@@ -51,12 +71,24 @@ impl Services {
     ///
     /// # Errors
     /// `RUN_NOT_FOUND`.
-    pub async fn list_run_logs(&self, caller: &Caller, id: RunId, request: PageRequest) -> Result<Page<RunLog>, Fault> {
+    pub async fn list_run_logs(
+        &self,
+        caller: &Caller,
+        id: RunId,
+        request: PageRequest,
+    ) -> Result<Page<RunLog>, Fault> {
         caller.require(Scope::RunsRead)?;
         let read = self.store.read();
-        let run = read.runs().get(caller.org_id, id).await.map_err(faults::store)?;
+        let run = read
+            .runs()
+            .get(caller.org_id, id)
+            .await
+            .map_err(faults::store)?;
         run.ok_or_else(|| not_found(id))?;
-        read.run_logs().list(caller.org_id, id, request).await.map_err(faults::store)
+        read.run_logs()
+            .list(caller.org_id, id, request)
+            .await
+            .map_err(faults::store)
     }
 
     /// Shows a run.
@@ -66,24 +98,43 @@ impl Services {
     pub async fn show_run(&self, run: Run) -> Result<RunView, Fault> {
         let mut ids = Vec::new();
         collect(&run.input, &mut ids);
-        run.output.iter().for_each(|output| collect(output, &mut ids));
+        run.output
+            .iter()
+            .for_each(|output| collect(output, &mut ids));
         let assets = self.assets_of(run.org_id, &ids).await?;
         Ok(self.view(run, &assets))
     }
 
-    async fn assets_of(&self, org: runnel_types::OrgId, ids: &[AssetId]) -> Result<HashMap<AssetId, Asset>, Fault> {
+    async fn assets_of(
+        &self,
+        org: runnel_types::OrgId,
+        ids: &[AssetId],
+    ) -> Result<HashMap<AssetId, Asset>, Fault> {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let found = self.store.read().assets().get_many_live(org, ids).await.map_err(faults::store)?;
+        let found = self
+            .store
+            .read()
+            .assets()
+            .get_many_live(org, ids)
+            .await
+            .map_err(faults::store)?;
         Ok(found.into_iter().map(|asset| (asset.id, asset)).collect())
     }
 
     /// `value` with each reference to one of `assets` replaced by a URL signed
     /// at `now`.
-    pub(crate) fn signed<'a>(&self, value: &Value, assets: impl IntoIterator<Item = &'a Asset>, now: Timestamp) -> Value {
-        let urls: HashMap<AssetId, String> =
-            assets.into_iter().filter_map(|asset| Some((asset.id, self.asset_url(asset, now)?))).collect();
+    pub(crate) fn signed<'a>(
+        &self,
+        value: &Value,
+        assets: impl IntoIterator<Item = &'a Asset>,
+        now: Timestamp,
+    ) -> Value {
+        let urls: HashMap<AssetId, String> = assets
+            .into_iter()
+            .filter_map(|asset| Some((asset.id, self.asset_url(asset, now)?)))
+            .collect();
         let mut signed = value.clone();
         replace(&mut signed, &urls);
         signed
@@ -92,7 +143,11 @@ impl Services {
     fn view(&self, run: Run, assets: &HashMap<AssetId, Asset>) -> RunView {
         let now = self.now();
         let sign = |value: &Value| self.signed(value, assets.values(), now);
-        RunView { input: sign(&run.input), output: run.output.as_ref().map(sign), run }
+        RunView {
+            input: sign(&run.input),
+            output: run.output.as_ref().map(sign),
+            run,
+        }
     }
 }
 
@@ -114,7 +169,10 @@ fn collect(value: &Value, ids: &mut Vec<AssetId>) {
 fn replace(value: &mut Value, urls: &HashMap<AssetId, String>) {
     match value {
         Value::String(text) => {
-            if let Some(url) = parse_reference(text).and_then(Result::ok).and_then(|id| urls.get(&id)) {
+            if let Some(url) = parse_reference(text)
+                .and_then(Result::ok)
+                .and_then(|id| urls.get(&id))
+            {
                 text.clone_from(url);
             }
         }

@@ -15,7 +15,12 @@ impl Services {
     /// have arrived, `VALIDATION_ERROR` when they are not what was declared or
     /// cannot be decoded: the object is removed then, and the session stays
     /// open for another PUT.
-    pub async fn confirm_upload(&self, caller: &Caller, asset_id: AssetId, body: &Value) -> Result<Asset, Fault> {
+    pub async fn confirm_upload(
+        &self,
+        caller: &Caller,
+        asset_id: AssetId,
+        body: &Value,
+    ) -> Result<Asset, Fault> {
         caller.require(Scope::AssetsCreate)?;
         let mut fields = Fields::of(body)?;
         let folder: Option<FolderId> = fields.optional_id("folder_id");
@@ -26,15 +31,21 @@ impl Services {
                 return self.confirmed_asset(caller, asset_id).await;
             }
             if let Some(folder) = folder {
-                let message = format!("there is no folder {folder}; leave folder_id out to file the asset at the top");
+                let message = format!(
+                    "there is no folder {folder}; leave folder_id out to file the asset at the top"
+                );
                 return Err(Fault::not_found("FOLDER_NOT_FOUND", message));
             }
             let Some(received) = &upload.received else {
-                return Err(Fault::conflict("no bytes have arrived for this upload; PUT them to its upload_url first"));
+                return Err(Fault::conflict(
+                    "no bytes have arrived for this upload; PUT them to its upload_url first",
+                ));
             };
             let facts = match self.inspect(received, &upload).await? {
                 Inspected::Sound(facts) => facts,
-                Inspected::Refused(message) => return Err(self.refuse(&upload, received, message).await?),
+                Inspected::Refused(message) => {
+                    return Err(self.refuse(&upload, received, message).await?);
+                }
             };
             if let Some(asset) = self.adopt(caller, &upload, received, facts).await? {
                 return Ok(asset);
@@ -45,22 +56,51 @@ impl Services {
     }
 
     async fn upload_of(&self, caller: &Caller, asset_id: AssetId) -> Result<Upload, Fault> {
-        let found = self.store.read().uploads().get(caller.org_id, asset_id).await.map_err(faults::store)?;
-        found.ok_or_else(|| Fault::not_found("ASSET_UPLOAD_NOT_FOUND", format!("there is no upload {asset_id}")))
+        let found = self
+            .store
+            .read()
+            .uploads()
+            .get(caller.org_id, asset_id)
+            .await
+            .map_err(faults::store)?;
+        found.ok_or_else(|| {
+            Fault::not_found(
+                "ASSET_UPLOAD_NOT_FOUND",
+                format!("there is no upload {asset_id}"),
+            )
+        })
     }
 
     async fn confirmed_asset(&self, caller: &Caller, asset_id: AssetId) -> Result<Asset, Fault> {
-        let asset = self.store.read().assets().get_live(caller.org_id, asset_id).await.map_err(faults::store)?;
-        asset.ok_or_else(|| Fault::not_found("ASSET_NOT_FOUND", format!("the asset {asset_id} was deleted")))
+        let asset = self
+            .store
+            .read()
+            .assets()
+            .get_live(caller.org_id, asset_id)
+            .await
+            .map_err(faults::store)?;
+        asset.ok_or_else(|| {
+            Fault::not_found(
+                "ASSET_NOT_FOUND",
+                format!("the asset {asset_id} was deleted"),
+            )
+        })
     }
 
     async fn inspect(&self, received: &Received, upload: &Upload) -> Result<Inspected, Fault> {
-        self.inspect_object(&received.storage_key, Some(&upload.mime_type)).await
+        self.inspect_object(&received.storage_key, Some(&upload.mime_type))
+            .await
     }
 
     /// Writes the asset and closes the session, unless the session moved on
     /// since it was read.
-    async fn adopt(&self, caller: &Caller, upload: &Upload, received: &Received, facts: Facts) -> Result<Option<Asset>, Fault> {
+    async fn adopt(
+        &self,
+        caller: &Caller,
+        upload: &Upload,
+        received: &Received,
+        facts: Facts,
+    ) -> Result<Option<Asset>, Fault> {
         let thumbnail_key = self.keep_thumbnail(&received.storage_key, &facts).await?;
         let now = self.now();
         let asset = facts.into_asset(Asset {
@@ -90,7 +130,12 @@ impl Services {
     }
 
     /// Removes bytes that are not what they should be, and says what was wrong.
-    async fn refuse(&self, upload: &Upload, received: &Received, message: String) -> Result<Fault, Fault> {
+    async fn refuse(
+        &self,
+        upload: &Upload,
+        received: &Received,
+        message: String,
+    ) -> Result<Fault, Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         let cleared = tx
             .uploads()
@@ -102,6 +147,10 @@ impl Services {
         if cleared {
             self.discard(&received.storage_key).await;
         }
-        Ok(Fault::invalid_field("mime_type", "content_mismatch", message))
+        Ok(Fault::invalid_field(
+            "mime_type",
+            "content_mismatch",
+            message,
+        ))
     }
 }

@@ -32,13 +32,19 @@ impl Services {
             && !is_supported(mime_type)
         {
             let supported: Vec<&str> = SUPPORTED.iter().map(|kind| kind.as_mime()).collect();
-            let message = format!("{mime_type:?} is not supported; the types are {}", supported.join(", "));
+            let message = format!(
+                "{mime_type:?} is not supported; the types are {}",
+                supported.join(", ")
+            );
             fields.refuse("mime_type", "unsupported", message);
         }
         fields.finish()?;
         // INVARIANT: a reading without faults has found every required field.
-        let (Some(filename), Some(mime_type), Some(size_bytes)) = (filename, mime_type, size_bytes) else {
-            return Err(Fault::internal("a required field is missing after a reading without faults"));
+        let (Some(filename), Some(mime_type), Some(size_bytes)) = (filename, mime_type, size_bytes)
+        else {
+            return Err(Fault::internal(
+                "a required field is missing after a reading without faults",
+            ));
         };
 
         let now = self.now();
@@ -59,8 +65,17 @@ impl Services {
         tx.commit().await.map_err(faults::store)?;
 
         let key = Key::upload(caller.org_id, upload.asset_id, filename);
-        let upload_url = self.signer.sign_put(&self.public_url, &key, upload.expires_at, mime_type, size_bytes);
-        Ok(NewUpload { asset_id: upload.asset_id, upload_url })
+        let upload_url = self.signer.sign_put(
+            &self.public_url,
+            &key,
+            upload.expires_at,
+            mime_type,
+            size_bytes,
+        );
+        Ok(NewUpload {
+            asset_id: upload.asset_id,
+            upload_url,
+        })
     }
 }
 

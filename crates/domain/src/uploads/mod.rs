@@ -17,4 +17,4 @@ mod create;
 mod receive;
 
 pub use create::NewUpload;
-pub use receive::{Grant, Stored};
+pub use receive::Stored;

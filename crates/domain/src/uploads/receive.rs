@@ -6,22 +6,10 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use runnel_blobs::{Key, Staged};
 use runnel_store::uploads::Recorded;
-use runnel_types::{AssetId, Fault, OrgId, Received};
+use runnel_types::{Fault, Received};
 
+use crate::assets::UploadGrant;
 use crate::{Services, faults};
-
-/// What a verified upload URL allows.
-#[derive(Debug, Clone)]
-pub struct Grant {
-    /// The organization in the URL.
-    pub org_id: OrgId,
-    /// The upload in the URL.
-    pub asset_id: AssetId,
-    /// The signed type.
-    pub mime_type: String,
-    /// The signed size, in bytes.
-    pub size_bytes: u64,
-}
 
 /// A body that is safely stored.
 #[derive(Debug)]
@@ -40,13 +28,24 @@ impl Services {
     /// then, and an earlier complete body stays.
     pub async fn receive_upload<E: std::fmt::Display>(
         self: &Arc<Self>,
-        grant: &Grant,
+        grant: &UploadGrant,
         content_type: Option<&str>,
         content_length: Option<u64>,
         mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<Stored, Fault> {
-        let found = self.store.read().uploads().get(grant.org_id, grant.asset_id).await.map_err(faults::store)?;
-        let gone = || Fault::not_found("ASSET_UPLOAD_NOT_FOUND", "this upload no longer exists; create a new one");
+        let found = self
+            .store
+            .read()
+            .uploads()
+            .get(grant.org_id, grant.asset_id)
+            .await
+            .map_err(faults::store)?;
+        let gone = || {
+            Fault::not_found(
+                "ASSET_UPLOAD_NOT_FOUND",
+                "this upload no longer exists; create a new one",
+            )
+        };
         let upload = found.ok_or_else(gone)?;
         if upload.confirmed_at.is_some() {
             return Err(confirmed());
@@ -88,11 +87,17 @@ impl Services {
         let services = Arc::clone(self);
         let grant = grant.clone();
         let filename = upload.filename;
-        let finishing = tokio::spawn(async move { services.keep_upload(&grant, &filename, staged).await });
+        let finishing =
+            tokio::spawn(async move { services.keep_upload(&grant, &filename, staged).await });
         finishing.await.map_err(Fault::internal)?
     }
 
-    async fn keep_upload(&self, grant: &Grant, filename: &str, staged: Staged) -> Result<Stored, Fault> {
+    async fn keep_upload(
+        &self,
+        grant: &UploadGrant,
+        filename: &str,
+        staged: Staged,
+    ) -> Result<Stored, Fault> {
         let key = Key::asset(grant.org_id, grant.asset_id, self.ids.next(), filename);
         let stored = staged.finish(&key).await.map_err(faults::blob)?;
         let received = Received {
@@ -114,7 +119,9 @@ impl Services {
                 if let Some(superseded) = superseded {
                     self.discard(&superseded).await;
                 }
-                Ok(Stored { etag: format!("\"{}\"", stored.sha256) })
+                Ok(Stored {
+                    etag: format!("\"{}\"", stored.sha256),
+                })
             }
             Recorded::AlreadyConfirmed => {
                 self.discard(&received.storage_key).await;
@@ -122,7 +129,10 @@ impl Services {
             }
             Recorded::Gone => {
                 self.discard(&received.storage_key).await;
-                Err(Fault::not_found("ASSET_UPLOAD_NOT_FOUND", "this upload no longer exists; create a new one"))
+                Err(Fault::not_found(
+                    "ASSET_UPLOAD_NOT_FOUND",
+                    "this upload no longer exists; create a new one",
+                ))
             }
         }
     }
@@ -131,17 +141,27 @@ impl Services {
     /// truth, so it is told to the log alone.
     pub(crate) async fn discard(&self, storage_key: &str) {
         let deleted = match storage_key.parse::<Key>() {
-            Ok(key) => self.blobs.delete(&key).await.map_err(|error| error.to_string()),
+            Ok(key) => self
+                .blobs
+                .delete(&key)
+                .await
+                .map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
         };
         if let Err(error) = deleted {
-            tracing::warn!(storage.key = storage_key, error, "an object that no row names could not be removed");
+            tracing::warn!(
+                storage.key = storage_key,
+                error,
+                "an object that no row names could not be removed"
+            );
         }
     }
 }
 
 fn confirmed() -> Fault {
-    Fault::conflict("this upload was confirmed already and takes no more bytes; create a new upload")
+    Fault::conflict(
+        "this upload was confirmed already and takes no more bytes; create a new upload",
+    )
 }
 
 fn wrong_size(got: u64, declared: u64) -> Fault {

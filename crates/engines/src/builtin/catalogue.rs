@@ -19,7 +19,12 @@ pub(super) const PICTURE_INPUTS: &[&str] = &["asset_id", "image_url"];
 
 /// Every model that ships.
 pub fn models() -> Vec<ModelSpec> {
-    vec![background_removal(), background_color(), background_replace(), echo()]
+    vec![
+        background_removal(),
+        background_color(),
+        background_replace(),
+        echo(),
+    ]
 }
 
 fn background_removal() -> ModelSpec {
@@ -44,7 +49,11 @@ fn background_color() -> ModelSpec {
         BACKGROUND_COLOR,
         "Background colour",
         "Puts the subject on a plain colour with a soft falloff.",
-        vec![channel("color_red", "Red"), channel("color_green", "Green"), channel("color_blue", "Blue")],
+        vec![
+            channel("color_red", "Red"),
+            channel("color_green", "Green"),
+            channel("color_blue", "Blue"),
+        ],
     )
 }
 
@@ -94,10 +103,26 @@ fn echo() -> ModelSpec {
     }
 }
 
-fn picture_model(number: u16, model: &str, name: &str, description: &str, beyond: Vec<InputSpec>) -> ModelSpec {
+fn picture_model(
+    number: u16,
+    model: &str,
+    name: &str,
+    description: &str,
+    beyond: Vec<InputSpec>,
+) -> ModelSpec {
     let mut inputs = vec![
-        input("image_url", "Picture", "The picture: a data: URI or a runflow://assets/… reference.", InputType::Image),
-        input("asset_id", "Asset", "The id of the asset that is the picture.", InputType::String),
+        input(
+            "image_url",
+            "Picture",
+            "The picture: a data: URI or a runflow://assets/… reference.",
+            InputType::Image,
+        ),
+        input(
+            "asset_id",
+            "Asset",
+            "The id of the asset that is the picture.",
+            InputType::String,
+        ),
     ];
     inputs.extend(beyond);
     ModelSpec {
@@ -108,7 +133,12 @@ fn picture_model(number: u16, model: &str, name: &str, description: &str, beyond
         description: description.to_owned(),
         version: "1".to_owned(),
         inputs,
-        one_of: vec![PICTURE_INPUTS.iter().map(|name| (*name).to_owned()).collect()],
+        one_of: vec![
+            PICTURE_INPUTS
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect(),
+        ],
         outputs: vec![OutputSpec {
             name: "image_urls".to_owned(),
             display_name: "Pictures".to_owned(),
@@ -138,7 +168,10 @@ pub(super) fn check(model: &str, input: &Map<String, Value>) -> Result<(), (Stri
     if model != BACKGROUND_REPLACE {
         return Ok(());
     }
-    let prompt = input.get("prompt").and_then(Value::as_str).unwrap_or_default();
+    let prompt = input
+        .get("prompt")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     StudioScene::from_prompt(prompt).map_err(|error| ("prompt".to_owned(), error.to_string()))?;
     Ok(())
 }
@@ -151,9 +184,16 @@ mod tests {
     fn every_model_has_its_own_id_and_every_alternative_is_an_input() {
         let models = models();
         for (index, model) in models.iter().enumerate() {
-            assert!(models[index + 1..].iter().all(|other| other.id != model.id && other.model != model.model));
+            assert!(
+                models[index + 1..]
+                    .iter()
+                    .all(|other| other.id != model.id && other.model != model.model)
+            );
             for name in model.one_of.iter().flatten() {
-                assert!(model.inputs.iter().any(|input| &input.name == name), "{name}");
+                assert!(
+                    model.inputs.iter().any(|input| &input.name == name),
+                    "{name}"
+                );
             }
         }
     }
@@ -162,7 +202,8 @@ mod tests {
     fn a_prompt_for_a_generated_scene_is_refused_by_name() {
         let input = |prompt: &str| Map::from_iter([("prompt".to_owned(), json!(prompt))]);
         assert_eq!(check(BACKGROUND_REPLACE, &input("white studio")), Ok(()));
-        let (field, message) = check(BACKGROUND_REPLACE, &input("on a beach at sunset")).unwrap_err();
+        let (field, message) =
+            check(BACKGROUND_REPLACE, &input("on a beach at sunset")).unwrap_err();
         assert_eq!(field, "prompt");
         assert!(message.contains("generat"), "{message}");
     }

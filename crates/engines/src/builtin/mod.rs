@@ -35,7 +35,9 @@ struct Network {
 
 impl std::fmt::Debug for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Network").field("threads", &self.threads).finish_non_exhaustive()
+        f.debug_struct("Network")
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
     }
 }
 
@@ -43,7 +45,9 @@ impl Network {
     fn segmenter(&self) -> Result<&Segmenter, EngineError> {
         let load = || Segmenter::load(WEIGHTS, self.threads).map_err(|error| error.to_string());
         self.loaded.get_or_init(load).as_ref().map_err(|error| {
-            EngineError::failed(format!("the segmentation network cannot be loaded: {error}"))
+            EngineError::failed(format!(
+                "the segmentation network cannot be loaded: {error}"
+            ))
         })
     }
 }
@@ -54,7 +58,10 @@ impl Builtin {
     pub fn new(threads: usize) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(1)),
-            network: Arc::new(Network { threads: threads.max(1), loaded: OnceLock::new() }),
+            network: Arc::new(Network {
+                threads: threads.max(1),
+                loaded: OnceLock::new(),
+            }),
         }
     }
 }
@@ -67,7 +74,10 @@ impl Engine for Builtin {
     fn execute(&self, work: Work) -> Execution<'_> {
         Box::pin(async move {
             if work.model == catalogue::ECHO {
-                return Ok(Product { values: work.input, ..Product::default() });
+                return Ok(Product {
+                    values: work.input,
+                    ..Product::default()
+                });
             }
             let slots = Arc::clone(&self.slots);
             // INVARIANT: the semaphore is never closed.
@@ -80,11 +90,14 @@ impl Engine for Builtin {
                 if work.reporter.is_cancelled() {
                     return Err(EngineError::cancelled());
                 }
-                work.reporter.log(LogLevel::Info, format!("working on {}", work.model));
+                work.reporter
+                    .log(LogLevel::Info, format!("working on {}", work.model));
                 pictures::run(network.segmenter()?, &work)
             });
             working.await.unwrap_or_else(|_| {
-                Err(EngineError::failed("the model stopped with a defect; the server's log says where"))
+                Err(EngineError::failed(
+                    "the model stopped with a defect; the server's log says where",
+                ))
             })
         })
     }

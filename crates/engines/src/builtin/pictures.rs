@@ -12,16 +12,27 @@ use crate::engine::{EngineError, InputFile, OutputFile, Product, Work};
 
 /// Runs one of the picture models.
 pub(super) fn run(segmenter: &Segmenter, work: &Work) -> Result<Product, EngineError> {
-    let file = catalogue::PICTURE_INPUTS.iter().find_map(|name| work.files.get(*name));
-    let file = file.ok_or_else(|| EngineError::invalid_input("the run has no picture; give image_url or asset_id"))?;
+    let file = catalogue::PICTURE_INPUTS
+        .iter()
+        .find_map(|name| work.files.get(*name));
+    let file = file.ok_or_else(|| {
+        EngineError::invalid_input("the run has no picture; give image_url or asset_id")
+    })?;
     let picture = decode(file)?;
     work.reporter.log(
         LogLevel::Info,
-        format!("decoded {} ({}×{})", file.name, picture.width(), picture.height()),
+        format!(
+            "decoded {} ({}×{})",
+            file.name,
+            picture.width(),
+            picture.height()
+        ),
     );
     step(work, 0.1)?;
 
-    let mask = segmenter.mask(&picture).map_err(|error| EngineError::failed(error.to_string()))?;
+    let mask = segmenter
+        .mask(&picture)
+        .map_err(|error| EngineError::failed(error.to_string()))?;
     step(work, 0.6)?;
     let cutout = cut_out(&picture, &mask);
     drop(picture);
@@ -31,17 +42,38 @@ pub(super) fn run(segmenter: &Segmenter, work: &Work) -> Result<Product, EngineE
         catalogue::BACKGROUND_REMOVAL => cutout,
         catalogue::BACKGROUND_COLOR => compose_colour(&cutout, colour(work)),
         catalogue::BACKGROUND_REPLACE => {
-            let prompt = work.input.get("prompt").and_then(|value| value.as_str()).unwrap_or_default();
-            let scene = StudioScene::from_prompt(prompt).map_err(|error| EngineError::invalid_input(error.to_string()))?;
+            let prompt = work
+                .input
+                .get("prompt")
+                .and_then(|value| value.as_str())
+                .unwrap_or_default();
+            let scene = StudioScene::from_prompt(prompt)
+                .map_err(|error| EngineError::invalid_input(error.to_string()))?;
             scene.render(&cutout)
         }
-        other => return Err(EngineError::failed(format!("the model {other} is not one that ships"))),
+        other => {
+            return Err(EngineError::failed(format!(
+                "the model {other} is not one that ships"
+            )));
+        }
     };
     step(work, 0.9)?;
-    let bytes = runnel_media::encode_png(&result).map_err(|error| EngineError::failed(error.to_string()))?;
-    work.reporter.log(LogLevel::Info, format!("made a picture of {} KiB", bytes.len() / 1024));
-    let name = format!("{}-{}.png", stem(&file.name), work.model.rsplit('/').next().unwrap_or("result"));
-    Ok(Product { files_key: "image_urls", files: vec![OutputFile { name, bytes }], ..Product::default() })
+    let bytes = runnel_media::encode_png(&result)
+        .map_err(|error| EngineError::failed(error.to_string()))?;
+    work.reporter.log(
+        LogLevel::Info,
+        format!("made a picture of {} KiB", bytes.len() / 1024),
+    );
+    let name = format!(
+        "{}-{}.png",
+        stem(&file.name),
+        work.model.rsplit('/').next().unwrap_or("result")
+    );
+    Ok(Product {
+        files_key: "image_urls",
+        files: vec![OutputFile { name, bytes }],
+        ..Product::default()
+    })
 }
 
 fn decode(file: &InputFile) -> Result<Picture, EngineError> {
@@ -60,8 +92,13 @@ fn step(work: &Work, progress: f64) -> Result<(), EngineError> {
 }
 
 fn colour(work: &Work) -> [u8; 3] {
-    ["color_red", "color_green", "color_blue"]
-        .map(|name| work.input.get(name).and_then(serde_json::Value::as_u64).unwrap_or(255).min(255) as u8)
+    ["color_red", "color_green", "color_blue"].map(|name| {
+        work.input
+            .get(name)
+            .and_then(serde_json::Value::as_u64)
+            .unwrap_or(255)
+            .min(255) as u8
+    })
 }
 
 /// The file's name without its ending, for the name of what is made of it.

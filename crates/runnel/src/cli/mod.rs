@@ -101,10 +101,20 @@ struct DemoFlags {
     /// The photo to work on [default: the one that ships]
     photo: Option<PathBuf>,
     /// A server that runs already [default: one is started in a temporary folder]
-    #[arg(long, env = "RUNFLOW_API_BASE", value_name = "URL", requires = "api_key")]
+    #[arg(
+        long,
+        env = "RUNFLOW_API_BASE",
+        value_name = "URL",
+        requires = "api_key"
+    )]
     base_url: Option<String>,
     /// A key of that server
-    #[arg(long, env = "RUNFLOW_API_KEY", value_name = "KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "RUNFLOW_API_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
     api_key: Option<String>,
     /// What the new background is to be
     #[arg(long, default_value = "white studio")]
@@ -118,7 +128,10 @@ struct DemoFlags {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     telemetry::start(cli.log_format, cli.log.as_deref().or(quiet(&cli.command)));
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             printer::failure(&Failure::new(format!("the runtime cannot start: {error}")));
@@ -147,11 +160,26 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(flags) => serve::run((*flags).try_into()?).await,
         Command::Keys(flags) => keys::run(flags.command).await,
         Command::Demo(flags) => demo::run(flags).await,
-        Command::Worker => Err(later("worker", "runnel serve works off the queue too; --workers says with how many workers")),
-        Command::Doctor => Err(later("doctor", "GET /v1/readiness tells whether the server has what it needs")),
-        Command::Orgs(_) => Err(later("orgs", "runnel keys create --org NAME makes the organization along with a key")),
-        Command::Upload(_) => Err(later("upload", "runnel demo shows the three requests of an upload")),
-        Command::Run(_) => Err(later("run", "POST /v1/models/{owner}/{slug}/runs runs a model")),
+        Command::Worker => Err(later(
+            "worker",
+            "runnel serve works off the queue too; --workers says with how many workers",
+        )),
+        Command::Doctor => Err(later(
+            "doctor",
+            "GET /v1/readiness tells whether the server has what it needs",
+        )),
+        Command::Orgs(_) => Err(later(
+            "orgs",
+            "runnel keys create --org NAME makes the organization along with a key",
+        )),
+        Command::Upload(_) => Err(later(
+            "upload",
+            "runnel demo shows the three requests of an upload",
+        )),
+        Command::Run(_) => Err(later(
+            "run",
+            "POST /v1/models/{owner}/{slug}/runs runs a model",
+        )),
     }
 }
 

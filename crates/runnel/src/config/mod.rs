@@ -27,10 +27,20 @@ pub struct ServeFlags {
     #[arg(long, env = "RUNNEL_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
     /// Certificate chain, PEM
-    #[arg(long, env = "RUNNEL_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    #[arg(
+        long,
+        env = "RUNNEL_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
     pub tls_cert: Option<PathBuf>,
     /// Private key of the certificate, PEM
-    #[arg(long, env = "RUNNEL_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    #[arg(
+        long,
+        env = "RUNNEL_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
     pub tls_key: Option<PathBuf>,
     /// Serve TLS with a certificate of an authority made in the data folder
     #[arg(long, env = "RUNNEL_TLS_SELF_SIGNED", conflicts_with = "tls_cert")]
@@ -42,19 +52,44 @@ pub struct ServeFlags {
     #[arg(long, env = "RUNNEL_MODELS", value_name = "FILE")]
     pub models: Option<PathBuf>,
     /// Ranges that outgoing requests may reach although private, such as 127.0.0.0/8
-    #[arg(long, env = "RUNNEL_EGRESS_ALLOW", value_name = "RANGES", default_value = "")]
+    #[arg(
+        long,
+        env = "RUNNEL_EGRESS_ALLOW",
+        value_name = "RANGES",
+        default_value = ""
+    )]
     pub egress_allow: String,
     /// A key that is to exist from the start, with all scopes
-    #[arg(long, env = "RUNNEL_BOOTSTRAP_API_KEY", value_name = "KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "RUNNEL_BOOTSTRAP_API_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
     pub bootstrap_api_key: Option<String>,
     /// The largest upload, in bytes
-    #[arg(long, env = "RUNNEL_MAX_UPLOAD_BYTES", value_name = "BYTES", default_value_t = 52_428_800)]
+    #[arg(
+        long,
+        env = "RUNNEL_MAX_UPLOAD_BYTES",
+        value_name = "BYTES",
+        default_value_t = 52_428_800
+    )]
     pub max_upload_bytes: u64,
     /// How long a PUT to an upload URL may begin, in seconds
-    #[arg(long, env = "RUNNEL_UPLOAD_URL_TTL", value_name = "SECONDS", default_value_t = 3600)]
+    #[arg(
+        long,
+        env = "RUNNEL_UPLOAD_URL_TTL",
+        value_name = "SECONDS",
+        default_value_t = 3600
+    )]
     pub upload_url_ttl: u64,
     /// How long a signed URL of an asset works, in seconds
-    #[arg(long, env = "RUNNEL_ASSET_URL_TTL", value_name = "SECONDS", default_value_t = 86_400)]
+    #[arg(
+        long,
+        env = "RUNNEL_ASSET_URL_TTL",
+        value_name = "SECONDS",
+        default_value_t = 86_400
+    )]
     pub asset_url_ttl: u64,
     /// Where rows and objects are
     #[command(flatten)]
@@ -65,10 +100,20 @@ pub struct ServeFlags {
 #[derive(Debug, Clone, Args)]
 pub struct Places {
     /// Folder of the database, the objects and the certificates, where no other place is named
-    #[arg(long, env = "RUNNEL_DATA_DIR", value_name = "DIR", default_value = "./runnel-data")]
+    #[arg(
+        long,
+        env = "RUNNEL_DATA_DIR",
+        value_name = "DIR",
+        default_value = "./runnel-data"
+    )]
     pub data_dir: PathBuf,
     /// `sqlite://…` or `postgres://…` [default: `runnel.db` in the data folder]
-    #[arg(long, env = "RUNNEL_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "RUNNEL_DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub database_url: Option<String>,
     /// `file:///…` [default: `objects` in the data folder]
     #[arg(long, env = "RUNNEL_STORAGE_URL", value_name = "URL")]
@@ -139,7 +184,9 @@ impl Settings {
 
     /// The URL of the database.
     pub fn database_url(&self) -> String {
-        self.database_url.clone().unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("runnel.db").display()))
+        self.database_url
+            .clone()
+            .unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("runnel.db").display()))
     }
 
     /// The URL of the storage.
@@ -170,11 +217,16 @@ impl TryFrom<ServeFlags> for Settings {
 
     fn try_from(flags: ServeFlags) -> Result<Self, Failure> {
         if let Some(models) = &flags.models {
-            return Err(Failure::new(format!("the model file {} cannot be used: this version runs the models that ship", models.display()))
-                .hint("start without --models and RUNNEL_MODELS"));
+            return Err(Failure::new(format!(
+                "the model file {} cannot be used: this version runs the models that ship",
+                models.display()
+            ))
+            .hint("start without --models and RUNNEL_MODELS"));
         }
         if flags.max_upload_bytes == 0 {
-            return Err(Failure::new("--max-upload-bytes is 0, so nothing could be uploaded"));
+            return Err(Failure::new(
+                "--max-upload-bytes is 0, so nothing could be uploaded",
+            ));
         }
         Ok(Self {
             listen: flags.listen,
@@ -194,7 +246,10 @@ impl TryFrom<ServeFlags> for Settings {
 }
 
 fn checked_public_url(url: String) -> Result<String, Failure> {
-    let wrong = |why: &str| Failure::new(format!("--public-url {url}: {why}")).hint("give something like https://media.example.com");
+    let wrong = |why: &str| {
+        Failure::new(format!("--public-url {url}: {why}"))
+            .hint("give something like https://media.example.com")
+    };
     let parsed = url::Url::parse(&url).map_err(|error| wrong(&error.to_string()))?;
     if !matches!(parsed.scheme(), "http" | "https") || parsed.host().is_none() {
         return Err(wrong("must begin with http:// or https:// and a host"));
@@ -206,8 +261,14 @@ fn checked_public_url(url: String) -> Result<String, Failure> {
 }
 
 fn file_url(path: &Path) -> Result<String, Failure> {
-    let absolute = std::path::absolute(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    let absolute = std::path::absolute(path)
+        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     url::Url::from_file_path(&absolute)
         .map(Into::into)
-        .map_err(|()| Failure::new(format!("{} is no path that can be stored in", absolute.display())))
+        .map_err(|()| {
+            Failure::new(format!(
+                "{} is no path that can be stored in",
+                absolute.display()
+            ))
+        })
 }

@@ -7,7 +7,12 @@ use runnel_types::{DeliveryId, Fault, OrgId};
 
 use crate::dispatch::Outcome;
 
-pub(crate) async fn handle(services: &Services, org: OrgId, id: DeliveryId, lease: &Lease) -> Result<Outcome, Fault> {
+pub(crate) async fn handle(
+    services: &Services,
+    org: OrgId,
+    id: DeliveryId,
+    lease: &Lease,
+) -> Result<Outcome, Fault> {
     Ok(match services.attempt_delivery(org, id, lease).await? {
         Attempted::Recorded => Outcome::Recorded,
         Attempted::Stale => Outcome::Remove,

@@ -31,26 +31,43 @@ pub(super) struct Answer {
 impl Client {
     pub(super) fn new(base_url: String, key: String) -> Result<Self, Failure> {
         let egress = Egress::open_for_cli(None).map_err(|error| Failure::new(error.to_string()))?;
-        Ok(Self { egress, base_url, key })
+        Ok(Self {
+            egress,
+            base_url,
+            key,
+        })
     }
 
     /// A request to the API, with the key; the answer must have `status`.
-    pub(super) async fn call(&self, method: Method, path: &str, body: Option<&Value>, status: u16) -> Result<Value, Failure> {
-        let answer = self.send(method, path, body).await?;
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        status: u16,
+    ) -> Result<Value, Failure> {
+        let answer = self.send(method.clone(), path, body).await?;
         step(method.as_str(), path, &answer);
         expect(&answer, status)?;
-        serde_json::from_slice(&answer.body).map_err(|error| Failure::new(format!("{path} did not answer with JSON: {error}")))
+        serde_json::from_slice(&answer.body)
+            .map_err(|error| Failure::new(format!("{path} did not answer with JSON: {error}")))
     }
 
     /// The same without a line on the terminal, for polling.
     pub(super) async fn peek(&self, path: &str) -> Result<(Value, Answer), Failure> {
         let answer = self.send(Method::GET, path, None).await?;
         expect(&answer, 200)?;
-        let value = serde_json::from_slice(&answer.body).map_err(|error| Failure::new(format!("{path} did not answer with JSON: {error}")))?;
+        let value = serde_json::from_slice(&answer.body)
+            .map_err(|error| Failure::new(format!("{path} did not answer with JSON: {error}")))?;
         Ok((value, answer))
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
         let mut headers = vec![("authorization".to_owned(), format!("Bearer {}", self.key))];
         let body = match body {
             Some(body) => {
@@ -59,11 +76,17 @@ impl Client {
             }
             None => Body::Empty,
         };
-        self.exchange(method, &format!("{}{path}", self.base_url), headers, body).await
+        self.exchange(method, &format!("{}{path}", self.base_url), headers, body)
+            .await
     }
 
     /// Sends a file to a signed URL: no key, and a bar that shows how far it is.
-    pub(super) async fn put(&self, url: &str, mime_type: &str, bytes: Bytes) -> Result<(), Failure> {
+    pub(super) async fn put(
+        &self,
+        url: &str,
+        mime_type: &str,
+        bytes: Bytes,
+    ) -> Result<(), Failure> {
         let bar = bar(bytes.len() as u64);
         let shown = bar.clone();
         let length = bytes.len();
@@ -76,7 +99,9 @@ impl Client {
             ("content-type".to_owned(), mime_type.to_owned()),
             ("content-length".to_owned(), length.to_string()),
         ];
-        let answer = self.exchange(Method::PUT, url, headers, Body::stream(chunks)).await;
+        let answer = self
+            .exchange(Method::PUT, url, headers, Body::stream(chunks))
+            .await;
         bar.finish_and_clear();
         let answer = answer?;
         step("PUT", "upload_url (signed, no key)", &answer);
@@ -85,20 +110,40 @@ impl Client {
 
     /// Fetches a file from a signed URL.
     pub(super) async fn fetch(&self, what: &str, url: &str) -> Result<Bytes, Failure> {
-        let answer = self.exchange(Method::GET, url, Vec::new(), Body::Empty).await?;
+        let answer = self
+            .exchange(Method::GET, url, Vec::new(), Body::Empty)
+            .await?;
         step("GET", what, &answer);
         expect(&answer, 200)?;
         Ok(answer.body)
     }
 
-    async fn exchange(&self, method: Method, url: &str, headers: Vec<(String, String)>, body: Body) -> Result<Answer, Failure> {
+    async fn exchange(
+        &self,
+        method: Method,
+        url: &str,
+        headers: Vec<(String, String)>,
+        body: Body,
+    ) -> Result<Answer, Failure> {
         let started = Instant::now();
-        let response = self.egress.request(method, url, headers, body).await.map_err(|error| {
-            Failure::new(error.to_string()).hint("is the server running, and is --base-url its address?")
-        })?;
+        let response = self
+            .egress
+            .request(method, url, headers, body)
+            .await
+            .map_err(|error| {
+                Failure::new(error.to_string())
+                    .hint("is the server running, and is --base-url its address?")
+            })?;
         let status = response.status();
-        let body = response.bytes(256 * 1024 * 1024).await.map_err(|error| Failure::new(error.to_string()))?;
-        Ok(Answer { status, body, elapsed: started.elapsed() })
+        let body = response
+            .bytes(256 * 1024 * 1024)
+            .await
+            .map_err(|error| Failure::new(error.to_string()))?;
+        Ok(Answer {
+            status,
+            body,
+            elapsed: started.elapsed(),
+        })
     }
 }
 
@@ -107,23 +152,39 @@ fn expect(answer: &Answer, status: u16) -> Result<(), Failure> {
         return Ok(());
     }
     let body = String::from_utf8_lossy(&answer.body);
-    Err(Failure::new(format!("expected status {status}, got {}: {}", answer.status, body.chars().take(400).collect::<String>())))
+    Err(Failure::new(format!(
+        "expected status {status}, got {}: {}",
+        answer.status,
+        body.chars().take(400).collect::<String>()
+    )))
 }
 
 /// One line for one request.
 pub(super) fn step(method: &str, what: &str, answer: &Answer) {
-    line(&format!("{method:<5} {what}"), &answer.status.to_string(), answer.elapsed);
+    line(
+        &format!("{method:<5} {what}"),
+        &answer.status.to_string(),
+        answer.elapsed,
+    );
 }
 
 /// One line for anything that took time.
 pub(super) fn line(what: &str, result: &str, elapsed: Duration) {
-    printer::note(&format!("  {what:<72} {result:>9} {:>8.1} ms", elapsed.as_secs_f64() * 1000.0));
+    printer::note(&format!(
+        "  {what:<72} {result:>9} {:>8.1} ms",
+        elapsed.as_secs_f64() * 1000.0
+    ));
 }
 
 fn bar(length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("  PUT   [{bar:40}] {bytes}/{total_bytes} {bytes_per_sec}");
+    let style =
+        ProgressStyle::with_template("  PUT   [{bar:40}] {bytes}/{total_bytes} {bytes_per_sec}");
     let bar = ProgressBar::new(length);
     // INVARIANT: the template is a constant; were it wrong, the plain bar shows.
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸ "));
+    bar.set_style(
+        style
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("━╸ "),
+    );
     bar
 }

@@ -31,7 +31,10 @@ const PATIENCE: Duration = Duration::from_mins(2);
 pub(super) async fn run(flags: DemoFlags) -> Result<(), Failure> {
     let started = Instant::now();
     let (name, photo) = match &flags.photo {
-        Some(path) => (file_name(path), fs_err::read(path).map_err(|error| Failure::new(error.to_string()))?),
+        Some(path) => (
+            file_name(path),
+            fs_err::read(path).map_err(|error| Failure::new(error.to_string()))?,
+        ),
         None => ("coffee.png".to_owned(), PHOTO.to_vec()),
     };
     fs_err::create_dir_all(&flags.output).map_err(|error| Failure::new(error.to_string()))?;
@@ -47,7 +50,12 @@ pub(super) async fn run(flags: DemoFlags) -> Result<(), Failure> {
     };
     printer::note(&format!("Runnel demo on {base_url}\n"));
     let client = Client::new(base_url, key)?;
-    let story = Story { client: &client, receiver: &receiver, prompt: &flags.prompt, patience: PATIENCE };
+    let story = Story {
+        client: &client,
+        receiver: &receiver,
+        prompt: &flags.prompt,
+        patience: PATIENCE,
+    };
     let told = story.tell(&name, photo.clone()).await;
     let outcome = match told {
         Ok(outcome) => outcome,
@@ -64,7 +72,10 @@ pub(super) async fn run(flags: DemoFlags) -> Result<(), Failure> {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| "photo".to_owned(), |name| name.to_string_lossy().into_owned())
+    path.file_name().map_or_else(
+        || "photo".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 async fn stop(own: Option<OwnServer>) {
@@ -92,7 +103,15 @@ impl OwnServer {
             ..Settings::for_data_dir(folder.path())
         };
         let app = App::start(settings, Environment::system()).await?;
-        let key = app.services().create_first_key().await?.ok_or_else(|| Failure::new("a fresh server has a key already"))?;
-        Ok(Self { app, key: key.plain, _folder: folder })
+        let key = app
+            .services()
+            .create_first_key()
+            .await?
+            .ok_or_else(|| Failure::new("a fresh server has a key already"))?;
+        Ok(Self {
+            app,
+            key: key.plain,
+            _folder: folder,
+        })
     }
 }

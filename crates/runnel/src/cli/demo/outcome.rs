@@ -20,7 +20,10 @@ pub(super) struct Outcome {
 impl Outcome {
     /// Writes the pictures and the callback to `folder`.
     pub(super) fn write(&self, folder: &Path, name: &str, photo: &[u8]) -> Result<(), Failure> {
-        let ending = Path::new(name).extension().map_or_else(|| "png".into(), |ending| ending.to_string_lossy().to_lowercase());
+        let ending = Path::new(name).extension().map_or_else(
+            || "png".into(),
+            |ending| ending.to_string_lossy().to_lowercase(),
+        );
         let callback = serde_json::to_vec_pretty(&self.callback).unwrap_or_default();
         let files: [(String, &[u8]); 4] = [
             (format!("before.{ending}"), photo),
@@ -29,7 +32,8 @@ impl Outcome {
             ("callback.json".to_owned(), &callback),
         ];
         for (name, bytes) in files {
-            fs_err::write(folder.join(name), bytes).map_err(|error| Failure::new(error.to_string()))?;
+            fs_err::write(folder.join(name), bytes)
+                .map_err(|error| Failure::new(error.to_string()))?;
         }
         Ok(())
     }

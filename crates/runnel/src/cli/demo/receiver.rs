@@ -16,8 +16,13 @@ pub(super) struct Receiver {
 
 impl Receiver {
     pub(super) async fn start() -> Result<Self, Failure> {
-        let (address, received) = listen().await.map_err(|error| Failure::new(format!("the demo's receiver cannot listen: {error}")))?;
-        Ok(Self { address, received: Mutex::new(received) })
+        let (address, received) = listen()
+            .await
+            .map_err(|error| Failure::new(format!("the demo's receiver cannot listen: {error}")))?;
+        Ok(Self {
+            address,
+            received: Mutex::new(received),
+        })
     }
 
     pub(super) fn url(&self) -> String {
@@ -26,7 +31,14 @@ impl Receiver {
 
     /// The next callback, as it was sent.
     pub(super) async fn next(&self) -> Result<Value, Failure> {
-        let received = self.received.lock().await.recv().await.ok_or_else(|| Failure::new("the demo's receiver has stopped"))?;
-        serde_json::from_slice(&received.body).map_err(|error| Failure::new(format!("the callback is no JSON: {error}")))
+        let received = self
+            .received
+            .lock()
+            .await
+            .recv()
+            .await
+            .ok_or_else(|| Failure::new("the demo's receiver has stopped"))?;
+        serde_json::from_slice(&received.body)
+            .map_err(|error| Failure::new(format!("the callback is no JSON: {error}")))
     }
 }

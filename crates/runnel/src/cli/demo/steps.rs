@@ -29,27 +29,55 @@ impl Story<'_> {
     pub(super) async fn tell(&self, name: &str, photo: Vec<u8>) -> Result<Outcome, Failure> {
         let asset = self.upload(name, photo).await?;
         let id = text(&asset, "id")?;
-        let read = self.client.call(Method::GET, &format!("/v1/assets/{id}"), None, 200).await?;
-        let thumbnail = self.client.fetch("thumbnail_url (signed)", text(&read, "thumbnail_url")?).await?;
+        let read = self
+            .client
+            .call(Method::GET, &format!("/v1/assets/{id}"), None, 200)
+            .await?;
+        let thumbnail = self
+            .client
+            .fetch("thumbnail_url (signed)", text(&read, "thumbnail_url")?)
+            .await?;
         let run = self.run(id).await?;
-        let picture = run["output"]["image_urls"][0]
-            .as_str()
-            .ok_or_else(|| Failure::new(format!("the run's output has no picture: {}", run["output"])))?;
-        let result = self.client.fetch("output.image_urls[0] (signed)", picture).await?;
+        let picture = run["output"]["image_urls"][0].as_str().ok_or_else(|| {
+            Failure::new(format!(
+                "the run's output has no picture: {}",
+                run["output"]
+            ))
+        })?;
+        let result = self
+            .client
+            .fetch("output.image_urls[0] (signed)", picture)
+            .await?;
         let callback = self.callback(text(&run, "id")?).await?;
-        Ok(Outcome { asset: read, run, thumbnail, result, callback })
+        Ok(Outcome {
+            asset: read,
+            run,
+            thumbnail,
+            result,
+            callback,
+        })
     }
 
     async fn upload(&self, name: &str, photo: Vec<u8>) -> Result<Value, Failure> {
         let mime_type = mime_type(&photo)?;
         let body = json!({"filename": name, "mime_type": mime_type, "size_bytes": photo.len()});
-        let session = self.client.call(Method::POST, "/v1/asset-uploads", Some(&body), 201).await?;
+        let session = self
+            .client
+            .call(Method::POST, "/v1/asset-uploads", Some(&body), 201)
+            .await?;
         let photo = Bytes::from(photo);
-        self.client.put(text(&session, "upload_url")?, mime_type, photo).await?;
-        let confirm = format!("/v1/asset-uploads/{}/confirmations", text(&session, "asset_id")?);
+        self.client
+            .put(text(&session, "upload_url")?, mime_type, photo)
+            .await?;
+        let confirm = format!(
+            "/v1/asset-uploads/{}/confirmations",
+            text(&session, "asset_id")?
+        );
         let asset = self.client.call(Method::POST, &confirm, None, 201).await?;
         if asset["id"] != session["asset_id"] {
-            return Err(Failure::new("the confirmed asset has another id than its upload"));
+            return Err(Failure::new(
+                "the confirmed asset has another id than its upload",
+            ));
         }
         Ok(asset)
     }
@@ -60,20 +88,37 @@ impl Story<'_> {
             "callback_url": self.receiver.url(),
             "metadata": {"from": "runnel demo"},
         });
-        let run = self.client.call(Method::POST, &format!("/v1/models/{MODEL}/runs"), Some(&body), 201).await?;
+        let run = self
+            .client
+            .call(
+                Method::POST,
+                &format!("/v1/models/{MODEL}/runs"),
+                Some(&body),
+                201,
+            )
+            .await?;
         let path = format!("/v1/runs/{}", text(&run, "id")?);
         let started = Instant::now();
         loop {
             let (run, _) = self.client.peek(&path).await?;
             match run["status_code"].as_str() {
                 Some("succeeded") => {
-                    line(&format!("GET   {path} until it ends"), "succeeded", started.elapsed());
+                    line(
+                        &format!("GET   {path} until it ends"),
+                        "succeeded",
+                        started.elapsed(),
+                    );
                     return Ok(run);
                 }
                 Some("failed" | "canceled") => {
-                    return Err(Failure::new(format!("the run ended as {}: {}", run["status_code"], run["failure_message"])));
+                    return Err(Failure::new(format!(
+                        "the run ended as {}: {}",
+                        run["status_code"], run["failure_message"]
+                    )));
                 }
-                _ if started.elapsed() > self.patience => return Err(Failure::new("the run did not end in time")),
+                _ if started.elapsed() > self.patience => {
+                    return Err(Failure::new("the run did not end in time"));
+                }
                 _ => tokio::time::sleep(POLL).await,
             }
         }
@@ -85,16 +130,24 @@ impl Story<'_> {
         let callback = waiting
             .await
             .map_err(|_| Failure::new("the callback did not arrive").hint("GET /v1/runs/{id}/callback shows why; a server of your own needs RUNNEL_EGRESS_ALLOW=127.0.0.1/32 for this demo"))??;
-        line("POST  callback_url, received here", "received", started.elapsed());
+        line(
+            "POST  callback_url, received here",
+            "received",
+            started.elapsed(),
+        );
         if callback["event"] != "run.completed" || callback["run_id"] != run_id {
-            return Err(Failure::new(format!("the callback is not the one promised: {callback}")));
+            return Err(Failure::new(format!(
+                "the callback is not the one promised: {callback}"
+            )));
         }
         Ok(callback)
     }
 }
 
 fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str, Failure> {
-    value[field].as_str().ok_or_else(|| Failure::new(format!("the answer has no {field}: {value}")))
+    value[field]
+        .as_str()
+        .ok_or_else(|| Failure::new(format!("the answer has no {field}: {value}")))
 }
 
 fn mime_type(photo: &[u8]) -> Result<&'static str, Failure> {
@@ -102,7 +155,22 @@ fn mime_type(photo: &[u8]) -> Result<&'static str, Failure> {
         [0xFF, 0xD8, 0xFF, ..] => Ok("image/jpeg"),
         [0x89, b'P', b'N', b'G', ..] => Ok("image/png"),
         [b'G', b'I', b'F', ..] => Ok("image/gif"),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Ok("image/webp"),
-        _ => Err(Failure::new("the file is no JPEG, PNG, WebP or GIF").hint("give a photo of one of these types")),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => Ok("image/webp"),
+        _ => Err(Failure::new("the file is no JPEG, PNG, WebP or GIF")
+            .hint("give a photo of one of these types")),
     }
 }
