@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 /// The page, and the policy that lets exactly its own scripts run.
 static PAGE: LazyLock<(Bytes, String)> = LazyLock::new(|| {
-    let html = Scalar::new("/v1/openapi.json")
+    let html = Scalar::new(crate::routes::OPENAPI)
         .with_title("Runnel API")
         .html();
     let hashes: Vec<String> = inline_scripts(&html)

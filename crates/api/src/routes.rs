@@ -18,6 +18,13 @@ use crate::{assets, auth, docs, health, openapi, request, runs, storage, uploads
 /// Where the storage URLs of the local disk begin; the domain signs what follows.
 pub const STORAGE: &str = "/storage/";
 
+/// Where the API's document is.
+pub(crate) const OPENAPI: &str = "/v1/openapi.json";
+
+/// Everything below a model. A slug may have several segments, which only a
+/// route with an open end can take; the document says what may follow.
+const MODELS: &str = "/v1/models/{owner}/{*slug}";
+
 /// Builds the server's routes over `services`.
 pub fn router(services: Arc<Services>) -> Router {
     let documented = ApiRouter::new()
@@ -39,10 +46,7 @@ pub fn router(services: Arc<Services>) -> Router {
             "/v1/assets/{id}",
             get_with(assets::get::get, assets::get::docs),
         )
-        .api_route(
-            "/v1/models/{owner}/{slug}/runs",
-            post_with(runs::create::create, runs::create::docs),
-        )
+        .api_route(MODELS, post_with(runs::create::create, runs::create::docs))
         .api_route("/v1/runs", get_with(runs::list::list, runs::list::docs))
         .api_route("/v1/runs/{id}", get_with(runs::get::get, runs::get::docs))
         .api_route(
@@ -54,14 +58,10 @@ pub fn router(services: Arc<Services>) -> Router {
             get_with(runs::callback::callback, runs::callback::docs),
         );
     let mut api = openapi::document();
+    let documented = documented.finish_api(&mut api);
+    openapi::rename(&mut api, MODELS, "/v1/models/{owner}/{slug}/runs");
     documented
-        .finish_api(&mut api)
-        // A slug may have several segments, which the documented path cannot say.
-        .route(
-            "/v1/models/{owner}/{*rest}",
-            axum::routing::post(runs::create::create_nested),
-        )
-        .route("/v1/openapi.json", get(openapi::serve(&api)))
+        .route(OPENAPI, get(openapi::serve(&api)))
         .route("/docs", get(docs::page))
         .route(
             "/storage/{*key}",
@@ -77,7 +77,7 @@ pub fn router(services: Arc<Services>) -> Router {
 
 async fn unknown_path(request: Request) -> Response {
     let message = format!(
-        "there is nothing at {}; the paths are listed at /v1/openapi.json",
+        "there is nothing at {}; the paths are listed at {OPENAPI}",
         request.uri().path()
     );
     ApiError(Fault::not_found("NOT_FOUND", message)).into_response()

@@ -102,11 +102,25 @@ impl Services {
         tx.commit().await.map_err(faults::store)
     }
 
-    /// Gives a job back, to be taken again after `pause`.
+    /// Gives a job back that was stopped: it may be taken at once, and the
+    /// attempt does not count.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn hand_back_job(&self, lease: &Lease, pause: Duration) -> Result<(), Fault> {
+    pub async fn hand_back_job(&self, lease: &Lease) -> Result<(), Fault> {
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        tx.jobs()
+            .hand_back(lease.job_id, &lease.worker, self.now())
+            .await
+            .map_err(faults::store)?;
+        tx.commit().await.map_err(faults::store)
+    }
+
+    /// Puts a job off that failed for a reason of ours, to be tried after `pause`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn put_off_job(&self, lease: &Lease, pause: Duration) -> Result<(), Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         tx.jobs()
             .retry_at(lease.job_id, &lease.worker, self.now().plus(pause))

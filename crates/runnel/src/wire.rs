@@ -79,6 +79,8 @@ impl App {
             services.ensure_key(key).await?;
         }
 
+        // Other processes' commits wake this one's workers too.
+        services.store.listen();
         let stop = CancellationToken::new();
         let router = runnel_api::router(Arc::clone(&services));
         let (acceptor, ca_path) = tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.ca_path));

@@ -37,10 +37,10 @@ pub(crate) async fn work(services: &Services, job: &Job, lease: &Lease, stop: &C
     let settled = match outcome {
         Ok(Outcome::Recorded) => return,
         Ok(Outcome::Remove) => services.remove_job(lease).await,
-        Ok(Outcome::HandBack) => services.hand_back_job(lease, Duration::ZERO).await,
+        Ok(Outcome::HandBack) => services.hand_back_job(lease).await,
         Err(fault) => {
             tracing::error!(job.id = %lease.job_id, job.kind = job.kind(), attempt = lease.attempt, %fault, "job failed and is tried again");
-            services.hand_back_job(lease, RETRY).await
+            services.put_off_job(lease, RETRY).await
         }
     };
     if let Err(fault) = settled {

@@ -6,7 +6,7 @@ use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use runnel_domain::{Caller, Services};
+use runnel_domain::Services;
 use runnel_types::Fault;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -62,40 +62,14 @@ pub(crate) async fn create(
     Path(path): Path<ModelPath>,
     JsonBody(body, _): JsonBody<CreateRunRequest>,
 ) -> Result<(StatusCode, Json<RunResponse>), ApiError> {
-    run(
-        &services,
-        &caller,
-        &format!("{}/{}", path.owner, path.slug),
-        &body,
-    )
-    .await
-}
-
-/// The same for a slug of several segments.
-pub(crate) async fn create_nested(
-    State(services): State<Arc<Services>>,
-    Authenticated(caller): Authenticated,
-    Path((owner, rest)): Path<(String, String)>,
-    JsonBody(body, _): JsonBody<CreateRunRequest>,
-) -> Result<(StatusCode, Json<RunResponse>), ApiError> {
-    let slug = rest.strip_suffix("/runs").ok_or_else(|| {
+    let slug = path.slug.strip_suffix("/runs").ok_or_else(|| {
         Fault::not_found(
             "NOT_FOUND",
             "there is nothing at this path; runs are created at …/{slug}/runs",
         )
     })?;
-    run(&services, &caller, &format!("{owner}/{slug}"), &body).await
-}
-
-async fn run(
-    services: &Services,
-    caller: &Caller,
-    model: &str,
-    body: &Value,
-) -> Result<(StatusCode, Json<RunResponse>), ApiError> {
-    let run = services.create_run(caller, model, body).await?;
-    Ok((
-        StatusCode::CREATED,
-        Json(services.show_run(run).await?.into()),
-    ))
+    let model = format!("{}/{slug}", path.owner);
+    let run = services.create_run(&caller, &model, &body).await?;
+    let view = services.show_run(run).await?;
+    Ok((StatusCode::CREATED, Json(view.into())))
 }
