@@ -11,10 +11,10 @@ pub(crate) fn document() -> OpenApi {
     aide::generate::infer_responses(true);
     aide::generate::extract_schemas(true);
     let bearer = SecurityScheme::Http {
+        extensions: indexmap::IndexMap::default(),
         scheme: "bearer".to_owned(),
         bearer_format: None,
         description: Some("An API key, `rf_live_…`.".to_owned()),
-        extensions: Default::default(),
     };
     let components = Components {
         security_schemes: [("bearer".to_owned(), ReferenceOr::Item(bearer))]
@@ -35,7 +35,7 @@ pub(crate) fn document() -> OpenApi {
 }
 
 /// A handler that serves the finished document.
-pub(crate) fn serve<S>(api: &OpenApi) -> impl axum::handler::Handler<((),), S> + Clone + use<S> {
+pub(crate) fn serve<S>(api: &OpenApi) -> impl axum::handler::Handler<((),), S> + use<S> {
     // The document cannot change while the server runs, so it is written once.
     let json = Bytes::from(serde_json::to_vec(api).unwrap_or_default());
     move || {

@@ -56,7 +56,7 @@ impl FromRequestParts<Arc<Services>> for Wanted {
                         value
                             .parse()
                             .map_err(|error| Fault::bad_request(format!("{error}")))?,
-                    )
+                    );
                 }
                 "from_prev" => request.backward = flag(&value)?,
                 // Refused and not passed over: an answer that ignores a filter

@@ -210,19 +210,18 @@ impl Services {
         let now = self.now();
         let slug = slug(org.unwrap_or("default"));
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let org = match tx.orgs().get_by_slug(&slug).await.map_err(faults::store)? {
-            Some(known) => known,
-            None => {
-                let name = org.unwrap_or("Default").to_owned();
-                let new = Org {
-                    id: self.ids.next(),
-                    name,
-                    slug,
-                    created_at: now,
-                };
-                tx.orgs().insert(&new).await.map_err(faults::store)?;
-                new
-            }
+        let org = if let Some(known) = tx.orgs().get_by_slug(&slug).await.map_err(faults::store)? {
+            known
+        } else {
+            let name = org.unwrap_or("Default").to_owned();
+            let new = Org {
+                id: self.ids.next(),
+                name,
+                slug,
+                created_at: now,
+            };
+            tx.orgs().insert(&new).await.map_err(faults::store)?;
+            new
         };
         let record = ApiKey {
             id: self.ids.next(),

@@ -134,7 +134,7 @@ fn special_v4(address: Ipv4Addr) -> Option<&'static str> {
 }
 
 /// What is special about an IPv6 address, if anything. What lies outside
-/// 2000::/3 is not given out to anybody, so it is refused as a whole.
+/// `2000::/3` is not given out to anybody, so it is refused as a whole.
 fn special_v6(address: Ipv6Addr) -> Option<&'static str> {
     let segments = address.segments();
     Some(match segments[0] {

@@ -8,10 +8,13 @@ use runnel_types::ModelSpec;
 use crate::builtin::Builtin;
 use crate::engine::Engine;
 
+/// A model and what runs it.
+type Entry = (ModelSpec, Arc<dyn Engine>);
+
 /// The catalogue: models by `owner/slug`, each with its engine.
 #[derive(Debug, Clone)]
 pub struct Registry {
-    models: Arc<BTreeMap<String, (ModelSpec, Arc<dyn Engine>)>>,
+    models: Arc<BTreeMap<String, Entry>>,
 }
 
 impl Registry {

@@ -207,7 +207,7 @@ async fn signing_key(store: &Store, ids: &IdSource) -> Result<[u8; 32], Failure>
     let failed = |error: runnel_store::StoreError| Failure::new(error.to_string());
     let mut fresh = [0_u8; 32];
     ids.fill(&mut fresh);
-    let text: String = fresh.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = hex::encode(fresh);
     let mut tx = store.begin().await.map_err(failed)?;
     let kept = tx
         .settings()
@@ -222,14 +222,7 @@ async fn signing_key(store: &Store, ids: &IdSource) -> Result<[u8; 32], Failure>
 }
 
 fn decode_key(text: &str) -> Option<[u8; 32]> {
-    let mut key = [0_u8; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (index, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[index * 2..index * 2 + 2], 16).ok()?;
-    }
-    Some(key)
+    hex::decode(text).ok()?.try_into().ok()
 }
 
 fn base_url(address: SocketAddr, is_tls: bool) -> String {

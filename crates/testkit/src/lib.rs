@@ -1,1 +1,34 @@
-//! The testing kit: servers, databases, receivers, pictures.
+//! The testing kit: servers, requests, receivers.
+//!
+//! A [`TestApp`] is a whole server in this process, over real HTTP, with a
+//! clock that the test moves; a [`Process`] is the executable, to be killed.
+//! Everything here panics when something is not as it should be: that is how a
+//! test fails.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod app;
+mod http;
+mod process;
+mod receiver;
+mod wait;
+
+pub use app::{Db, TestApp};
+pub use http::{Request, Response};
+pub use process::Process;
+pub use receiver::Receiver;
+pub use wait::wait_until;
+
+/// Expands a test `async fn name(db: Db)` to one on each database.
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name($crate::Db::Sqlite).await; })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name($crate::Db::Postgres).await; })*
+        }
+    };
+}

@@ -38,7 +38,7 @@ pub struct Opened {
     pub mime_type: String,
     /// The name under which a person would keep it.
     pub name: String,
-    /// Its ETag, in quotes.
+    /// Its `ETag`, in quotes.
     pub etag: String,
     /// Whether a browser would run what it contains.
     pub is_active: bool,
@@ -53,7 +53,7 @@ impl Services {
         let grant = self
             .signer
             .verify(request.method, request.path, request.query, self.now())
-            .map_err(url_fault)?;
+            .map_err(|error| url_fault(&error))?;
         match (grant.key, grant.mime_type, grant.size_bytes) {
             (Key::Upload { org, asset, .. }, Some(mime_type), Some(size_bytes)) => {
                 Ok(UploadGrant {
@@ -78,7 +78,7 @@ impl Services {
         let grant = self
             .signer
             .verify(request.method, request.path, request.query, self.now())
-            .map_err(url_fault)?;
+            .map_err(|error| url_fault(&error))?;
         let gone = || Fault::not_found("ASSET_NOT_FOUND", "the asset behind this URL was deleted");
         let (Key::Asset { asset: id, .. } | Key::Thumbnail { asset: id, .. }) = grant.key else {
             return Err(Fault::signature_invalid(
@@ -143,7 +143,7 @@ fn is_active(mime_type: &str, asset_type: AssetType) -> bool {
     !inert || mime_type.contains("svg") || mime_type.contains("xml")
 }
 
-fn url_fault(error: UrlError) -> Fault {
+fn url_fault(error: &UrlError) -> Fault {
     match error {
         UrlError::Expired { .. } => Fault::url_expired(error.to_string()),
         UrlError::Invalid { .. } => Fault::signature_invalid(error.to_string()),

@@ -132,7 +132,7 @@ fn read_references(model: &ModelSpec, input: &Map<String, Value>) -> (References
             continue;
         };
         let mut refuse = |rule, message: String| {
-            found.push(FieldFault::body(&format!("input.{name}"), rule, message))
+            found.push(FieldFault::body(&format!("input.{name}"), rule, message));
         };
         match (form, parse_reference(text)) {
             (_, Some(Ok(id))) => drop(references.assets.insert(name.to_owned(), id)),

@@ -14,7 +14,7 @@ use crate::{Services, faults};
 /// A body that is safely stored.
 #[derive(Debug)]
 pub struct Stored {
-    /// The ETag, in its quotes.
+    /// The `ETag`, in its quotes.
     pub etag: String,
 }
 

@@ -230,7 +230,11 @@ impl TryFrom<ServeFlags> for Settings {
         }
         Ok(Self {
             listen: flags.listen,
-            public_url: flags.public_url.map(checked_public_url).transpose()?,
+            public_url: flags
+                .public_url
+                .as_deref()
+                .map(checked_public_url)
+                .transpose()?,
             tls_cert: flags.tls_cert,
             tls_key: flags.tls_key,
             tls_self_signed: flags.tls_self_signed,
@@ -245,12 +249,12 @@ impl TryFrom<ServeFlags> for Settings {
     }
 }
 
-fn checked_public_url(url: String) -> Result<String, Failure> {
+fn checked_public_url(url: &str) -> Result<String, Failure> {
     let wrong = |why: &str| {
         Failure::new(format!("--public-url {url}: {why}"))
             .hint("give something like https://media.example.com")
     };
-    let parsed = url::Url::parse(&url).map_err(|error| wrong(&error.to_string()))?;
+    let parsed = url::Url::parse(url).map_err(|error| wrong(&error.to_string()))?;
     if !matches!(parsed.scheme(), "http" | "https") || parsed.host().is_none() {
         return Err(wrong("must begin with http:// or https:// and a host"));
     }

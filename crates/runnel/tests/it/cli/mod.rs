@@ -1,0 +1,25 @@
+//! The command line: what is printed where, and how it ends.
+
+mod keys;
+mod serve;
+
+use std::process::{Command, Output};
+
+/// Runs the executable to its end, without any variable of the test's own.
+fn runnel(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_runnel"));
+    for (name, _) in std::env::vars()
+        .filter(|(name, _)| name.starts_with("RUNNEL_") || name.starts_with("RUNFLOW_"))
+    {
+        command.env_remove(name);
+    }
+    command.args(arguments).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}

@@ -1,0 +1,144 @@
+//! `runnel serve`: its first start, its flags, its certificate.
+
+use runnel_testkit::Process;
+
+use super::{runnel, stderr, stdout};
+
+#[test]
+fn the_first_start_shows_a_key_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let (status, first) = Process::serve(env!("CARGO_BIN_EXE_runnel"), &data, &[]).terminate();
+    assert_eq!(status.code(), Some(0));
+    assert!(
+        first.contains("rf_live_") && first.matches("curl").count() >= 3,
+        "{first}"
+    );
+    let (_, second) = Process::serve(env!("CARGO_BIN_EXE_runnel"), &data, &[]).terminate();
+    assert!(!second.contains("rf_live_"), "{second}");
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_with_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let data_dir = data.to_str().unwrap();
+    let cases: [(&[&str], &str); 9] = [
+        (
+            &[
+                "serve",
+                "--data-dir",
+                data_dir,
+                "--storage-url",
+                "s3://bucket/x",
+            ],
+            "file:///",
+        ),
+        (
+            &[
+                "serve",
+                "--data-dir",
+                data_dir,
+                "--database-url",
+                "mysql://x/y",
+            ],
+            "postgres://",
+        ),
+        (
+            &["serve", "--data-dir", data_dir, "--models", "models.toml"],
+            "--models",
+        ),
+        (
+            &[
+                "serve",
+                "--data-dir",
+                data_dir,
+                "--egress-allow",
+                "nonsense",
+            ],
+            "10.1.0.0/16",
+        ),
+        (
+            &[
+                "serve",
+                "--data-dir",
+                data_dir,
+                "--public-url",
+                "example.com",
+            ],
+            "https://media.example.com",
+        ),
+        (
+            &["serve", "--data-dir", data_dir, "--tls-cert", "x.pem"],
+            "--tls-key",
+        ),
+        (
+            &["serve", "--data-dir", data_dir, "--listen", "127.0.0.1:1x"],
+            "--listen",
+        ),
+        (&["worker"], "runnel serve"),
+        (&["doctor"], "/v1/readiness"),
+    ];
+    for (arguments, hint) in cases {
+        let output = runnel(arguments);
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(
+            stderr(&output).contains(hint),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+        assert_eq!(stdout(&output), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn it_serves_https_with_a_certificate_that_curl_trusts() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Process::serve(
+        env!("CARGO_BIN_EXE_runnel"),
+        &data,
+        &[("RUNNEL_TLS_SELF_SIGNED", "true")],
+    );
+    assert!(
+        server.base_url.starts_with("https://"),
+        "{}",
+        server.base_url
+    );
+    let ca = data.join("tls/ca.pem");
+    let curl = |more: &[&str]| {
+        let url = format!("{}/v1/health", server.base_url);
+        std::process::Command::new("curl")
+            .args(["-sS", "--max-time", "10"])
+            .args(more)
+            .arg(url)
+            .output()
+            .unwrap()
+    };
+    let trusted = curl(&["--cacert", ca.to_str().unwrap()]);
+    assert!(
+        stdout(&trusted).contains("\"ok\":true"),
+        "{}",
+        stderr(&trusted)
+    );
+    assert!(!curl(&[]).status.success(), "nobody trusts it by default");
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(data.join("tls/ca-key.pem"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o077, 0, "the key is its owner's alone");
+    let before = std::fs::read(&ca).unwrap();
+    let (_, log) = server.terminate();
+    assert!(log.contains("ca.pem"), "{log}");
+    drop(Process::serve(
+        env!("CARGO_BIN_EXE_runnel"),
+        &data,
+        &[("RUNNEL_TLS_SELF_SIGNED", "true")],
+    ));
+    assert_eq!(
+        std::fs::read(&ca).unwrap(),
+        before,
+        "the authority stays the same"
+    );
+}

@@ -1,0 +1,129 @@
+//! Receivers that fail: retried on the schedule, recorded, given up in the end.
+
+use std::time::Duration;
+
+use runnel_testkit::{Db, Receiver, TestApp, on_both_databases};
+use serde_json::{Value, json};
+
+on_both_databases!(
+    a_failing_receiver_is_tried_eight_times_over_a_day,
+    gone_ends_it,
+    a_redirect_is_not_followed,
+    a_name_that_leads_home_is_refused_on_the_record,
+);
+
+async fn echo_with_callback(app: &TestApp, url: &str) -> String {
+    let body = json!({"input": {"text": "hi"}, "callback_url": url});
+    let run = app
+        .post("/v1/models/runnel/echo/runs", &body)
+        .send()
+        .await
+        .assert(201)
+        .json();
+    format!("/v1/runs/{}/callback", run["id"].as_str().unwrap())
+}
+
+async fn delivery(app: &TestApp, path: &str) -> Value {
+    app.get(path).send().await.assert(200).json()[0].clone()
+}
+
+async fn allowing(db: Db) -> TestApp {
+    TestApp::start_with(db, |settings| {
+        settings.egress_allow = "127.0.0.0/8".to_owned()
+    })
+    .await
+}
+
+async fn a_failing_receiver_is_tried_eight_times_over_a_day(db: Db) {
+    let app = allowing(db).await;
+    let receiver = Receiver::start(&[500; 8]).await;
+    let path = echo_with_callback(&app, receiver.url()).await;
+    assert_eq!(app.run_jobs().await, 2);
+    for (attempt, pause) in [5, 30, 120, 600, 3600, 21_600, 61_200]
+        .into_iter()
+        .enumerate()
+    {
+        let pending = delivery(&app, &path).await;
+        assert_eq!(
+            (&pending["status_code"], &pending["attempt_count"]),
+            (&json!("pending"), &json!(attempt + 1)),
+            "{pending}"
+        );
+        app.advance(Duration::from_secs(pause) - Duration::from_millis(1));
+        assert_eq!(app.run_jobs().await, 0, "not before its time");
+        // The jitter stretches a pause by a tenth at most.
+        app.advance(Duration::from_secs(pause) / 10 + Duration::from_millis(2));
+        assert_eq!(app.run_jobs().await, 1);
+    }
+    let failed = delivery(&app, &path).await;
+    assert_eq!(
+        (&failed["status_code"], &failed["attempt_count"]),
+        (&json!("failed"), &json!(8)),
+        "{failed}"
+    );
+    assert_eq!(failed["failure_reason_code"], "HTTP_STATUS");
+    assert!(failed["completed_at"].is_string() && failed["next_attempt_at"].is_null());
+    let received = receiver.received();
+    assert_eq!(received.len(), 8);
+    assert!(
+        received.iter().all(|(_, body)| *body == received[0].1),
+        "the same bytes every time"
+    );
+    let id = format!("webhook-id: {}", failed["id"].as_str().unwrap());
+    assert!(received.iter().all(|(head, _)| head.contains(&id)));
+    app.advance(Duration::from_hours(48));
+    assert_eq!(app.run_jobs().await, 0);
+    app.stop().await;
+}
+
+async fn gone_ends_it(db: Db) {
+    let app = allowing(db).await;
+    let receiver = Receiver::start(&[410]).await;
+    let path = echo_with_callback(&app, receiver.url()).await;
+    app.run_jobs().await;
+    let failed = delivery(&app, &path).await;
+    assert_eq!(
+        (&failed["status_code"], &failed["attempt_count"]),
+        (&json!("failed"), &json!(1)),
+        "{failed}"
+    );
+    app.advance(Duration::from_hours(48));
+    assert_eq!(app.run_jobs().await, 0);
+    app.stop().await;
+}
+
+async fn a_redirect_is_not_followed(db: Db) {
+    let app = allowing(db).await;
+    let receiver = Receiver::start(&[302]).await;
+    let path = echo_with_callback(&app, receiver.url()).await;
+    app.run_jobs().await;
+    assert_eq!(
+        delivery(&app, &path).await["attempts"][0]["status_code"],
+        302
+    );
+    app.advance(Duration::from_secs(6));
+    app.run_jobs().await;
+    let succeeded = delivery(&app, &path).await;
+    assert_eq!(
+        (&succeeded["status_code"], receiver.received().len()),
+        (&json!("succeeded"), 2),
+        "{succeeded}"
+    );
+    app.stop().await;
+}
+
+async fn a_name_that_leads_home_is_refused_on_the_record(db: Db) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::start(&[]).await;
+    let url = receiver.url().replace("127.0.0.1", "localhost");
+    let path = echo_with_callback(&app, &url).await;
+    app.run_jobs().await;
+    let pending = delivery(&app, &path).await;
+    let message = pending["attempts"][0]["error_message"].as_str().unwrap();
+    assert!(
+        message.contains("RUNNEL_EGRESS_ALLOW") && message.contains("loopback"),
+        "{message}"
+    );
+    assert!(receiver.received().is_empty());
+    app.stop().await;
+}

@@ -1,0 +1,3 @@
+//! Stories that go through many routes.
+
+mod upload_to_callback;

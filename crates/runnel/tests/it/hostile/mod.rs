@@ -1,0 +1,3 @@
+//! What somebody with bad intentions sends.
+
+mod images;

@@ -1,0 +1,6 @@
+//! Each route on its own; the folders mirror those of the API.
+
+mod assets;
+mod conventions;
+mod runs;
+mod uploads;

@@ -1,0 +1,252 @@
+//! A whole server in this process, with a clock and randomness of the test's own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use runnel::config::Settings;
+use runnel::wire::{App, Environment};
+use runnel_types::{Entropy, ManualClock, Scope, SeededEntropy, Timestamp};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::http::Request;
+
+/// Which database a server stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Db {
+    /// A file in the test's folder.
+    Sqlite,
+    /// A fresh database of a PostgreSQL server.
+    Postgres,
+}
+
+/// A server under test. No workers run: [`TestApp::run_jobs`] works them off.
+#[derive(Debug)]
+pub struct TestApp {
+    app: App,
+    settings: Settings,
+    /// The clock that everything asks.
+    pub clock: Arc<ManualClock>,
+    entropy: Arc<dyn Entropy>,
+    key: String,
+    folder: TempDir,
+}
+
+impl TestApp {
+    /// Starts a server on an empty database.
+    pub async fn start(db: Db) -> Self {
+        Self::start_with(db, |_| {}).await
+    }
+
+    /// Starts a server with settings of the test's own.
+    pub async fn start_with(db: Db, change: impl FnOnce(&mut Settings)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings {
+            workers: 0,
+            ..Settings::for_data_dir(folder.path().join("data"))
+        };
+        if db == Db::Postgres {
+            let url = tokio::task::spawn_blocking(|| runnel_testdb::url_for("it"))
+                .await
+                .unwrap();
+            settings.database_url = Some(url);
+        }
+        change(&mut settings);
+        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(
+            1_790_000_000_000_000,
+        )));
+        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
+        let app = start(&settings, &clock, &entropy).await;
+        let key = app
+            .services()
+            .create_first_key()
+            .await
+            .unwrap()
+            .unwrap()
+            .plain;
+        Self {
+            app,
+            settings,
+            clock,
+            entropy,
+            key,
+            folder,
+        }
+    }
+
+    /// Stops the server and starts it again on the same data.
+    #[must_use]
+    pub async fn restart(self) -> Self {
+        let Self {
+            app,
+            settings,
+            clock,
+            entropy,
+            key,
+            folder,
+        } = self;
+        app.stop().await;
+        let app = start(&settings, &clock, &entropy).await;
+        Self {
+            app,
+            settings,
+            clock,
+            entropy,
+            key,
+            folder,
+        }
+    }
+
+    /// Where the server listens.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.app.base_url())
+    }
+
+    /// A key of the default organization with all scopes.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Another key of the default organization.
+    pub async fn key_with(&self, scopes: &[Scope]) -> String {
+        self.app
+            .services()
+            .create_key(None, "narrow", scopes)
+            .await
+            .unwrap()
+            .plain
+    }
+
+    /// A key of another organization, with all scopes.
+    pub async fn foreign_key(&self) -> String {
+        self.app
+            .services()
+            .create_key(Some("Other"), "foreign", Scope::ALL)
+            .await
+            .unwrap()
+            .plain
+    }
+
+    /// What the server works with.
+    pub fn services(&self) -> &runnel_domain::Services {
+        self.app.services()
+    }
+
+    /// A GET with the key.
+    pub fn get(&self, path: &str) -> Request {
+        Request::new("GET", &self.url(path)).key(&self.key)
+    }
+
+    /// A POST with the key.
+    pub fn post(&self, path: &str, body: &Value) -> Request {
+        Request::new("POST", &self.url(path))
+            .key(&self.key)
+            .json(body)
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    /// Works off every job that is due by the clock.
+    pub async fn run_jobs(&self) -> usize {
+        self.app.run_due_jobs().await
+    }
+
+    /// Creates an upload session; answers with the asset's id and the URL.
+    pub async fn create_upload(&self, mime_type: &str, size_bytes: usize) -> (String, String) {
+        let body =
+            json!({"filename": "photo.bin", "mime_type": mime_type, "size_bytes": size_bytes});
+        let session = self
+            .post("/v1/asset-uploads", &body)
+            .send()
+            .await
+            .assert(201)
+            .json();
+        (
+            session["asset_id"].as_str().unwrap().to_owned(),
+            session["upload_url"].as_str().unwrap().to_owned(),
+        )
+    }
+
+    /// Creates a session and sends the bytes; answers with the asset's id.
+    pub async fn upload(&self, mime_type: &str, bytes: &[u8]) -> String {
+        let (id, url) = self.create_upload(mime_type, bytes.len()).await;
+        Request::new("PUT", &url)
+            .header("content-type", mime_type)
+            .body(bytes)
+            .send()
+            .await
+            .assert(200);
+        id
+    }
+
+    /// Confirms an upload, whatever comes of it.
+    pub async fn confirm(&self, id: &str) -> crate::Response {
+        Request::new(
+            "POST",
+            &self.url(&format!("/v1/asset-uploads/{id}/confirmations")),
+        )
+        .key(&self.key)
+        .send()
+        .await
+    }
+
+    /// Uploads and confirms; answers with the asset.
+    pub async fn asset(&self, mime_type: &str, bytes: &[u8]) -> Value {
+        let id = self.upload(mime_type, bytes).await;
+        self.confirm(&id).await.assert(201).json()
+    }
+
+    /// Every file of the object store, temporary ones too.
+    pub fn objects(&self) -> Vec<PathBuf> {
+        files(&self.settings.data_dir.join("objects"))
+    }
+
+    /// The folder of the server's data.
+    pub fn data_dir(&self) -> &Path {
+        &self.settings.data_dir
+    }
+
+    /// Stops the server; no temporary file may be left behind.
+    pub async fn stop(self) {
+        let staging = self.settings.data_dir.join("objects/.staging");
+        self.app.stop().await;
+        assert_eq!(
+            files(&staging),
+            Vec::<PathBuf>::new(),
+            "temporary files were left behind"
+        );
+        drop(self.folder);
+    }
+}
+
+async fn start(settings: &Settings, clock: &Arc<ManualClock>, entropy: &Arc<dyn Entropy>) -> App {
+    let environment = Environment {
+        clock: Arc::<ManualClock>::clone(clock),
+        entropy: Arc::clone(entropy),
+    };
+    App::start(settings.clone(), environment)
+        .await
+        .unwrap_or_else(|failure| panic!("the server does not start: {failure}"))
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.unwrap().path())
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect();
+    found.sort();
+    found
+}
