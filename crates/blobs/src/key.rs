@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(good.parse::<Key>().unwrap().to_string(), good);
         let bad = [
             format!("{id}/assets/{id}/{id}/../a.png"),
-            format!("{id}/assets/{id}/{id}/..",),
+            format!("{id}/assets/{id}/{id}/.."),
             format!("{id}/assets/{id}/{id}/a b.png"),
             format!("/{good}"),
             format!("{good}/"),

@@ -13,7 +13,7 @@ use crate::{Channels, Picture};
 /// The longest side at which coefficients are solved for, in pixels.
 const WORKING_SIDE: usize = 1024;
 /// How much the filter smooths what has no edge: the variance of a flat area.
-const FLATNESS: f32 = 2e-4;
+const FLATNESS: f32 = 1e-3;
 
 /// Cuts the subject out: RGBA at the picture's size, straight alpha.
 pub fn cut_out(picture: &Picture, mask: &Mask) -> Picture {
@@ -29,6 +29,7 @@ pub fn cut_out(picture: &Picture, mask: &Mask) -> Picture {
             .map(|value| f32::from(*value) / 255.0)
             .collect(),
     }
+    .without_specks()
     .resized(small_width, small_height);
     let guided = Guided::solve(&channels, &coarse);
     let alpha = guided.alpha(&channels);

@@ -139,6 +139,49 @@ impl Plane {
         }
     }
 
+    /// The same mask without what is small beside its largest piece: islands
+    /// of less than a twentieth of it, which are the network's doubts.
+    pub(crate) fn without_specks(&self) -> Self {
+        let mut piece_of = vec![usize::MAX; self.data.len()];
+        let mut sizes = Vec::new();
+        let mut open = Vec::new();
+        for start in 0..self.data.len() {
+            if self.data[start] < 0.15 || piece_of[start] != usize::MAX {
+                continue;
+            }
+            let piece = sizes.len();
+            sizes.push(0_usize);
+            piece_of[start] = piece;
+            open.push(start);
+            while let Some(at) = open.pop() {
+                // Doubtful pixels hold a piece together and count for nothing.
+                sizes[piece] += usize::from(self.data[at] > 0.5);
+                let (x, y) = (at % self.width, at / self.width);
+                let neighbours = [
+                    (x > 0).then(|| at - 1),
+                    (x + 1 < self.width).then(|| at + 1),
+                    (y > 0).then(|| at - self.width),
+                    (y + 1 < self.height).then(|| at + self.width),
+                ];
+                for next in neighbours.into_iter().flatten() {
+                    if self.data[next] >= 0.15 && piece_of[next] == usize::MAX {
+                        piece_of[next] = piece;
+                        open.push(next);
+                    }
+                }
+            }
+        }
+        let least = sizes.iter().copied().max().unwrap_or(0) / 20;
+        let kept = |piece: &usize| sizes.get(*piece).is_some_and(|size| *size > least);
+        let data = self
+            .data
+            .iter()
+            .zip(&piece_of)
+            .map(|(value, piece)| if kept(piece) { *value } else { 0.0 })
+            .collect();
+        Self { data, ..*self }
+    }
+
     /// Three box blurs, which come close to a Gaussian of that deviation.
     pub(crate) fn softened(&self, deviation: f32) -> Self {
         let radius = (deviation.max(0.0)).round() as usize;
@@ -186,6 +229,18 @@ mod tests {
         let blurred = spike.blurred(1);
         assert!((blurred.data[4 * 9 + 4] - 1.0 / 9.0).abs() < 1e-6);
         assert!((blurred.data.iter().sum::<f32>() - 1.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn specks_go_and_the_subject_stays() {
+        let mask = Plane::from_fn(40, 40, |x, y| match (x, y) {
+            (5..=25, 5..=25) => 1.0,
+            (35..=36, 35..=36) => 0.9,
+            _ => 0.0,
+        });
+        let clean = mask.without_specks();
+        assert!((clean.data[10 * 40 + 10] - 1.0).abs() < 1e-6);
+        assert!(clean.data[35 * 40 + 35].abs() < 1e-6);
     }
 
     #[test]

@@ -199,6 +199,10 @@ mod tests {
                 .is_sideways
         );
         assert!(!read("solid red background").unwrap().has_floor);
-        assert_eq!(read("#ff8800").unwrap().top, [1.0, 136.0 / 255.0, 0.0]);
+        let orange = read("#ff8800")
+            .unwrap()
+            .top
+            .map(|channel| (channel * 255.0).round() as u8);
+        assert_eq!(orange, [255, 136, 0]);
     }
 }

@@ -29,7 +29,7 @@ async fn delivery(app: &TestApp, path: &str) -> Value {
 
 async fn allowing(db: Db) -> TestApp {
     TestApp::start_with(db, |settings| {
-        settings.egress_allow = "127.0.0.0/8".to_owned()
+        "127.0.0.0/8".clone_into(&mut settings.egress_allow);
     })
     .await
 }
@@ -49,7 +49,11 @@ async fn a_failing_receiver_is_tried_eight_times_over_a_day(db: Db) {
             (&json!("pending"), &json!(attempt + 1)),
             "{pending}"
         );
-        app.advance(Duration::from_secs(pause) - Duration::from_millis(1));
+        app.advance(
+            Duration::from_secs(pause)
+                .checked_sub(Duration::from_millis(1))
+                .unwrap(),
+        );
         assert_eq!(app.run_jobs().await, 0, "not before its time");
         // The jitter stretches a pause by a tenth at most.
         app.advance(Duration::from_secs(pause) / 10 + Duration::from_millis(2));

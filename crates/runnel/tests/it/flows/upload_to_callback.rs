@@ -19,7 +19,7 @@ fn coffee() -> Vec<u8> {
 
 async fn a_photo_becomes_a_product_picture(db: Db) {
     let app = TestApp::start_with(db, |settings| {
-        settings.egress_allow = "127.0.0.0/8".to_owned()
+        "127.0.0.0/8".clone_into(&mut settings.egress_allow);
     })
     .await;
     let receiver = Receiver::start(&[]).await;
