@@ -27,6 +27,9 @@ const MODELS: &str = "/v1/models/{owner}/{*slug}";
 
 /// Builds the server's routes over `services`.
 pub fn router(services: Arc<Services>) -> Router {
+    // ORDER: the document first; beginning one forgets the schemas that routes
+    // have told of so far.
+    let mut api = openapi::document();
     let documented = ApiRouter::new()
         .api_route("/v1/health", get_with(health::health, health::health_docs))
         .api_route(
@@ -57,7 +60,6 @@ pub fn router(services: Arc<Services>) -> Router {
             "/v1/runs/{id}/callback",
             get_with(runs::callback::callback, runs::callback::docs),
         );
-    let mut api = openapi::document();
     let documented = documented.finish_api(&mut api);
     openapi::rename(&mut api, MODELS, "/v1/models/{owner}/{slug}/runs");
     documented

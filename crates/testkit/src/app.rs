@@ -21,6 +21,17 @@ pub enum Db {
     Postgres,
 }
 
+/// The URL of a fresh database, where the data folder does not hold it.
+pub async fn database_url(db: Db) -> Option<String> {
+    match db {
+        Db::Sqlite => None,
+        Db::Postgres => {
+            let made = tokio::task::spawn_blocking(|| runnel_testdb::url_for("it"));
+            Some(made.await.unwrap())
+        }
+    }
+}
+
 /// A server under test. No workers run: [`TestApp::run_jobs`] works them off.
 #[derive(Debug)]
 pub struct TestApp {
@@ -46,12 +57,7 @@ impl TestApp {
             workers: 0,
             ..Settings::for_data_dir(folder.path().join("data"))
         };
-        if db == Db::Postgres {
-            let url = tokio::task::spawn_blocking(|| runnel_testdb::url_for("it"))
-                .await
-                .unwrap();
-            settings.database_url = Some(url);
-        }
+        settings.database_url = database_url(db).await;
         change(&mut settings);
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(
             1_790_000_000_000_000,

@@ -8,6 +8,9 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// How long an exchange may take before the test fails.
+const LIMIT: Duration = Duration::from_mins(1);
+
 /// A request being put together.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -122,18 +125,30 @@ impl Request {
 
     /// Sends the request and reads the whole answer.
     pub async fn send(self) -> Response {
+        let asked = self.asked();
+        self.try_send()
+            .await
+            .unwrap_or_else(|| panic!("{asked} was answered with no HTTP"))
+    }
+
+    /// The same, for a server that may die meanwhile: `None` when no whole
+    /// answer came.
+    pub async fn try_send(self) -> Option<Response> {
+        let asked = self.asked();
         let exchange = async {
-            let mut stream = self.connect().await;
-            stream.write_all(self.head().as_bytes()).await.unwrap();
+            let mut stream = TcpStream::connect(&self.host).await.ok()?;
+            stream.write_all(self.head().as_bytes()).await.ok()?;
             // A server may answer before it has read everything; then writing
             // fails, and what counts is the answer.
             let _ = self.write_body(&mut stream).await;
-            let mut raw = Vec::new();
-            let _ = stream.read_to_end(&mut raw).await;
-            Response::parse(&raw, &format!("{} {}", self.method, self.path))
+            read_answer(&mut stream, &asked).await
         };
-        let timed = tokio::time::timeout(Duration::from_mins(1), exchange).await;
-        timed.unwrap_or_else(|_| panic!("{} {} was not answered", self.method, self.path))
+        let timed = tokio::time::timeout(LIMIT, exchange).await;
+        timed.unwrap_or_else(|_| panic!("{asked} was not answered"))
+    }
+
+    fn asked(&self) -> String {
+        format!("{} {}", self.method, self.path)
     }
 
     async fn write_body(&self, stream: &mut TcpStream) -> std::io::Result<()> {
@@ -152,53 +167,105 @@ impl Request {
         }
     }
 
-    /// Sends the head and the first `bytes` of the body, and hands the open
-    /// connection over: dropping it cuts the request off.
-    pub async fn begin(self, bytes: usize) -> TcpStream {
+    /// Sends the head and the first `bytes` of the body. Dropping what comes
+    /// back cuts the request off.
+    pub async fn begin(self, bytes: usize) -> Begun {
         let mut stream = self.connect().await;
         stream.write_all(self.head().as_bytes()).await.unwrap();
         stream.write_all(&self.body[..bytes]).await.unwrap();
         stream.flush().await.unwrap();
-        stream
+        Begun {
+            asked: self.asked(),
+            rest: self.body[bytes..].to_vec(),
+            stream,
+        }
     }
 }
 
+/// A request of which only a part was sent so far.
+#[derive(Debug)]
+pub struct Begun {
+    stream: TcpStream,
+    rest: Vec<u8>,
+    asked: String,
+}
+
+impl Begun {
+    /// Sends what is left of the body and reads the answer.
+    pub async fn finish(self) -> Response {
+        let Self {
+            mut stream,
+            rest,
+            asked,
+        } = self;
+        let exchange = async {
+            let _ = stream.write_all(&rest).await;
+            read_answer(&mut stream, &asked).await
+        };
+        let timed = tokio::time::timeout(LIMIT, exchange).await;
+        timed
+            .unwrap_or_else(|_| panic!("{asked} was not answered"))
+            .unwrap_or_else(|| panic!("{asked} was answered with no HTTP"))
+    }
+}
+
+/// Sends `bytes` as they are to the server at `base_url`, and no more; answers
+/// with all that comes back. For what is no HTTP.
+pub async fn send_raw(base_url: &str, bytes: &[u8]) -> Vec<u8> {
+    let host = base_url.trim_start_matches("http://");
+    let exchange = async {
+        let mut stream = TcpStream::connect(host).await.unwrap();
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.shutdown().await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        answer
+    };
+    let timed = tokio::time::timeout(LIMIT, exchange).await;
+    timed.unwrap_or_else(|_| panic!("{:?} was not answered", String::from_utf8_lossy(bytes)))
+}
+
+async fn read_answer(stream: &mut TcpStream, asked: &str) -> Option<Response> {
+    let mut raw = Vec::new();
+    let _ = stream.read_to_end(&mut raw).await;
+    Response::parse(&raw, asked)
+}
+
 impl Response {
-    fn parse(raw: &[u8], asked: &str) -> Self {
-        let end = raw
-            .windows(4)
-            .position(|window| window == b"\r\n\r\n")
-            .unwrap_or_else(|| {
-                panic!(
-                    "{asked} was answered with no HTTP: {:?}",
-                    String::from_utf8_lossy(raw)
-                )
-            });
+    fn parse(raw: &[u8], asked: &str) -> Option<Self> {
+        let end = raw.windows(4).position(|window| window == b"\r\n\r\n")?;
         let head = String::from_utf8_lossy(&raw[..end]).into_owned();
         let mut lines = head.split("\r\n");
-        let status = lines
-            .next()
-            .and_then(|line| line.split(' ').nth(1)?.parse().ok())
-            .unwrap();
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
         let headers: Vec<(String, String)> = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
             .collect();
+        let of = |name: &str| {
+            headers
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.as_str())
+        };
         let body = &raw[end + 4..];
-        let is_chunked = headers
-            .iter()
-            .any(|(name, value)| name == "transfer-encoding" && value == "chunked");
-        let body = if is_chunked {
-            dechunk(body)
+        let body = if of("transfer-encoding") == Some("chunked") {
+            dechunk(body)?
         } else {
+            let announced = of("content-length").and_then(|length| length.parse().ok());
+            // A server that died within its answer did not give it.
+            if announced.is_some_and(|length: usize| body.len() < length)
+                && !asked.starts_with("HEAD ")
+            {
+                return None;
+            }
             body.to_vec()
         };
-        Self {
+        Some(Self {
             status,
             headers,
             body,
             asked: asked.to_owned(),
-        }
+        })
     }
 
     /// Asserts the status; a failure shows what was asked and answered.
@@ -257,18 +324,16 @@ impl Response {
     }
 }
 
-fn dechunk(mut raw: &[u8]) -> Vec<u8> {
+/// The content of a chunked body; `None` when its end is missing.
+fn dechunk(mut raw: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::new();
-    while let Some(end) = raw.windows(2).position(|window| window == b"\r\n") {
-        let size = std::str::from_utf8(&raw[..end])
-            .ok()
-            .and_then(|text| usize::from_str_radix(text.trim(), 16).ok())
-            .unwrap_or(0);
-        if size == 0 || raw.len() < end + 2 + size {
-            break;
+    loop {
+        let end = raw.windows(2).position(|window| window == b"\r\n")?;
+        let size = usize::from_str_radix(std::str::from_utf8(&raw[..end]).ok()?.trim(), 16).ok()?;
+        if size == 0 {
+            return Some(body);
         }
-        body.extend_from_slice(&raw[end + 2..end + 2 + size]);
-        raw = &raw[(end + 4 + size).min(raw.len())..];
+        body.extend_from_slice(raw.get(end + 2..end + 2 + size)?);
+        raw = raw.get(end + 4 + size..)?;
     }
-    body
 }

@@ -12,8 +12,8 @@ mod process;
 mod receiver;
 mod wait;
 
-pub use app::{Db, TestApp};
-pub use http::{Request, Response};
+pub use app::{Db, TestApp, database_url};
+pub use http::{Begun, Request, Response, send_raw};
 pub use process::Process;
 pub use receiver::Receiver;
 pub use wait::wait_until;

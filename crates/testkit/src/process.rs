@@ -3,38 +3,65 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
 
 /// A running `runnel serve`. Killed when it is dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
+    // Read all the time: a pipe that nobody empties would stop a server that logs.
+    stderr: Option<JoinHandle<String>>,
     /// Where it listens.
     pub base_url: String,
 }
 
 impl Process {
-    /// Starts `executable serve` on `data_dir` and waits until it listens.
-    pub fn serve(executable: &str, data_dir: &Path, more: &[(&str, &str)]) -> Self {
+    /// Starts `executable serve` on `data_dir`, with no variable of the test's
+    /// own beyond `variables`, and waits until it listens.
+    pub fn serve(executable: &str, data_dir: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(executable);
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data_dir);
+        for (name, _) in std::env::vars()
+            .filter(|(name, _)| name.starts_with("RUNNEL_") || name.starts_with("RUNFLOW_"))
+        {
+            command.env_remove(name);
+        }
         command
-            .envs(more.iter().copied())
+            .envs(variables.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
+        let mut pipe = child.stderr.take().unwrap();
+        let stderr = std::thread::spawn(move || {
+            let mut told = Vec::new();
+            let _ = pipe.read_to_end(&mut told);
+            String::from_utf8_lossy(&told).into_owned()
+        });
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
         let Some(base_url) = line.trim().strip_prefix("listening on ") else {
-            let mut error = String::new();
-            let _ = child.stderr.take().unwrap().read_to_string(&mut error);
-            panic!("the server does not listen; it said {line:?} and {error}");
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!(
+                "the server does not listen; it said {line:?} and {}",
+                stderr.join().unwrap()
+            );
         };
         let base_url = base_url.to_owned();
-        Self { child, base_url }
+        Self {
+            child,
+            stderr: Some(stderr),
+            base_url,
+        }
+    }
+
+    /// Where `path` is now: the port changes with each start.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
     }
 
     /// Ends it as a power cut would.
@@ -43,14 +70,22 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// Asks it to stop, and waits for its end; answers with how it ended and
-    /// what it wrote to stderr.
-    pub fn terminate(mut self) -> (ExitStatus, String) {
+    /// Asks it to stop, and does not wait.
+    pub fn ask_to_stop(&self) {
         let pid = self.child.id().to_string();
         Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        let mut error = String::new();
-        let _ = self.child.stderr.take().unwrap().read_to_string(&mut error);
-        (self.child.wait().unwrap(), error)
+    }
+
+    /// Waits for its end; answers with how it ended and what it wrote to stderr.
+    pub fn wait(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        (status, self.stderr.take().unwrap().join().unwrap())
+    }
+
+    /// Asks it to stop, and waits for its end; answers as [`Process::wait`].
+    pub fn terminate(self) -> (ExitStatus, String) {
+        self.ask_to_stop();
+        self.wait()
     }
 }
 

@@ -19,6 +19,8 @@ impl Services {
     pub fn model(&self, name: &str) -> Result<(&ModelSpec, &Arc<dyn Engine>), Fault> {
         self.models.get(name).ok_or_else(|| {
             let known: Vec<&str> = self.models.iter().map(|spec| spec.model.as_str()).collect();
+            // A path may be long; enough of it to recognise it is enough.
+            let name: String = name.chars().take(200).collect();
             let message = format!(
                 "there is no model {name:?}; the models are {}",
                 known.join(", ")

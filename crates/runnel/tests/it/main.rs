@@ -3,6 +3,7 @@
 #![expect(clippy::too_many_lines, reason = "a story is told in one piece")]
 
 mod cli;
+mod coverage;
 mod faults;
 mod flows;
 mod hostile;

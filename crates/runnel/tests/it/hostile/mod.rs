@@ -1,3 +1,7 @@
 //! What somebody with bad intentions sends.
 
+mod cross_org;
 mod images;
+mod names;
+mod requests;
+mod signatures;
