@@ -199,7 +199,10 @@ mod tests {
         }
         let long = safe_name(&format!("{}.jpeg", "x".repeat(500)));
         assert_eq!(long.len(), MAX_NAME);
-        assert!(long.ends_with(".jpeg"));
+        assert_eq!(
+            long.rsplit_once('.').map(|(_, extension)| extension),
+            Some("jpeg")
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{Channels, Picture};
 /// The longest side at which coefficients are solved for, in pixels.
 const WORKING_SIDE: usize = 1024;
 /// How much the filter smooths what has no edge: the variance of a flat area.
-const FLATNESS: f32 = 1e-3;
+const FLATNESS: f32 = 4e-4;
 
 /// Cuts the subject out: RGBA at the picture's size, straight alpha.
 pub fn cut_out(picture: &Picture, mask: &Mask) -> Picture {
@@ -79,70 +79,110 @@ fn shrink(picture: &Picture, width: usize, height: usize) -> [Plane; 3] {
     planes
 }
 
-fn luma(red: f32, green: f32, blue: f32) -> f32 {
-    0.299 * red + 0.587 * green + 0.114 * blue
-}
-
-/// The guided filter's answer: alpha is `slope × luma + offset`, both smooth.
+/// The guided filter's answer (He et al. 2013, with a colour guide): alpha is a
+/// weighted sum of the three channels and an offset, all four smooth. Colour
+/// tells a red saucer from brown wood where brightness alone does not.
 struct Guided {
-    slope: Plane,
+    weights: [Plane; 3],
     offset: Plane,
+    /// Where the subject may be at all: a little around the coarse mask, so
+    /// that the background's grain does not shine through far from the edge.
+    reach: Plane,
 }
 
 impl Guided {
     fn solve(channels: &[Plane; 3], coarse: &Plane) -> Self {
-        let guide = luma_of(channels);
         // As wide as the coarse mask is uncertain: a few of its own pixels.
-        let radius = (coarse.width.max(coarse.height) / 60).clamp(1, 24);
-        let mean = guide.blurred(radius);
+        let radius = (coarse.width.max(coarse.height) / 110).clamp(1, 12);
+        let mean = [0, 1, 2].map(|at: usize| channels[at].blurred(radius));
         let mean_mask = coarse.blurred(radius);
-        let mean_square = guide.zip(&guide, |a, b| a * b).blurred(radius);
-        let mean_product = guide.zip(coarse, |a, b| a * b).blurred(radius);
-        let variance = mean_square.zip(&mean, |square, mean| (square - mean * mean).max(0.0));
-        let product = mean.zip(&mean_mask, |a, b| a * b);
-        let covariance = mean_product.zip(&product, |a, b| a - b);
-        let slope = covariance.zip(&variance, |covariance, variance| {
-            covariance / (variance + FLATNESS)
+        let covariance = [0, 1, 2].map(|at: usize| {
+            let product = channels[at].zip(coarse, |a, b| a * b).blurred(radius);
+            let means = mean[at].zip(&mean_mask, |a, b| a * b);
+            product.zip(&means, |a, b| a - b)
         });
-        let lift = slope.zip(&mean, |slope, mean| slope * mean);
-        let offset = mean_mask.zip(&lift, |mean, lift| mean - lift);
+        let pairs =
+            [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)].map(|(a, b): (usize, usize)| {
+                let product = channels[a].zip(&channels[b], |a, b| a * b).blurred(radius);
+                let means = mean[a].zip(&mean[b], |a, b| a * b);
+                product.zip(&means, |a, b| a - b)
+            });
+        let (width, height) = (coarse.width, coarse.height);
+        let mut weights = [0, 1, 2].map(|_| Plane::new(width, height, 0.0));
+        let mut offset = mean_mask;
+        for at in 0..width * height {
+            let matrix = [0, 1, 2, 3, 4, 5].map(|pair: usize| pairs[pair].data[at]);
+            let solved = solve_symmetric(
+                matrix,
+                [0, 1, 2].map(|channel: usize| covariance[channel].data[at]),
+            );
+            for channel in 0..3 {
+                weights[channel].data[at] = solved[channel];
+                offset.data[at] -= solved[channel] * mean[channel].data[at];
+            }
+        }
+        let reach = coarse.blurred(radius);
         Self {
-            slope: slope.blurred(radius),
+            weights: weights.map(|plane| plane.blurred(radius)),
             offset: offset.blurred(radius),
+            reach,
         }
     }
 
     fn alpha(&self, channels: &[Plane; 3]) -> Plane {
-        let guide = luma_of(channels);
-        let scaled = self.slope.zip(&guide, |slope, luma| slope * luma);
-        scaled.zip(&self.offset, |scaled, offset| firm(scaled + offset))
+        let (width, height) = (self.offset.width, self.offset.height);
+        Plane::from_fn(width, height, |x, y| {
+            let at = y * width + x;
+            let sum: f32 = (0..3)
+                .map(|channel| self.weights[channel].data[at] * channels[channel].data[at])
+                .sum();
+            firm(sum + self.offset.data[at], self.reach.data[at]).shown
+        })
     }
 
-    fn alpha_at(&self, u: f32, v: f32, luma: f32) -> f32 {
-        firm(self.slope.sample(u, v) * luma + self.offset.sample(u, v))
+    fn alpha_at(&self, u: f32, v: f32, colour: [f32; 3]) -> Alpha {
+        let sum: f32 = (0..3)
+            .map(|channel| self.weights[channel].sample(u, v) * colour[channel])
+            .sum();
+        firm(sum + self.offset.sample(u, v), self.reach.sample(u, v))
     }
 }
 
-fn luma_of(channels: &[Plane; 3]) -> Plane {
-    let [red, green, blue] = channels;
-    let data = red
-        .data
-        .iter()
-        .zip(&green.data)
-        .zip(&blue.data)
-        .map(|((r, g), b)| luma(*r, *g, *b))
-        .collect();
-    Plane {
-        width: red.width,
-        height: red.height,
-        data,
+/// Solves the symmetric system of which the upper half is given, row by row,
+/// made definite by [`FLATNESS`].
+fn solve_symmetric([a, b, c, d, e, f]: [f32; 6], right: [f32; 3]) -> [f32; 3] {
+    let (a, d, f) = (a + FLATNESS, d + FLATNESS, f + FLATNESS);
+    let cofactors = [d * f - e * e, c * e - b * f, b * e - c * d];
+    let determinant = a * cofactors[0] + b * cofactors[1] + c * cofactors[2];
+    if determinant.abs() < 1e-14 {
+        return [0.0; 3];
     }
+    let (second, third, fourth) = (a * f - c * c, b * c - a * e, a * d - b * b);
+    [
+        (cofactors[0] * right[0] + cofactors[1] * right[1] + cofactors[2] * right[2]) / determinant,
+        (cofactors[1] * right[0] + second * right[1] + third * right[2]) / determinant,
+        (cofactors[2] * right[0] + third * right[1] + fourth * right[2]) / determinant,
+    ]
+}
+
+/// How much of a pixel is subject.
+struct Alpha {
+    /// As the picture's own colours say: what the colours are freed by.
+    seen: f32,
+    /// With the coarse mask's certainty on top: what is written.
+    shown: f32,
 }
 
 /// What is nearly nothing is nothing, what is nearly whole is whole: the
 /// network is never quite sure, and a veil over the background is ugly.
-fn firm(alpha: f32) -> f32 {
-    smoothstep(0.12, 0.88, alpha)
+fn firm(alpha: f32, reach: f32) -> Alpha {
+    // The coarse mask has the last word on either side of the edge.
+    let inside = smoothstep(0.90, 0.985, reach);
+    let seen = smoothstep(0.18, 0.82, alpha) * smoothstep(0.06, 0.32, reach);
+    Alpha {
+        seen,
+        shown: seen + (1.0 - seen) * inside,
+    }
 }
 
 /// What the subject and the background look like near each place: means of
@@ -218,28 +258,47 @@ fn render(picture: &Picture, guided: &Guided, edge: &EdgeColours) -> Picture {
 fn pixel(source: &[u8], guided: &Guided, edge: &EdgeColours, u: f32, v: f32) -> [u8; 4] {
     let colour = [0, 1, 2].map(|channel| f32::from(source[channel]) / 255.0);
     let own = source.get(3).map_or(1.0, |alpha| f32::from(*alpha) / 255.0);
-    let alpha = guided.alpha_at(u, v, luma(colour[0], colour[1], colour[2]));
+    let Alpha { seen, shown } = guided.alpha_at(u, v, colour);
     let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
-    if alpha <= 0.0 {
+    if shown <= 0.0 {
         return [0, 0, 0, 0];
     }
-    let freed = [0, 1, 2].map(|channel: usize| {
-        if alpha >= 0.999 {
-            return colour[channel];
-        }
-        // The compositing equation, solved for the subject's colour with the
-        // estimates as what is known (Forte 2021, "Approximate fast foreground
-        // colour estimation").
-        let subject = edge.subject[channel].sample(u, v);
-        let background = edge.background[channel].sample(u, v);
-        subject + alpha * (colour[channel] - alpha * subject - (1.0 - alpha) * background)
-    });
+    let freed = if shown >= 0.999 {
+        colour
+    } else {
+        let subject = [0, 1, 2].map(|channel: usize| edge.subject[channel].sample(u, v));
+        let background = [0, 1, 2].map(|channel: usize| edge.background[channel].sample(u, v));
+        without_background(colour, seen, subject, background)
+    };
     [
         byte(freed[0]),
         byte(freed[1]),
         byte(freed[2]),
-        byte(alpha * own),
+        byte(shown * own),
     ]
+}
+
+/// The compositing equation, solved for the subject's colour with the estimates
+/// as what is known (Forte 2021, "Approximate fast foreground colour
+/// estimation"). Where the two sides differ clearly, the pixel's own colour says
+/// how much of it is background, and is believed over a too sure alpha.
+fn without_background(
+    colour: [f32; 3],
+    seen: f32,
+    subject: [f32; 3],
+    background: [f32; 3],
+) -> [f32; 3] {
+    let dot = |a: [f32; 3], b: [f32; 3]| a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+    let apart = [0, 1, 2].map(|channel: usize| subject[channel] - background[channel]);
+    let own = [0, 1, 2].map(|channel: usize| colour[channel] - background[channel]);
+    let contrast = dot(apart, apart);
+    let mixed = (dot(own, apart) / contrast.max(1e-4)).clamp(0.0, 1.0);
+    let trust = smoothstep(0.01, 0.06, contrast);
+    let part = seen + (mixed.min(seen) - seen) * trust;
+    [0, 1, 2].map(|channel: usize| {
+        let expected = part * subject[channel] + (1.0 - part) * background[channel];
+        subject[channel] + part * (colour[channel] - expected)
+    })
 }
 
 fn rgba(picture: &Picture, pixels: Vec<u8>) -> Picture {

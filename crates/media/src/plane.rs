@@ -146,7 +146,7 @@ impl Plane {
         let mut sizes = Vec::new();
         let mut open = Vec::new();
         for start in 0..self.data.len() {
-            if self.data[start] < 0.15 || piece_of[start] != usize::MAX {
+            if self.data[start] < 0.4 || piece_of[start] != usize::MAX {
                 continue;
             }
             let piece = sizes.len();
@@ -164,7 +164,7 @@ impl Plane {
                     (y + 1 < self.height).then(|| at + self.width),
                 ];
                 for next in neighbours.into_iter().flatten() {
-                    if self.data[next] >= 0.15 && piece_of[next] == usize::MAX {
+                    if self.data[next] >= 0.4 && piece_of[next] == usize::MAX {
                         piece_of[next] = piece;
                         open.push(next);
                     }
@@ -173,12 +173,15 @@ impl Plane {
         }
         let least = sizes.iter().copied().max().unwrap_or(0) / 20;
         let kept = |piece: &usize| sizes.get(*piece).is_some_and(|size| *size > least);
-        let data = self
-            .data
+        let data = piece_of
             .iter()
-            .zip(&piece_of)
-            .map(|(value, piece)| if kept(piece) { *value } else { 0.0 })
+            .map(|piece| f32::from(u8::from(kept(piece))))
             .collect();
+        // The soft edge around a piece goes with it.
+        let near = Self { data, ..*self }.blurred(4);
+        let data = self
+            .zip(&near, |value, near| if near > 0.0 { value } else { 0.0 })
+            .data;
         Self { data, ..*self }
     }
 

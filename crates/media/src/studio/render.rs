@@ -82,7 +82,7 @@ fn backdrop(scene: &StudioScene, place: Place, u: f32, v: f32) -> [f32; 3] {
     let falloff = smoothstep(0.25, 0.95, (du * du + dv * dv).sqrt());
     let brightness = (base[0] + base[1] + base[2]) / 3.0;
     // A bright studio is kept bright; a dark one shows the pool of light.
-    let mut shade = 1.0 - falloff * (0.10 + 0.22 * (1.0 - brightness));
+    let mut shade = 1.0 - falloff * (0.07 + 0.25 * (1.0 - brightness));
     let mut lift = (1.0 - falloff) * 0.05 * (1.0 - brightness);
     if scene.has_floor {
         // The wall runs into the floor behind the subject's foot, as paper does
