@@ -116,6 +116,9 @@ struct DemoFlags {
         hide_env_values = true
     )]
     api_key: Option<String>,
+    /// The authority that the server's certificate is from, if no public one
+    #[arg(long, env = "RUNNEL_TLS_CA", value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
     /// What the new background is to be
     #[arg(long, default_value = "white studio")]
     prompt: String,

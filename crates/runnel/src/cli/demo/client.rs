@@ -29,8 +29,15 @@ pub(super) struct Answer {
 }
 
 impl Client {
-    pub(super) fn new(base_url: String, key: String) -> Result<Self, Failure> {
-        let egress = Egress::open_for_cli(None).map_err(|error| Failure::new(error.to_string()))?;
+    /// `authority` is a PEM file's text, for a server whose certificate is not
+    /// from a public one.
+    pub(super) fn new(
+        base_url: String,
+        key: String,
+        authority: Option<Vec<u8>>,
+    ) -> Result<Self, Failure> {
+        let egress =
+            Egress::open_for_cli(authority).map_err(|error| Failure::new(error.to_string()))?;
         Ok(Self {
             egress,
             base_url,

@@ -14,7 +14,7 @@ pub(super) struct Outcome {
     pub(super) run: Value,
     pub(super) thumbnail: Bytes,
     pub(super) result: Bytes,
-    pub(super) callback: Value,
+    pub(super) callback: Bytes,
 }
 
 impl Outcome {
@@ -24,12 +24,11 @@ impl Outcome {
             || "png".into(),
             |ending| ending.to_string_lossy().to_lowercase(),
         );
-        let callback = serde_json::to_vec_pretty(&self.callback).unwrap_or_default();
         let files: [(String, &[u8]); 4] = [
             (format!("before.{ending}"), photo),
             ("after.png".to_owned(), &self.result),
             ("thumbnail.webp".to_owned(), &self.thumbnail),
-            ("callback.json".to_owned(), &callback),
+            ("callback.json".to_owned(), &self.callback),
         ];
         for (name, bytes) in files {
             fs_err::write(folder.join(name), bytes)

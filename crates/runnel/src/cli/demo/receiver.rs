@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use runnel_api::receiver::{Received, listen};
-use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::Failure;
@@ -29,16 +29,11 @@ impl Receiver {
         format!("http://{}/callback", self.address)
     }
 
-    /// The next callback, as it was sent.
-    pub(super) async fn next(&self) -> Result<Value, Failure> {
-        let received = self
-            .received
-            .lock()
-            .await
-            .recv()
-            .await
-            .ok_or_else(|| Failure::new("the demo's receiver has stopped"))?;
-        serde_json::from_slice(&received.body)
-            .map_err(|error| Failure::new(format!("the callback is no JSON: {error}")))
+    /// The next callback, byte for byte as it was sent.
+    pub(super) async fn next(&self) -> Result<Bytes, Failure> {
+        match self.received.lock().await.recv().await {
+            Some(received) => Ok(received.body),
+            None => Err(Failure::new("the demo's receiver has stopped")),
+        }
     }
 }

@@ -124,10 +124,10 @@ impl Story<'_> {
         }
     }
 
-    async fn callback(&self, run_id: &str) -> Result<Value, Failure> {
+    async fn callback(&self, run_id: &str) -> Result<Bytes, Failure> {
         let started = Instant::now();
         let waiting = tokio::time::timeout(self.patience, self.receiver.next());
-        let callback = waiting
+        let body = waiting
             .await
             .map_err(|_| Failure::new("the callback did not arrive").hint("GET /v1/runs/{id}/callback shows why; a server of your own needs RUNNEL_EGRESS_ALLOW=127.0.0.1/32 for this demo"))??;
         line(
@@ -135,12 +135,14 @@ impl Story<'_> {
             "received",
             started.elapsed(),
         );
+        let callback: Value = serde_json::from_slice(&body)
+            .map_err(|error| Failure::new(format!("the callback is no JSON: {error}")))?;
         if callback["event"] != "run.completed" || callback["run_id"] != run_id {
             return Err(Failure::new(format!(
                 "the callback is not the one promised: {callback}"
             )));
         }
-        Ok(callback)
+        Ok(body)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The command line: what is printed where, and how it ends.
 
+mod demo;
 mod keys;
 mod serve;
 
