@@ -42,7 +42,7 @@ def at(text):
 recorded, seen = [], []
 for number in range(runs + 20):
     begun = time.perf_counter()
-    run = call("POST", "/v1/models/runnel/echo/runs", {"input": {"value": number}}, 201)
+    run = call("POST", "/v1/models/runnel/echo/runs", {"input": {"text": str(number)}}, 201)
     deadline = begun + 30
     while run["status_code"] in ("queued", "running"):
         if time.perf_counter() > deadline:

@@ -1,11 +1,16 @@
 //! `runnel serve`: the server.
 
 use crate::config::Settings;
+use crate::lifecycle::Signals;
 use crate::wire::{App, Environment};
-use crate::{Failure, first_start, lifecycle, printer};
+use crate::{Failure, first_start, printer};
 
 /// Serves until a signal asks to stop.
 pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
+    // ORDER: before anything else, and long before the line that says that the
+    // server listens: whoever reads it may ask it to stop at once.
+    let mut signals = Signals::catch()
+        .map_err(|error| Failure::new(format!("signals cannot be received: {error}")))?;
     let app = App::start(settings, Environment::system()).await?;
     if let Some(key) = app.services().create_first_key().await? {
         first_start::greet(&app.base_url(), app.ca_path(), &key);
@@ -17,14 +22,12 @@ pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
         ));
     }
     printer::data(&format!("listening on {}", app.base_url()));
-    lifecycle::asked_to_stop()
-        .await
-        .map_err(|error| Failure::new(format!("signals cannot be received: {error}")))?;
+    signals.asked_to_stop().await;
     tracing::info!(
         "stopping: open requests and jobs in hand get time to end; a second signal ends at once"
     );
     tokio::select! {
         () = app.stop() => Ok(()),
-        _ = lifecycle::asked_to_stop() => Err(Failure::new("ended at the second signal; jobs in hand are taken up at the next start")),
+        () = signals.asked_to_stop() => Err(Failure::new("ended at the second signal; jobs in hand are taken up at the next start")),
     }
 }

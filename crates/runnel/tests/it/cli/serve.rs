@@ -142,3 +142,13 @@ fn it_serves_https_with_a_certificate_that_curl_trusts() {
         "the authority stays the same"
     );
 }
+
+#[test]
+fn asked_to_stop_as_soon_as_it_listens_it_ends_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    for start in 0..5 {
+        let data = folder.path().join(format!("data-{start}"));
+        let (status, told) = Process::serve(env!("CARGO_BIN_EXE_runnel"), &data, &[]).terminate();
+        assert_eq!(status.code(), Some(0), "{told}");
+    }
+}
