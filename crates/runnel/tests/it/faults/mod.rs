@@ -2,3 +2,4 @@
 
 mod callbacks;
 mod kill;
+mod workers;
