@@ -31,6 +31,7 @@ want nasm nasm
 case "${1:-test}" in
     build) ;;
     test)
+        want chromium chromium
         want curl curl
         want openssl openssl
         want python3 python3

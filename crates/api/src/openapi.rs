@@ -1,9 +1,27 @@
 //! `GET /v1/openapi.json`: OpenAPI 3.1 of what is served, from the handlers' types.
 
-use aide::openapi::{Components, Info, OpenApi, ReferenceOr, SecurityScheme};
+use aide::openapi::{Components, Info, OpenApi, ReferenceOr, SecurityScheme, Tag};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+
+/// The first words of the document, in Markdown.
+const INTRODUCTION: &str = include_str!("openapi.md");
+
+/// The parts of the API, in the order in which a newcomer meets them.
+const TAGS: [(&str, &str); 5] = [
+    (
+        "Uploads",
+        "A session, a PUT of the bytes to a signed URL, a confirmation.",
+    ),
+    ("Assets", "What was uploaded, and what runs made."),
+    ("Models", "What can be run, and how a run begins."),
+    (
+        "Runs",
+        "What became of a run: its status, its logs, its callback.",
+    ),
+    ("Service", "Whether the server is well, and who is asking."),
+];
 
 /// The document before the routes add themselves to it.
 pub(crate) fn document() -> OpenApi {
@@ -25,12 +43,21 @@ pub(crate) fn document() -> OpenApi {
     OpenApi {
         info: Info {
             title: "Runnel".to_owned(),
-            description: Some("Media assets and model runs on your own machine.".to_owned()),
+            description: Some(INTRODUCTION.to_owned()),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..Info::default()
         },
         components: Some(components),
+        tags: TAGS.map(tag).to_vec(),
         ..OpenApi::default()
+    }
+}
+
+fn tag((name, description): (&str, &str)) -> Tag {
+    Tag {
+        name: name.to_owned(),
+        description: Some(description.to_owned()),
+        ..Tag::default()
     }
 }
 

@@ -21,6 +21,9 @@ pub const STORAGE: &str = "/storage/";
 /// Where the API's document is.
 pub(crate) const OPENAPI: &str = "/v1/openapi.json";
 
+/// Where the viewer of the document has its script.
+pub(crate) const VIEWER: &str = "/docs/viewer.js";
+
 /// Everything below a model. A slug may have several segments, which only a
 /// route with an open end can take; the document says what may follow.
 const MODELS: &str = "/v1/models/{owner}/{*slug}";
@@ -65,6 +68,7 @@ pub fn router(services: Arc<Services>) -> Router {
     documented
         .route(OPENAPI, get(openapi::serve(&api)))
         .route("/docs", get(docs::page))
+        .route(VIEWER, get(docs::viewer))
         .route(
             "/storage/{*key}",
             get(storage::get::get)

@@ -8,4 +8,5 @@ mod faults;
 mod flows;
 mod hostile;
 mod house;
+mod pages;
 mod routes;

@@ -73,6 +73,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
         &[
             ("assets", &[]),
             ("auth", &[]),
+            ("docs", &[]),
             ("runs", &[]),
             ("storage", &[]),
             ("uploads", &["assets"]),
