@@ -6,15 +6,20 @@
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use rten::{Model, ModelOptions, RunOptions, ThreadPool};
-use rten_tensor::NdTensor;
-use rten_tensor::prelude::*;
-use std::sync::Arc;
 
 use crate::{Channels, Picture};
+use network::{Network, SIDE};
 
-/// The side of the network's input and output, in pixels.
-const SIDE: usize = 320;
+mod block;
+mod convolution;
+mod network;
+mod sampling;
+mod side;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const DEVIATION: [f32; 3] = [0.229, 0.224, 0.225];
 
@@ -41,15 +46,10 @@ pub struct Mask {
 }
 
 /// The network, ready to run. It may be shared between threads.
+#[derive(Debug)]
 pub struct Segmenter {
-    model: Model,
-    threads: Arc<ThreadPool>,
-}
-
-impl std::fmt::Debug for Segmenter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Segmenter").finish_non_exhaustive()
-    }
+    network: Network,
+    threads: rayon::ThreadPool,
 }
 
 impl Segmenter {
@@ -58,15 +58,13 @@ impl Segmenter {
     /// # Errors
     /// [`SegmentError::Load`].
     pub fn load(weights: &[u8], threads: usize) -> Result<Self, SegmentError> {
-        let model = ModelOptions::with_all_ops()
-            .enable_optimization(true)
-            .prepack_weights(true)
-            .load(weights.to_vec())
+        let network = Network::load(weights)?;
+        let threads = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.max(1))
+            .thread_name(|at| format!("inference-{at}"))
+            .build()
             .map_err(|error| SegmentError::Load(error.to_string()))?;
-        Ok(Self {
-            model,
-            threads: Arc::new(ThreadPool::with_num_threads(threads.max(1))),
-        })
+        Ok(Self { network, threads })
     }
 
     /// Finds the subject. The mask has the network's size; [`crate::cutout`]
@@ -75,49 +73,17 @@ impl Segmenter {
     /// # Errors
     /// [`SegmentError::Run`].
     pub fn mask(&self, picture: &Picture) -> Result<Mask, SegmentError> {
-        let failed = |error: &dyn std::fmt::Display| SegmentError::Run(error.to_string());
-        let input = prepare(picture).map_err(|error| failed(&error))?;
-        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.threads)));
-        let input_id = self
-            .model
-            .input_ids()
-            .first()
-            .copied()
-            .ok_or_else(|| failed(&"it has no input"))?;
-        let output_id = self
-            .model
-            .output_ids()
-            .first()
-            .copied()
-            .ok_or_else(|| failed(&"it has no output"))?;
-        let outputs = self
-            .model
-            .run(
-                vec![(input_id, input.view().into())],
-                &[output_id],
-                Some(options),
-            )
-            .map_err(|error| failed(&error))?;
-        let output = outputs
-            .into_iter()
-            .next()
-            .ok_or_else(|| failed(&"it has no output"))?;
-        let output: NdTensor<f32, 4> = output
-            .try_into()
-            .map_err(|_| failed(&"its output has another shape"))?;
-        let values = output.to_vec();
-        if values.len() < SIDE * SIDE {
-            return Err(failed(&"its output is too small"));
-        }
+        let input = prepare(picture).map_err(|error| SegmentError::Run(error.to_string()))?;
+        let values = self.threads.install(|| self.network.run(&input));
         Ok(Mask {
             width: SIDE as u32,
             height: SIDE as u32,
-            alpha: normalised(&values[..SIDE * SIDE]),
+            alpha: normalised(&values),
         })
     }
 }
 
-fn prepare(picture: &Picture) -> Result<NdTensor<f32, 4>, Box<dyn std::error::Error>> {
+fn prepare(picture: &Picture) -> Result<Vec<[f32; 3]>, Box<dyn std::error::Error>> {
     let rgb = match picture.channels() {
         Channels::Rgb => picture.pixels().to_vec(),
         // What is transparent is seen on white, as a person would.
@@ -137,14 +103,15 @@ fn prepare(picture: &Picture) -> Result<NdTensor<f32, 4>, Box<dyn std::error::Er
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
     Resizer::new().resize(&source, &mut small, &options)?;
     let greatest = f32::from(small.buffer().iter().copied().max().unwrap_or(1).max(1));
-    let mut data = vec![0.0_f32; 3 * SIDE * SIDE];
-    for (at, pixel) in small.buffer().chunks_exact(3).enumerate() {
-        for channel in 0..3 {
-            let value = f32::from(pixel[channel]) / greatest;
-            data[channel * SIDE * SIDE + at] = (value - MEAN[channel]) / DEVIATION[channel];
-        }
-    }
-    Ok(NdTensor::from_data([1, 3, SIDE, SIDE], data))
+    Ok(small
+        .buffer()
+        .chunks_exact(3)
+        .map(|pixel| {
+            std::array::from_fn(|channel| {
+                (f32::from(pixel[channel]) / greatest - MEAN[channel]) / DEVIATION[channel]
+            })
+        })
+        .collect())
 }
 
 fn normalised(values: &[f32]) -> Vec<u8> {
