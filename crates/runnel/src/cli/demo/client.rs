@@ -178,7 +178,7 @@ pub(super) fn step(method: &str, what: &str, answer: &Answer) {
 /// One line for anything that took time.
 pub(super) fn line(what: &str, result: &str, elapsed: Duration) {
     printer::note(&format!(
-        "  {what:<72} {result:>9} {:>8.1} ms",
+        "  {what:<75} {result:>9} {:>8.1} ms",
         elapsed.as_secs_f64() * 1000.0
     ));
 }

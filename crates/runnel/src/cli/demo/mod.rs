@@ -71,7 +71,7 @@ pub(super) async fn run(flags: DemoFlags) -> Result<(), Failure> {
     let written = outcome.write(&flags.output, &name, &photo);
     stop(own).await;
     written?;
-    outcome.summarize(&flags.output, started.elapsed());
+    outcome.summarize(&flags.output, &name, started.elapsed());
     Ok(())
 }
 

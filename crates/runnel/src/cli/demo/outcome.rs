@@ -20,15 +20,12 @@ pub(super) struct Outcome {
 impl Outcome {
     /// Writes the pictures and the callback to `folder`.
     pub(super) fn write(&self, folder: &Path, name: &str, photo: &[u8]) -> Result<(), Failure> {
-        let ending = Path::new(name).extension().map_or_else(
-            || "png".into(),
-            |ending| ending.to_string_lossy().to_lowercase(),
-        );
-        let files: [(String, &[u8]); 4] = [
-            (format!("before.{ending}"), photo),
-            ("after.png".to_owned(), &self.result),
-            ("thumbnail.webp".to_owned(), &self.thumbnail),
-            ("callback.json".to_owned(), &self.callback),
+        let before = before(name);
+        let files: [(&str, &[u8]); 4] = [
+            (&before, photo),
+            ("after.png", &self.result),
+            ("thumbnail.webp", &self.thumbnail),
+            ("callback.json", &self.callback),
         ];
         for (name, bytes) in files {
             fs_err::write(folder.join(name), bytes)
@@ -38,13 +35,14 @@ impl Outcome {
     }
 
     /// Says what was shown and where it lies.
-    pub(super) fn summarize(&self, folder: &Path, elapsed: Duration) {
+    pub(super) fn summarize(&self, folder: &Path, name: &str, elapsed: Duration) {
+        let before = before(name);
         let folder = folder.display();
         printer::note(&format!(
             "\nEverything as promised, in {:.1} s.\n\
              \n  asset     {} ({}×{}, {} bytes)\
              \n  run       {} ({} ms)\
-             \n  before    {folder}/before.*\
+             \n  before    {folder}/{before}\
              \n  after     {folder}/after.png\
              \n  thumbnail {folder}/thumbnail.webp\
              \n  callback  {folder}/callback.json\n",
@@ -57,4 +55,13 @@ impl Outcome {
             self.run["duration_ms"],
         ));
     }
+}
+
+/// The name of the copy of the photo, with the ending of its own.
+fn before(name: &str) -> String {
+    let ending = Path::new(name).extension().map_or_else(
+        || "png".into(),
+        |ending| ending.to_string_lossy().to_lowercase(),
+    );
+    format!("before.{ending}")
 }
