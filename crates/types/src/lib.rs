@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod fault;
 pub mod id;
 pub mod job;
+pub mod list;
 pub mod model;
 pub mod org;
 pub mod page;

@@ -52,6 +52,16 @@ impl Timestamp {
         (self.0 - earlier.0).max(0) / 1000
     }
 
+    /// The beginning of a day written `2026-04-01`, in UTC, and of the day after.
+    pub fn day(text: &str) -> Option<(Self, Self)> {
+        let date: jiff::civil::Date = text.parse().ok().filter(|_| text.len() == 10)?;
+        let midnight = |date: jiff::civil::Date| {
+            let begin = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+            Some(Self(begin.timestamp().as_microsecond()))
+        };
+        Some((midnight(date)?, midnight(date.tomorrow().ok()?)?))
+    }
+
     /// RFC 3339 in UTC with microseconds and `Z`, as resources show times.
     pub fn to_rfc3339(self) -> String {
         format!("{}Z", self.civil("%Y-%m-%dT%H:%M:%S%.6f"))
@@ -79,6 +89,16 @@ impl fmt::Display for Timestamp {
     }
 }
 
+impl std::str::FromStr for Timestamp {
+    type Err = jiff::Error;
+
+    /// Reads RFC 3339, with any offset.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let instant: jiff::Timestamp = text.parse()?;
+        Ok(Self(instant.as_microsecond()))
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.to_rfc3339())
@@ -88,8 +108,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let instant: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
-        Ok(Self(instant.as_microsecond()))
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 
