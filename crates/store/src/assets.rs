@@ -1,9 +1,12 @@
 //! Assets. A deleted one keeps its row until it is purged.
 
-use runnel_types::{ApiKeyId, Asset, AssetId, OrgId, Timestamp};
+use runnel_types::list::{ListRequest, Place};
+use runnel_types::{ApiKeyId, Asset, AssetId, FolderId, OrgId, Page, Timestamp};
+use serde_json::Value;
 
 use crate::column::{Args, Row};
 use crate::error::StoreError;
+use crate::query::{self, Rows};
 use crate::reader::{Reader, Statement, all, changed, optional};
 use crate::tx::Tx;
 
@@ -17,8 +20,30 @@ macro_rules! columns {
     };
 }
 
+/// What a person may change of an asset, all of it as it is to be.
+#[derive(Debug, Clone, Copy)]
+pub struct Change<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The folder that it lies in.
+    pub folder_id: Option<FolderId>,
+    /// Whatever its owner keeps with it.
+    pub metadata: Option<&'a Value>,
+}
+
 /// The most ids of one statement; more are asked for in several.
 const MOST_IDS: usize = 256;
+
+/// The assets of an organization that are not deleted.
+pub(crate) fn rows(org: OrgId) -> Rows {
+    Rows {
+        table: TABLE,
+        columns: columns!(),
+        visible: "org_id = $1 AND deleted_at IS NULL",
+        args: Args::new().word(org),
+        arg_count: 1,
+    }
+}
 
 /// Statements on `assets`.
 #[derive(Debug)]
@@ -98,6 +123,34 @@ impl<E: Reader> Assets<E> {
     }
 }
 
+impl<E: Reader> Assets<E> {
+    /// A page of the organization's assets that are not deleted.
+    pub async fn list(
+        &mut self,
+        org: OrgId,
+        request: &ListRequest,
+    ) -> Result<Page<Asset, Place>, StoreError> {
+        query::list(&mut self.0, rows(org), request, decode).await
+    }
+
+    /// At most `limit` assets of any organization that were deleted before
+    /// `before`, the longest deleted first. Takes no tenant: it is for the purge.
+    pub async fn list_deleted_unscoped(
+        &mut self,
+        before: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Asset>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM assets WHERE deleted_at IS NOT NULL AND deleted_at < $1
+            ORDER BY deleted_at, id LIMIT $2"
+        );
+        let args = Args::new().time(before).int(limit);
+        all(&mut self.0, Statement::new(TABLE, sql, args), decode).await
+    }
+}
+
 impl Assets<&mut Tx> {
     /// Adds an asset.
     ///
@@ -153,6 +206,67 @@ impl Assets<&mut Tx> {
         );
         let args = Args::new().word(org).word(id).time(at).opt_word(by);
         optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
+    }
+
+    /// Changes what a person may change. `None` when there is no such asset, or
+    /// it is deleted.
+    pub async fn update(
+        &mut self,
+        org: OrgId,
+        id: AssetId,
+        change: &Change<'_>,
+        at: Timestamp,
+    ) -> Result<Option<Asset>, StoreError> {
+        let sql = concat!(
+            "UPDATE assets SET name = $3, folder_id = $4, metadata = $5, updated_at = $6
+            WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL
+            RETURNING ",
+            columns!()
+        );
+        let args = Args::new()
+            .word(org)
+            .word(id)
+            .text(change.name)
+            .opt_word(change.folder_id)
+            .opt_json(change.metadata)
+            .time(at);
+        optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
+    }
+
+    /// Takes a deletion back and files the asset in `folder`. `None` when there
+    /// is no such asset, or it is not deleted.
+    pub async fn restore(
+        &mut self,
+        org: OrgId,
+        id: AssetId,
+        folder: Option<FolderId>,
+        at: Timestamp,
+    ) -> Result<Option<Asset>, StoreError> {
+        let sql = concat!(
+            "UPDATE assets SET deleted_at = NULL, deleted_by = NULL, folder_id = $3, updated_at = $4
+            WHERE org_id = $1 AND id = $2 AND deleted_at IS NOT NULL
+            RETURNING ",
+            columns!()
+        );
+        let args = Args::new().word(org).word(id).opt_word(folder).time(at);
+        optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
+    }
+
+    /// Removes the row of an asset that was deleted before `before`; says
+    /// whether it did: one that was restored meanwhile stays.
+    pub async fn purge(
+        &mut self,
+        org: OrgId,
+        id: AssetId,
+        before: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM assets
+            WHERE org_id = $1 AND id = $2 AND deleted_at IS NOT NULL AND deleted_at < $3
+            RETURNING id";
+        let args = Args::new().word(org).word(id).time(before);
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(|rows| rows > 0)
     }
 }
 

@@ -16,11 +16,18 @@ struct Migration {
 }
 
 /// Every migration, ascending.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "0001_start",
-    sql: include_str!("../migrations/0001_start.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "0001_start",
+        sql: include_str!("../migrations/0001_start.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "0002_library",
+        sql: include_str!("../migrations/0002_library.sql"),
+    },
+];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     version BIGINT NOT NULL PRIMARY KEY,

@@ -1,35 +1,11 @@
-//! Keyset pages: where a page begins, and what lies on either side of it.
+//! Pages of a run's log: where one begins, and what lies on either side of it.
 //!
-//! A list has two statements, one for each direction, both with the place as
-//! parameters. The first page begins at a place beyond every row, so that it
-//! needs no statement of its own.
+//! A log has one order and no filter; every other list is in `query.rs`.
 
-use runnel_types::{Cursor, Page, PageRequest, Timestamp};
-use uuid::Uuid;
-
-use crate::column::Args;
+use runnel_types::{Cursor, Page, PageRequest};
 
 /// The most rows of a page.
 const MOST_ROWS: u32 = 500;
-
-/// Adds the three parameters of a page ordered by creation: time, id, limit.
-pub(crate) fn place(args: Args, request: PageRequest) -> Args {
-    let beyond = if request.backward {
-        Cursor {
-            created_at: Timestamp::from_micros(i64::MIN),
-            id: Uuid::nil(),
-        }
-    } else {
-        Cursor {
-            created_at: Timestamp::from_micros(i64::MAX),
-            id: Uuid::max(),
-        }
-    };
-    let place = request.cursor.unwrap_or(beyond);
-    args.time(place.created_at)
-        .word(place.id)
-        .int(limit(request))
-}
 
 /// One row more than the page holds, which tells whether there are more.
 pub(crate) fn limit(request: PageRequest) -> i64 {

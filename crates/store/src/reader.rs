@@ -36,6 +36,12 @@ impl Statement {
         }
     }
 
+    /// The same statement behind a word such as `EXPLAIN`.
+    #[cfg(test)]
+    pub(crate) fn explained(self, word: &str, table: &'static str) -> Self {
+        Self::composed(table, format!("{word} {}", self.sql.as_str()), self.args)
+    }
+
     pub(crate) async fn run(
         self,
         connection: &mut AnyConnection,

@@ -1,14 +1,13 @@
 //! Runs. A terminal status never changes: every update names the statuses that
 //! it starts from.
 
-use runnel_types::{
-    Cursor, OrgId, Page, PageRequest, Run, RunFailure, RunId, RunStatus, Timestamp,
-};
+use runnel_types::list::{ListRequest, Place};
+use runnel_types::{OrgId, Page, Run, RunFailure, RunId, RunStatus, Timestamp};
 use serde_json::Value;
 
 use crate::column::{Args, Row};
 use crate::error::StoreError;
-use crate::page;
+use crate::query::{self, Rows};
 use crate::reader::{Reader, Statement, all, changed, optional};
 use crate::tx::Tx;
 
@@ -23,24 +22,6 @@ macro_rules! columns {
     };
 }
 
-/// Index: `runs_by_org`, both ways.
-pub(crate) const OLDER: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM runs
-    WHERE org_id = $1 AND (created_at, id) < ($2, $3)
-    ORDER BY created_at DESC, id DESC
-    LIMIT $4"
-);
-pub(crate) const NEWER: &str = concat!(
-    "SELECT ",
-    columns!(),
-    " FROM runs
-    WHERE org_id = $1 AND (created_at, id) > ($2, $3)
-    ORDER BY created_at, id
-    LIMIT $4"
-);
-
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
@@ -52,6 +33,17 @@ pub struct Outcome {
     pub failure: Option<RunFailure>,
     /// When it ended.
     pub at: Timestamp,
+}
+
+/// The runs of an organization.
+pub(crate) fn rows(org: OrgId) -> Rows {
+    Rows {
+        table: TABLE,
+        columns: columns!(),
+        visible: "org_id = $1",
+        args: Args::new().word(org),
+        arg_count: 1,
+    }
 }
 
 /// Statements on `runs`.
@@ -74,19 +66,13 @@ impl<E: Reader> Runs<E> {
         .await
     }
 
-    /// A page of the organization's runs, newest first.
+    /// A page of the organization's runs.
     pub async fn list(
         &mut self,
         org: OrgId,
-        request: PageRequest,
-    ) -> Result<Page<Run>, StoreError> {
-        let sql = if request.backward { NEWER } else { OLDER };
-        let args = page::place(Args::new().word(org), request);
-        let rows = all(&mut self.0, Statement::new(TABLE, sql, args), decode).await?;
-        Ok(page::page(rows, request, |run| Cursor {
-            created_at: run.created_at,
-            id: run.id.as_uuid(),
-        }))
+        request: &ListRequest,
+    ) -> Result<Page<Run, Place>, StoreError> {
+        query::list(&mut self.0, rows(org), request, decode).await
     }
 
     /// How many runs the organization has in each status that occurs.

@@ -9,7 +9,8 @@ use crate::error::StoreError;
 use crate::group_commit::Lease;
 use crate::reader::{Read, Reader, Statement};
 use crate::{
-    Store, api_keys, assets, deliveries, jobs, orgs, run_logs, runs, settings, signal, uploads,
+    Store, api_keys, assets, deliveries, folders, jobs, orgs, run_logs, runs, settings, signal,
+    uploads,
 };
 
 /// A transaction. Dropping it leaves nothing of it.
@@ -152,6 +153,8 @@ tables! {
     uploads: Uploads,
     /// Assets.
     assets: Assets,
+    /// Folders.
+    folders: Folders,
     /// Runs.
     runs: Runs,
     /// Lines of runs' logs.

@@ -8,7 +8,7 @@ use runnel_types::{AssetId, OrgId, Received, Timestamp, Upload};
 
 use crate::column::{Args, Row};
 use crate::error::StoreError;
-use crate::reader::{Reader, Statement, changed, optional};
+use crate::reader::{Reader, Statement, all, changed, optional};
 use crate::tx::Tx;
 
 const TABLE: &str = "uploads";
@@ -67,6 +67,25 @@ impl<E: Reader> Uploads<E> {
             decode,
         )
         .await
+    }
+}
+
+impl<E: Reader> Uploads<E> {
+    /// At most `limit` sessions of any organization that were not confirmed and
+    /// whose URL expired before `before`. Takes no tenant: it is for the sweep.
+    pub async fn list_expired_unscoped(
+        &mut self,
+        before: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<Upload>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM uploads WHERE confirmed_at IS NULL AND expires_at < $1
+            ORDER BY expires_at, asset_id LIMIT $2"
+        );
+        let args = Args::new().time(before).int(limit);
+        all(&mut self.0, Statement::new(TABLE, sql, args), decode).await
     }
 }
 
@@ -185,6 +204,30 @@ impl Uploads<&mut Tx> {
         changed(&mut self.0, Statement::new(TABLE, sql, args))
             .await
             .map(|rows| rows > 0)
+    }
+
+    /// Removes a session that was not confirmed; says whether it did.
+    pub async fn remove_unconfirmed(
+        &mut self,
+        org: OrgId,
+        id: AssetId,
+    ) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM uploads
+            WHERE org_id = $1 AND asset_id = $2 AND confirmed_at IS NULL
+            RETURNING asset_id";
+        let args = Args::new().word(org).word(id);
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(|rows| rows > 0)
+    }
+
+    /// Removes the session of an asset that is purged.
+    pub async fn remove(&mut self, org: OrgId, id: AssetId) -> Result<(), StoreError> {
+        let sql = "DELETE FROM uploads WHERE org_id = $1 AND asset_id = $2 RETURNING asset_id";
+        let args = Args::new().word(org).word(id);
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(drop)
     }
 }
 

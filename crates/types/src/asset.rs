@@ -1,6 +1,7 @@
 //! Assets: files that are whole, of a known type, and belong to somebody.
 
 use crate::id::{ApiKeyId, AssetId, FolderId, OrgId};
+use crate::list::{Field, FieldKind};
 use crate::text_enum::text_enum;
 use crate::time::Timestamp;
 
@@ -86,6 +87,33 @@ pub struct Asset {
 }
 
 impl Asset {
+    /// What a list of assets may be filtered and ordered by.
+    pub const FIELDS: &[Field] = &[
+        Field::new("id", FieldKind::Id).unsortable(),
+        Field::new("folder_id", FieldKind::Id)
+            .nullable()
+            .unsortable(),
+        Field::new("name", FieldKind::Text),
+        Field::new("mime_type", FieldKind::Text),
+        Field::new("size_bytes", FieldKind::Integer),
+        Field::new("asset_type", FieldKind::Word(AssetType::WORDS)),
+        Field::new("source_type", FieldKind::Word(SourceType::WORDS)),
+        Field::new("source_id", FieldKind::Text)
+            .nullable()
+            .unsortable(),
+        Field::new("created_by", FieldKind::Id)
+            .nullable()
+            .unsortable(),
+        Field::new("created_at", FieldKind::Time),
+        Field::new("updated_at", FieldKind::Time),
+        Field::new("width", FieldKind::Integer).nullable(),
+        Field::new("height", FieldKind::Integer).nullable(),
+        Field::new("duration_ms", FieldKind::Integer).nullable(),
+        Field::new("sha256", FieldKind::Text)
+            .nullable()
+            .unsortable(),
+    ];
+
     /// A record with nothing known yet but how and when it came to be, to be
     /// filled in by struct update.
     pub fn new(source_type: SourceType, now: Timestamp) -> Self {

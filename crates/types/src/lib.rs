@@ -7,6 +7,7 @@ pub mod api_key;
 pub mod asset;
 pub mod delivery;
 pub mod fault;
+pub mod folder;
 pub mod id;
 pub mod job;
 pub mod list;
@@ -22,6 +23,7 @@ pub use api_key::{ApiKey, Scope};
 pub use asset::{Asset, AssetType, SourceType};
 pub use delivery::{Attempt, Delivery, DeliveryStatus};
 pub use fault::{Fault, FieldFault, Kind};
+pub use folder::Folder;
 pub use id::{
     ApiKeyId, AssetId, AttemptId, DeliveryId, Entropy, FolderId, IdSource, JobId, LogId, ModelId,
     OrgId, RequestId, RunId, SeededEntropy, SystemEntropy,

@@ -66,20 +66,20 @@ pub struct PageRequest {
     pub backward: bool,
 }
 
-/// One page of a list, newest row first.
+/// One page of a list, in its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<T> {
+pub struct Page<T, C = Cursor> {
     /// The rows.
     pub items: Vec<T>,
-    /// The place after which older rows follow, when there are any.
-    pub next: Option<Cursor>,
-    /// The place before which newer rows lie, when there are any.
-    pub previous: Option<Cursor>,
+    /// The place after which more rows follow, when there are any.
+    pub next: Option<C>,
+    /// The place before which others lie, when there are any.
+    pub previous: Option<C>,
 }
 
-impl<T> Page<T> {
+impl<T, C> Page<T, C> {
     /// The same page with each row turned into something else.
-    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U> {
+    pub fn map<U>(self, f: impl FnMut(T) -> U) -> Page<U, C> {
         Page {
             items: self.items.into_iter().map(f).collect(),
             next: self.next,

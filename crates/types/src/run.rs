@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::id::{ApiKeyId, LogId, ModelId, OrgId, RequestId, RunId};
+use crate::list::{Field, FieldKind};
 use crate::text_enum::text_enum;
 use crate::time::Timestamp;
 
@@ -134,6 +135,39 @@ pub struct Run {
 }
 
 impl Run {
+    /// What a list of runs may be filtered and ordered by.
+    pub const FIELDS: &[Field] = &[
+        Field::new("id", FieldKind::Id).unsortable(),
+        Field::new("model", FieldKind::Text),
+        Field::new("model_id", FieldKind::Id).unsortable(),
+        Field::new("target_version", FieldKind::Text)
+            .unsortable()
+            .stored_as("model_version"),
+        Field::new("status_code", FieldKind::Word(RunStatus::WORDS)).stored_as("status"),
+        Field::new("source_code", FieldKind::Word(RunSource::WORDS))
+            .unsortable()
+            .stored_as("source"),
+        Field::new("failure_code", FieldKind::Word(FailureCode::WORDS))
+            .nullable()
+            .unsortable(),
+        Field::new("failure_stage_code", FieldKind::Word(FailureStage::WORDS))
+            .nullable()
+            .unsortable()
+            .stored_as("failure_stage"),
+        Field::new("client_ref", FieldKind::Text)
+            .nullable()
+            .unsortable(),
+        Field::new("request_id", FieldKind::Id)
+            .nullable()
+            .unsortable(),
+        Field::new("created_by", FieldKind::Id)
+            .nullable()
+            .unsortable(),
+        Field::new("created_at", FieldKind::Time),
+        Field::new("started_at", FieldKind::Time).nullable(),
+        Field::new("completed_at", FieldKind::Time).nullable(),
+    ];
+
     /// Milliseconds from the start of the work to its end.
     pub fn duration_ms(&self) -> Option<i64> {
         Some(self.completed_at?.millis_since(self.started_at?))

@@ -14,6 +14,9 @@ macro_rules! text_enum {
             /// Every variant.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
+            /// Every word.
+            pub const WORDS: &[&'static str] = &[$($text,)*];
+
             /// The word it is stored and sent as.
             pub const fn as_str(self) -> &'static str {
                 match self {

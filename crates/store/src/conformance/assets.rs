@@ -6,6 +6,7 @@ use runnel_types::{Asset, AssetId, AssetType, OrgId};
 
 use super::Db;
 use super::fixtures::{asset, at, nobody};
+use crate::assets::Change;
 
 async fn store(db: &Db, assets: &[Asset]) {
     let mut tx = db.store.begin().await.unwrap();
@@ -127,4 +128,110 @@ pub(super) async fn many_are_found_at_once_and_only_ones_own(db: Db) {
         .await
         .unwrap();
     assert_eq!(twice, own[..1]);
+}
+
+pub(super) async fn a_deletion_is_taken_back_or_purged_but_never_both(db: Db) {
+    let org = db.org("a").await.id;
+    let (kept, purged) = (asset(&db, org), asset(&db, org));
+    store(&db, &[kept.clone(), purged.clone()]).await;
+    let mut tx = db.store.begin().await.unwrap();
+    for (id, when) in [(purged.id, 5), (kept.id, 6)] {
+        tx.assets()
+            .soft_delete(org, id, None, at(when))
+            .await
+            .unwrap();
+    }
+    let due = tx.assets().list_deleted_unscoped(at(6), 10).await.unwrap();
+    assert_eq!(
+        due.iter().map(|asset| asset.id).collect::<Vec<_>>(),
+        [purged.id]
+    );
+    let due = tx.assets().list_deleted_unscoped(at(7), 1).await.unwrap();
+    assert_eq!(due[0].id, purged.id, "the longest deleted first");
+    let restored = tx
+        .assets()
+        .restore(org, kept.id, None, at(8))
+        .await
+        .unwrap();
+    assert_eq!(
+        restored,
+        Some(Asset {
+            folder_id: None,
+            updated_at: at(8),
+            ..kept.clone()
+        })
+    );
+    assert_eq!(
+        tx.assets()
+            .restore(org, kept.id, None, at(9))
+            .await
+            .unwrap(),
+        None
+    );
+    assert!(!tx.assets().purge(org, kept.id, at(99)).await.unwrap());
+    assert!(!tx.assets().purge(org, purged.id, at(5)).await.unwrap());
+    assert!(
+        !tx.assets()
+            .purge(nobody(&db).0, purged.id, at(99))
+            .await
+            .unwrap()
+    );
+    assert!(tx.assets().purge(org, purged.id, at(6)).await.unwrap());
+    assert_eq!(
+        tx.assets()
+            .restore(org, purged.id, None, at(9))
+            .await
+            .unwrap(),
+        None
+    );
+    tx.commit().await.unwrap();
+    assert_eq!(
+        db.store.read().assets().get(org, purged.id).await.unwrap(),
+        None
+    );
+}
+
+pub(super) async fn what_a_person_may_change_changes(db: Db) {
+    let org = db.org("a").await.id;
+    let before = asset(&db, org);
+    store(&db, std::slice::from_ref(&before)).await;
+    let metadata = serde_json::json!({"shot": 7});
+    let change = Change {
+        name: "another.jpg",
+        folder_id: None,
+        metadata: Some(&metadata),
+    };
+    let mut tx = db.store.begin().await.unwrap();
+    let stranger = nobody(&db).0;
+    assert_eq!(
+        tx.assets()
+            .update(stranger, before.id, &change, at(9))
+            .await
+            .unwrap(),
+        None
+    );
+    let after = tx
+        .assets()
+        .update(org, before.id, &change, at(9))
+        .await
+        .unwrap();
+    let expected = Asset {
+        name: "another.jpg".to_owned(),
+        folder_id: None,
+        metadata: Some(metadata.clone()),
+        updated_at: at(9),
+        ..before.clone()
+    };
+    assert_eq!(after, Some(expected));
+    tx.assets()
+        .soft_delete(org, before.id, None, at(10))
+        .await
+        .unwrap();
+    assert_eq!(
+        tx.assets()
+            .update(org, before.id, &change, at(11))
+            .await
+            .unwrap(),
+        None
+    );
 }

@@ -8,8 +8,10 @@ mod api_keys;
 mod assets;
 mod deliveries;
 mod fixtures;
+mod folders;
 mod group_commit;
 mod jobs;
+mod lists;
 mod orgs;
 mod plans;
 mod run_logs;
@@ -138,12 +140,19 @@ suite! {
         every_field_comes_back,
         a_deleted_asset_is_seen_only_by_those_who_ask_for_it,
         many_are_found_at_once_and_only_ones_own,
+        a_deletion_is_taken_back_or_purged_but_never_both,
+        what_a_person_may_change_changes,
     }
     deliveries {
         every_field_comes_back,
         attempts_are_numbered_and_lead_to_their_outcome,
         a_delivery_that_ended_takes_no_attempt,
         a_delivery_of_another_organization_is_not_there,
+    }
+    folders {
+        every_field_comes_back_with_its_count,
+        siblings_have_different_names,
+        a_tree_goes_as_a_whole_and_nothing_else_does,
     }
     jobs {
         priority_comes_first_then_age,
@@ -155,6 +164,11 @@ suite! {
         a_retry_waits_for_its_time,
         a_job_and_its_state_are_written_together_or_not_at_all,
         an_unknown_kind_is_handed_out_as_unknown,
+    }
+    lists {
+        every_filter_finds_what_it_says,
+        every_order_walks_both_ways_and_skips_nothing,
+        a_place_outlives_its_row,
     }
     orgs {
         a_slug_is_unique,
@@ -172,7 +186,6 @@ suite! {
     }
     runs {
         every_field_comes_back,
-        pages_walk_both_ways_and_skip_nothing,
         pages_are_stable_under_inserts,
         a_terminal_status_never_changes,
         a_run_of_another_organization_is_not_there,
@@ -210,5 +223,6 @@ suite! {
         a_refused_body_is_forgotten_and_another_taken,
         put_and_confirmation_at_once_agree_on_the_bytes,
         an_upload_of_another_organization_is_not_there,
+        what_was_never_confirmed_is_found_and_removed,
     }
 }

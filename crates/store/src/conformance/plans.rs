@@ -1,16 +1,17 @@
 //! The statements that must use an index do, on both engines.
 
-use runnel_types::{LogLevel, Run};
+use runnel_types::list::{Field, FieldKind, ListRequest, Place, Value, parse_filter, parse_sort};
+use runnel_types::{Asset, AssetType, FolderId, LogLevel, Run};
 
-use super::fixtures::{at, queued_run, stored_jobs};
+use super::fixtures::{asset, at, queued_run, stored_jobs};
 use super::{Db, NOW};
 use crate::column::Args;
 use crate::dialect::Dialect;
 use crate::reader::{Statement, all, changed};
-use crate::{jobs, run_logs, runs};
+use crate::{assets, jobs, query, run_logs, runs};
 
-/// The plan of `sql`, as text.
-async fn plan(db: &Db, sql: &str, args: Args) -> String {
+/// The plan of a statement, as text.
+async fn plan(db: &Db, statement: Statement) -> String {
     let explain = match db.store.dialect() {
         Dialect::Sqlite => "EXPLAIN QUERY PLAN",
         Dialect::Postgres => "EXPLAIN",
@@ -19,7 +20,7 @@ async fn plan(db: &Db, sql: &str, args: Args) -> String {
         Dialect::Sqlite => "detail",
         Dialect::Postgres => "QUERY PLAN",
     };
-    let statement = Statement::composed(column, format!("{explain} {sql}"), args);
+    let statement = statement.explained(explain, column);
     let lines = match column {
         "detail" => all(&mut &db.store.read(), statement, |row| row.text("detail")).await,
         _ => {
@@ -36,6 +37,7 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
     let org = db.org("a").await.id;
     let mut tx = db.store.begin().await.unwrap();
     let mut last = None;
+    let folder: FolderId = db.ids.next();
     for n in 0..2000 {
         let run = Run {
             created_at: at(n),
@@ -48,6 +50,16 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             .await
             .unwrap();
         last = Some(run);
+        let asset = Asset {
+            name: format!("photo {n}"),
+            folder_id: (n % 50 == 0).then_some(folder),
+            asset_type: AssetType::ALL[n as usize % 2],
+            size_bytes: n as u64,
+            created_at: at(n),
+            updated_at: at(n),
+            ..asset(&db, org)
+        };
+        tx.assets().insert(&asset).await.unwrap();
     }
     tx.commit().await.unwrap();
     stored_jobs(&db, 2000).await;
@@ -61,47 +73,123 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
         tx.commit().await.unwrap();
     }
     let last = last.unwrap();
-    let page = || {
-        Args::new()
-            .word(org)
-            .time(last.created_at)
-            .word(last.id)
-            .int(51)
-    };
     let log = || Args::new().word(org).word(last.id).word(last.id).int(51);
     // Not the whole claim: its plan needs a connection that writes.
     let due = jobs::due_statement(db.store.dialect().for_update_skip_locked());
     let due_args = Args::new().time(NOW).int(10);
-    for (name, sql, args, index) in [
-        ("runs, older", runs::OLDER, page(), "runs_by_org"),
-        ("runs, newer", runs::NEWER, page(), "runs_by_org"),
+    let written = |sql: &str, args| Statement::composed("plan", sql.to_owned(), args);
+    let dialect = db.store.dialect();
+    let runs = |filter, sort, backward| {
+        query::statement(
+            dialect,
+            runs::rows(org),
+            &deep(Run::FIELDS, filter, sort, backward),
+        )
+    };
+    let assets = |filter, sort, backward| {
+        query::statement(
+            dialect,
+            assets::rows(org),
+            &deep(Asset::FIELDS, filter, sort, backward),
+        )
+    };
+    let folder = format!("folder_id:{}", uuid::Uuid::from(folder));
+    for (name, statement, index) in [
+        (
+            "runs, older",
+            runs("", "created_at:desc", false),
+            "runs_by_org",
+        ),
+        (
+            "runs, newer",
+            runs("", "created_at:desc", true),
+            "runs_by_org",
+        ),
+        (
+            "assets, older",
+            assets("", "created_at:desc", false),
+            "assets_by_org",
+        ),
+        (
+            "assets, newer",
+            assets("", "created_at:desc", true),
+            "assets_by_org",
+        ),
+        (
+            "assets by name",
+            assets("", "name", false),
+            "assets_by_name",
+        ),
+        (
+            "assets by size",
+            assets("", "size_bytes:desc", false),
+            "assets_by_size",
+        ),
+        (
+            "assets by update",
+            assets("", "updated_at:desc", false),
+            "assets_by_update",
+        ),
+        (
+            "assets of a folder",
+            assets(&folder, "created_at:desc", false),
+            "assets_by_folder",
+        ),
+        (
+            "assets of a type",
+            assets("asset_type:video", "created_at:desc", false),
+            "assets_by_type",
+        ),
         (
             "log, later",
-            run_logs::LATER,
-            log(),
+            written(run_logs::LATER, log()),
             "run_logs_run_id_sequence",
         ),
         (
             "log, earlier",
-            run_logs::EARLIER,
-            log(),
+            written(run_logs::EARLIER, log()),
             "run_logs_run_id_sequence",
         ),
-        ("claim", due.as_str(), due_args, "jobs_by_due"),
+        ("claim", written(&due, due_args), "jobs_by_due"),
     ] {
-        let plan = plan(&db, sql, args).await;
+        let plan = plan(&db, statement).await;
         // SQLite names the index of a UNIQUE by number.
         let used = plan.contains(index) || plan.contains("sqlite_autoindex_run_logs_2");
         assert!(used, "{name} does not use {index}:\n{plan}");
         assert!(
-            !plan.contains("SCAN runs") && !plan.contains("Seq Scan"),
+            !["SCAN runs", "SCAN assets", "SCAN jobs", "Seq Scan"]
+                .iter()
+                .any(|scan| plan.contains(scan)),
             "{name}:\n{plan}"
         );
-        if name.starts_with("runs") {
+        if name != "claim" {
             assert!(
                 !plan.contains("TEMP B-TREE") && !plan.contains("Sort"),
                 "{name} sorts:\n{plan}"
             );
         }
+    }
+}
+
+/// A request for a page from the middle of a list.
+fn deep(fields: &'static [Field], filter: &str, sort: &str, backward: bool) -> ListRequest {
+    let sort = parse_sort(sort, fields).unwrap();
+    let values = sort
+        .iter()
+        .map(|sort| match sort.field.kind {
+            FieldKind::Integer => Value::Integer(1000),
+            FieldKind::Time => Value::Integer(at(1000).as_micros()),
+            _ => Value::Text("photo 1000".to_owned()),
+        })
+        .collect();
+    ListRequest {
+        limit: 50,
+        filter: parse_filter(filter, fields).unwrap(),
+        place: Some(Place {
+            values,
+            id: uuid::Uuid::max(),
+        }),
+        sort,
+        backward,
     }
 }

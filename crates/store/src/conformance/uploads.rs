@@ -205,3 +205,60 @@ pub(super) async fn an_upload_of_another_organization_is_not_there(db: Db) {
     }
     assert_eq!(get(&db, &upload).await, before);
 }
+
+pub(super) async fn what_was_never_confirmed_is_found_and_removed(db: Db) {
+    let org = db.org("a").await.id;
+    let (old, new, confirmed) = (
+        upload(&db, org),
+        Upload {
+            expires_at: at(9000),
+            ..upload(&db, org)
+        },
+        upload(&db, org),
+    );
+    let mut tx = db.store.begin().await.unwrap();
+    for upload in [&old, &new, &confirmed] {
+        tx.uploads().insert(upload).await.unwrap();
+    }
+    let body = received("a key");
+    tx.uploads()
+        .record_received(org, confirmed.asset_id, &body)
+        .await
+        .unwrap();
+    assert!(
+        tx.uploads()
+            .mark_confirmed(org, confirmed.asset_id, at(1), &body.storage_key)
+            .await
+            .unwrap()
+    );
+    let found = tx
+        .uploads()
+        .list_expired_unscoped(at(3601), 10)
+        .await
+        .unwrap();
+    assert_eq!(found, std::slice::from_ref(&old));
+    assert!(
+        !tx.uploads()
+            .remove_unconfirmed(org, confirmed.asset_id)
+            .await
+            .unwrap()
+    );
+    assert!(
+        tx.uploads()
+            .remove_unconfirmed(org, old.asset_id)
+            .await
+            .unwrap()
+    );
+    assert!(
+        !tx.uploads()
+            .remove_unconfirmed(org, old.asset_id)
+            .await
+            .unwrap()
+    );
+    tx.uploads().remove(org, confirmed.asset_id).await.unwrap();
+    assert_eq!(
+        tx.uploads().get(org, confirmed.asset_id).await.unwrap(),
+        None
+    );
+    assert!(tx.uploads().get(org, new.asset_id).await.unwrap().is_some());
+}
