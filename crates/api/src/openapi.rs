@@ -9,12 +9,13 @@ use bytes::Bytes;
 const INTRODUCTION: &str = include_str!("openapi.md");
 
 /// The parts of the API, in the order in which a newcomer meets them.
-const TAGS: [(&str, &str); 5] = [
+const TAGS: [(&str, &str); 6] = [
     (
         "Uploads",
         "A session, a PUT of the bytes to a signed URL, a confirmation.",
     ),
     ("Assets", "What was uploaded, and what runs made."),
+    ("Folders", "A tree in which assets are filed."),
     ("Models", "What can be run, and how a run begins."),
     (
         "Runs",

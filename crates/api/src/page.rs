@@ -1,4 +1,4 @@
-//! Pages of lists: what a query asks for, and the envelope of the answer.
+//! Pages: what a query asks of a log, and the envelope that every list answers in.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use serde::Serialize;
 use crate::error::ApiError;
 
 /// Rows on a page when the query does not say.
-const DEFAULT_LIMIT: u32 = 50;
+pub(crate) const DEFAULT_LIMIT: u32 = 50;
 /// The most rows on a page.
 const MAX_LIMIT: u32 = 500;
 
-/// Which page a query asks for.
+/// Which page of a log a query asks for.
 #[derive(Debug)]
 pub(crate) struct Wanted(pub(crate) PageRequest);
 
@@ -58,12 +58,12 @@ impl FromRequestParts<Arc<Services>> for Wanted {
                             .map_err(|error| Fault::bad_request(format!("{error}")))?,
                     );
                 }
-                "from_prev" => request.backward = flag(&value)?,
+                "from_prev" => request.backward = flag("from_prev", &value)?,
                 // Refused and not passed over: an answer that ignores a filter
                 // looks like a right one.
                 "q" | "sort_by" | "fields" => {
                     return Err(Fault::bad_request(format!(
-                        "{name} is not supported for this list yet; leave it out"
+                        "a log has one order and no filter; leave {name} out"
                     ))
                     .into());
                 }
@@ -74,7 +74,8 @@ impl FromRequestParts<Arc<Services>> for Wanted {
     }
 }
 
-fn limit(value: &str) -> Result<u32, Fault> {
+/// Reads how many rows are wanted.
+pub(crate) fn limit(value: &str) -> Result<u32, Fault> {
     let limit = value
         .parse()
         .ok()
@@ -87,11 +88,12 @@ fn limit(value: &str) -> Result<u32, Fault> {
     })
 }
 
-fn flag(value: &str) -> Result<bool, Fault> {
+/// Reads the parameter `name`, which is true or false.
+pub(crate) fn flag(name: &str, value: &str) -> Result<bool, Fault> {
     match value {
         "true" | "1" => Ok(true),
         "false" | "0" | "" => Ok(false),
-        _ => Err(wrong("from_prev", "must be true or false".to_owned())),
+        _ => Err(wrong(name, "must be true or false".to_owned())),
     }
 }
 
@@ -115,13 +117,13 @@ impl aide::OperationInput for Wanted {
 /// A page of a list. Both sets of cursor names hold the same values.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ListResponse<T> {
-    /// The rows, newest first.
+    /// The rows.
     items: Vec<T>,
     /// The cursor of the first page: empty, as `pq` may be left out.
     first: String,
-    /// The cursor of the page with older rows.
+    /// The cursor of the page that follows.
     next: Option<String>,
-    /// The cursor of the page with newer rows, to be sent with `from_prev=true`.
+    /// The cursor of the page before, to be sent with `from_prev=true`.
     previous: Option<String>,
     /// The same as `next`.
     next_pq: Option<String>,
@@ -129,17 +131,36 @@ pub(crate) struct ListResponse<T> {
     prev_pq: Option<String>,
 }
 
-impl<T> From<Page<T>> for ListResponse<T> {
-    fn from(page: Page<T>) -> Self {
-        let next = page.next.map(|cursor| cursor.to_string());
-        let previous = page.previous.map(|cursor| cursor.to_string());
+impl<T> ListResponse<T> {
+    /// The envelope around `items`.
+    pub(crate) fn new(items: Vec<T>, next: Option<String>, previous: Option<String>) -> Self {
         Self {
-            items: page.items,
+            items,
             first: String::new(),
             next_pq: next.clone(),
             prev_pq: previous.clone(),
             next,
             previous,
         }
+    }
+
+    /// The same envelope with each row turned into something else.
+    pub(crate) fn try_map<U, E>(
+        self,
+        change: impl FnMut(T) -> Result<U, E>,
+    ) -> Result<ListResponse<U>, E> {
+        let items = self
+            .items
+            .into_iter()
+            .map(change)
+            .collect::<Result<_, E>>()?;
+        Ok(ListResponse::new(items, self.next, self.previous))
+    }
+}
+
+impl<T> From<Page<T>> for ListResponse<T> {
+    fn from(page: Page<T>) -> Self {
+        let text = |cursor: Option<runnel_types::Cursor>| cursor.map(|cursor| cursor.to_string());
+        Self::new(page.items, text(page.next), text(page.previous))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -13,7 +13,7 @@ use runnel_domain::Services;
 use runnel_types::Fault;
 
 use crate::error::ApiError;
-use crate::{assets, auth, docs, health, openapi, request, runs, storage, uploads};
+use crate::{assets, auth, docs, folders, health, openapi, request, runs, storage, uploads};
 
 /// Where the storage URLs of the local disk begin; the domain signs what follows.
 pub const STORAGE: &str = "/storage/";
@@ -28,11 +28,18 @@ pub(crate) const VIEWER: &str = "/docs/viewer.js";
 /// route with an open end can take; the document says what may follow.
 const MODELS: &str = "/v1/models/{owner}/{*slug}";
 
+/// What a form may have beside its file, in bytes.
+const FORM_OVERHEAD: usize = 64 * 1024;
+
 /// Builds the server's routes over `services`.
 pub fn router(services: Arc<Services>) -> Router {
     // ORDER: the document first; beginning one forgets the schemas that routes
     // have told of so far.
     let mut api = openapi::document();
+    // A form is a little longer than the file in it.
+    let form_limit = usize::try_from(services.limits.max_upload_bytes)
+        .unwrap_or(usize::MAX)
+        .saturating_add(FORM_OVERHEAD);
     let documented = ApiRouter::new()
         .api_route("/v1/health", get_with(health::health, health::health_docs))
         .api_route(
@@ -49,8 +56,43 @@ pub fn router(services: Arc<Services>) -> Router {
             post_with(uploads::confirm::confirm, uploads::confirm::docs),
         )
         .api_route(
+            "/v1/assets",
+            get_with(assets::list::list, assets::list::docs)
+                .post_with(assets::create::create, assets::create::docs)
+                .layer(DefaultBodyLimit::max(form_limit)),
+        )
+        .api_route(
+            "/v1/assets/types",
+            get_with(assets::types::types, assets::types::docs),
+        )
+        .api_route(
+            "/v1/assets/source-types",
+            get_with(assets::types::sources, assets::types::sources_docs),
+        )
+        .api_route(
+            "/v1/assets/source-types/{name}",
+            get_with(assets::types::source, assets::types::source_docs),
+        )
+        .api_route(
             "/v1/assets/{id}",
-            get_with(assets::get::get, assets::get::docs),
+            get_with(assets::get::get, assets::get::docs)
+                .patch_with(assets::change::change, assets::change::docs)
+                .delete_with(assets::delete::delete, assets::delete::docs),
+        )
+        .api_route(
+            "/v1/assets/{id}/restorations",
+            post_with(assets::restore::restore, assets::restore::docs),
+        )
+        .api_route(
+            "/v1/asset-folders",
+            get_with(folders::list::list, folders::list::docs)
+                .post_with(folders::create::create, folders::create::docs),
+        )
+        .api_route(
+            "/v1/asset-folders/{id}",
+            get_with(folders::get::get, folders::get::docs)
+                .patch_with(folders::change::change, folders::change::docs)
+                .delete_with(folders::delete::delete, folders::delete::docs),
         )
         .api_route(MODELS, post_with(runs::create::create, runs::create::docs))
         .api_route("/v1/runs", get_with(runs::list::list, runs::list::docs))

@@ -177,6 +177,26 @@ impl<'a> Fields<'a> {
         id
     }
 
+    /// Whether the body has the field, null or not.
+    pub(crate) fn is_given(&self, field: &str) -> bool {
+        self.object.contains_key(field)
+    }
+
+    /// A text of `least` to `most` characters that may be left out, for a change.
+    pub(crate) fn given_text(&mut self, field: &str, least: usize, most: usize) -> Option<&'a str> {
+        let value = self.object.get(field)?;
+        self.check_text(field, value, least, most)
+    }
+
+    /// An id for a change: `None` when it is left out, `Some(None)` when it is null.
+    #[expect(
+        clippy::option_option,
+        reason = "left out, null and an id are three things, and a caller asks with unwrap_or"
+    )]
+    pub(crate) fn given_id<T: std::str::FromStr>(&mut self, field: &str) -> Option<Option<T>> {
+        self.is_given(field).then(|| self.optional_id(field))
+    }
+
     /// Ends the reading.
     ///
     /// # Errors

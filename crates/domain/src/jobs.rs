@@ -74,6 +74,23 @@ impl Services {
         ))
     }
 
+    /// Makes sure that the jobs that come again are there, each first due
+    /// after `pause`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn ensure_recurring_jobs(&self, pause: Duration) -> Result<(), Fault> {
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        for (job, id) in Job::RECURRING {
+            let due = self.now().plus(pause);
+            tx.jobs()
+                .ensure(id, &job, due)
+                .await
+                .map_err(faults::store)?;
+        }
+        tx.commit().await.map_err(faults::store)
+    }
+
     /// Renews a lease; `false` when another worker has the job.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod caller;
 pub mod deliveries;
 mod faults;
 mod fields;
+pub mod folders;
 pub mod jobs;
 pub mod keys;
 pub mod models;

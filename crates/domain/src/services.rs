@@ -19,15 +19,21 @@ pub struct Limits {
     pub upload_url_ttl: Duration,
     /// How long a signed GET URL works.
     pub asset_url_ttl: Duration,
+    /// How long after its URL expired an unconfirmed upload is kept.
+    pub sweep_after: Duration,
+    /// How long after its deletion an asset is kept, to be restored.
+    pub purge_after: Duration,
 }
 
 impl Default for Limits {
-    /// The contract's defaults: 50 MiB, one hour, one day.
+    /// The contract's defaults: 50 MiB, one hour, one day, one day, seven days.
     fn default() -> Self {
         Self {
             max_upload_bytes: 52_428_800,
             upload_url_ttl: Duration::from_hours(1),
             asset_url_ttl: Duration::from_hours(24),
+            sweep_after: Duration::from_hours(24),
+            purge_after: Duration::from_hours(7 * 24),
         }
     }
 }

@@ -79,6 +79,11 @@ impl App {
             services.ensure_key(key).await?;
         }
 
+        services
+            .ensure_recurring_jobs(runnel_worker::SWEEP_PAUSE)
+            .await
+            .map_err(|fault| Failure::new(fault.to_string()))?;
+
         // Other processes' commits wake this one's workers too.
         services.store.listen();
         let stop = CancellationToken::new();
@@ -195,6 +200,7 @@ pub async fn open_services(
             max_upload_bytes: settings.max_upload_bytes,
             upload_url_ttl: settings.upload_url_ttl,
             asset_url_ttl: settings.asset_url_ttl,
+            ..Limits::default()
         },
         public_url,
         pixel_slots: Arc::new(Semaphore::new(cores)),

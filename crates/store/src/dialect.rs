@@ -29,6 +29,14 @@ impl Dialect {
         }
     }
 
+    /// As [`Self::for_update`], while rows that refer to the row may be added.
+    pub(crate) const fn for_no_key_update(self) -> &'static str {
+        match self {
+            Self::Sqlite => "",
+            Self::Postgres => " FOR NO KEY UPDATE",
+        }
+    }
+
     /// As [`Self::for_update`], passing over rows that another transaction holds.
     pub(crate) const fn for_update_skip_locked(self) -> &'static str {
         match self {

@@ -141,7 +141,7 @@ impl Folders<&mut Tx> {
     pub async fn lock(&mut self, org: OrgId) -> Result<(), StoreError> {
         let sql = format!(
             "SELECT id FROM orgs WHERE id = $1{}",
-            self.0.dialect().for_update()
+            self.0.dialect().for_no_key_update()
         );
         let args = Args::new().word(org);
         changed(&mut self.0, Statement::composed("orgs", sql, args))

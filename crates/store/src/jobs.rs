@@ -128,6 +128,27 @@ impl Jobs<&mut Tx> {
         Ok(())
     }
 
+    /// Adds a job that there is to be one of, unless it is there.
+    pub async fn ensure(
+        &mut self,
+        id: JobId,
+        job: &Job,
+        run_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sql = "INSERT INTO jobs (id, kind, payload, priority, due_at, attempts, first_due_at)
+            VALUES ($1, $2, $3, $4, $5, 0, $5)
+            ON CONFLICT (id) DO NOTHING";
+        let args = Args::new()
+            .word(id)
+            .word(job.kind())
+            .json(&payload(job))
+            .int(LOW)
+            .time(run_at);
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(drop)
+    }
+
     /// Takes up to `limit` due jobs for `worker` until `lease_until`: highest
     /// priority first, then the one due longest. No other worker gets them in
     /// that time. An expired lease is due like any other job.

@@ -151,12 +151,32 @@ impl TestApp {
             .json(body)
     }
 
+    /// A PATCH with the key.
+    pub fn patch(&self, path: &str, body: &Value) -> Request {
+        Request::new("PATCH", &self.url(path))
+            .key(&self.key)
+            .json(body)
+    }
+
+    /// A DELETE with the key.
+    pub fn delete(&self, path: &str) -> Request {
+        Request::new("DELETE", &self.url(path)).key(&self.key)
+    }
+
+    /// Makes a folder.
+    pub async fn folder(&self, name: &str, parent: Option<&Value>) -> Value {
+        let body = json!({"name": name, "parent_id": parent.map(|parent| &parent["id"])});
+        let answer = self.post("/v1/asset-folders", &body).send().await;
+        answer.assert(201).json()
+    }
+
     /// Moves the clock.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
 
-    /// Works off every job that is due by the clock.
+    /// Works off every job that is due by the clock; says how many there were,
+    /// sweeps not counted.
     pub async fn run_jobs(&self) -> usize {
         self.app.run_due_jobs().await
     }

@@ -78,6 +78,26 @@ impl Request {
             .body(body.to_string().into_bytes())
     }
 
+    /// Sends a form with one file in it.
+    #[must_use]
+    pub fn file(self, name: &str, mime_type: &str, bytes: &[u8]) -> Self {
+        let mut form = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: {mime_type}\r\n\r\n"
+        )
+        .into_bytes();
+        form.extend_from_slice(bytes);
+        form.extend_from_slice(b"\r\n--edge--\r\n");
+        self.form(form)
+    }
+
+    /// Sends a form whose parts are set off by `--edge`.
+    #[must_use]
+    pub fn form(self, form: impl Into<Vec<u8>>) -> Self {
+        self.header("content-type", "multipart/form-data; boundary=edge")
+            .body(form)
+    }
+
     /// Sends bytes with their length.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {

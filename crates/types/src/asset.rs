@@ -1,7 +1,7 @@
 //! Assets: files that are whole, of a known type, and belong to somebody.
 
 use crate::id::{ApiKeyId, AssetId, FolderId, OrgId};
-use crate::list::{Field, FieldKind};
+use crate::list::{Field, FieldKind, Listed};
 use crate::text_enum::text_enum;
 use crate::time::Timestamp;
 
@@ -86,9 +86,9 @@ pub struct Asset {
     pub metadata: Option<serde_json::Value>,
 }
 
-impl Asset {
-    /// What a list of assets may be filtered and ordered by.
-    pub const FIELDS: &[Field] = &[
+impl Listed for Asset {
+    const LIST: &'static str = "assets";
+    const FIELDS: &'static [Field] = &[
         Field::new("id", FieldKind::Id).unsortable(),
         Field::new("folder_id", FieldKind::Id)
             .nullable()
@@ -113,7 +113,10 @@ impl Asset {
             .nullable()
             .unsortable(),
     ];
+    const SHORTCUTS: &'static [&'static str] = &["folder_id", "asset_type"];
+}
 
+impl Asset {
     /// A record with nothing known yet but how and when it came to be, to be
     /// filled in by struct update.
     pub fn new(source_type: SourceType, now: Timestamp) -> Self {

@@ -1,7 +1,7 @@
 //! Folders: where assets are filed, a tree for each organization.
 
 use crate::id::{FolderId, OrgId};
-use crate::list::{Field, FieldKind};
+use crate::list::{Field, FieldKind, Listed};
 use crate::time::Timestamp;
 
 /// A folder.
@@ -23,9 +23,9 @@ pub struct Folder {
     pub updated_at: Timestamp,
 }
 
-impl Folder {
-    /// What a list of folders may be filtered and ordered by.
-    pub const FIELDS: &[Field] = &[
+impl Listed for Folder {
+    const LIST: &'static str = "asset-folders";
+    const FIELDS: &'static [Field] = &[
         Field::new("id", FieldKind::Id).unsortable(),
         Field::new("parent_id", FieldKind::Id)
             .nullable()
@@ -34,4 +34,5 @@ impl Folder {
         Field::new("created_at", FieldKind::Time),
         Field::new("updated_at", FieldKind::Time),
     ];
+    const SHORTCUTS: &'static [&'static str] = &["parent_id"];
 }

@@ -111,6 +111,11 @@ macro_rules! ids {
         pub struct $name(Uuid);
 
         impl $name {
+            /// The id with this value.
+            pub const fn from_u128(value: u128) -> Self {
+                Self(Uuid::from_u128(value))
+            }
+
             /// The id as the UUID it is.
             pub const fn as_uuid(&self) -> Uuid {
                 self.0

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{DeliveryId, OrgId, RunId};
+use crate::id::{DeliveryId, JobId, OrgId, RunId};
 
 /// A piece of background work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,19 +26,42 @@ pub enum Job {
         /// The delivery.
         delivery_id: DeliveryId,
     },
+    /// Removes uploads that nobody confirmed. There is one for the whole
+    /// installation, which comes again.
+    SweepUploads {},
+    /// Removes the bytes of assets that were deleted a while ago. One, as above.
+    PurgeAssets {},
 }
 
 /// Names of kinds that earlier versions made and this one only consumes.
 pub const RETIRED: &[&str] = &[];
 
 impl Job {
+    /// The jobs that come again for ever, each with the id that there is one of.
+    pub const RECURRING: [(Self, JobId); 2] = [
+        (Self::SweepUploads {}, recurring_id(1)),
+        (Self::PurgeAssets {}, recurring_id(2)),
+    ];
+
+    /// Whether it comes again for ever.
+    pub fn is_recurring(&self) -> bool {
+        Self::RECURRING.iter().any(|(job, _)| job == self)
+    }
+
     /// The stored name of the kind; it never changes.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::ExecuteRun { .. } => "execute_run",
             Self::AttemptDelivery { .. } => "attempt_delivery",
+            Self::SweepUploads {} => "sweep_uploads",
+            Self::PurgeAssets {} => "purge_assets",
         }
     }
+}
+
+/// Ids that no source makes: those are of version 7.
+const fn recurring_id(number: u128) -> JobId {
+    JobId::from_u128(number)
 }
 
 #[cfg(test)]
@@ -56,5 +79,10 @@ mod tests {
         assert_eq!(json["kind"], job.kind());
         assert_eq!(json["payload"]["run_id"], id);
         assert_eq!(serde_json::from_value::<Job>(json).unwrap(), job);
+        for (job, _) in Job::RECURRING {
+            let json = serde_json::to_value(&job).unwrap();
+            assert_eq!(json["kind"], job.kind());
+            assert_eq!(serde_json::from_value::<Job>(json).unwrap(), job);
+        }
     }
 }

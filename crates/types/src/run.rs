@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::id::{ApiKeyId, LogId, ModelId, OrgId, RequestId, RunId};
-use crate::list::{Field, FieldKind};
+use crate::list::{Field, FieldKind, Listed};
 use crate::text_enum::text_enum;
 use crate::time::Timestamp;
 
@@ -134,9 +134,9 @@ pub struct Run {
     pub has_logs: bool,
 }
 
-impl Run {
-    /// What a list of runs may be filtered and ordered by.
-    pub const FIELDS: &[Field] = &[
+impl Listed for Run {
+    const LIST: &'static str = "runs";
+    const FIELDS: &'static [Field] = &[
         Field::new("id", FieldKind::Id).unsortable(),
         Field::new("model", FieldKind::Text),
         Field::new("model_id", FieldKind::Id).unsortable(),
@@ -167,7 +167,10 @@ impl Run {
         Field::new("started_at", FieldKind::Time).nullable(),
         Field::new("completed_at", FieldKind::Time).nullable(),
     ];
+    const SHORTCUTS: &'static [&'static str] = &["status_code"];
+}
 
+impl Run {
     /// Milliseconds from the start of the work to its end.
     pub fn duration_ms(&self) -> Option<i64> {
         Some(self.completed_at?.millis_since(self.started_at?))

@@ -7,7 +7,7 @@ use runnel_domain::runs::Lease;
 use runnel_types::{Fault, Job};
 use tokio_util::sync::CancellationToken;
 
-use crate::jobs::{attempt_delivery, execute_run};
+use crate::jobs::{attempt_delivery, execute_run, purge_assets, sweep_uploads};
 
 /// What is left to do with a job's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,9 +16,14 @@ pub(crate) enum Outcome {
     Recorded,
     /// There was nothing to do any more; the row goes.
     Remove,
+    /// It is to be done again after a while.
+    Again(Duration),
     /// The work was stopped; another worker may take it at once.
     HandBack,
 }
+
+/// How long a sweep waits for its next turn.
+pub const SWEEP_PAUSE: Duration = Duration::from_mins(10);
 
 /// How long a job that failed for a reason of ours waits for its next try.
 const RETRY: Duration = Duration::from_secs(5);
@@ -33,10 +38,13 @@ pub(crate) async fn work(services: &Services, job: &Job, lease: &Lease, stop: &C
             org_id,
             delivery_id,
         } => attempt_delivery::handle(services, *org_id, *delivery_id, lease).await,
+        Job::SweepUploads {} => sweep_uploads::handle(services).await,
+        Job::PurgeAssets {} => purge_assets::handle(services).await,
     };
     let settled = match outcome {
         Ok(Outcome::Recorded) => return,
         Ok(Outcome::Remove) => services.remove_job(lease).await,
+        Ok(Outcome::Again(pause)) => services.put_off_job(lease, pause).await,
         Ok(Outcome::HandBack) => services.hand_back_job(lease).await,
         Err(fault) => {
             tracing::error!(job.id = %lease.job_id, job.kind = job.kind(), attempt = lease.attempt, %fault, "job failed and is tried again");

@@ -10,4 +10,5 @@ mod jobs;
 mod lease;
 mod run_loop;
 
+pub use dispatch::SWEEP_PAUSE;
 pub use run_loop::{Drained, Worker};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aide::transform::TransformOperation;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use runnel_domain::Services;
 use runnel_types::AssetId;
 
@@ -12,19 +12,34 @@ use super::AssetResponse;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
 use crate::extract::PathId;
+use crate::list;
 
 pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
     operation
         .id("assets.get")
         .tag("Assets")
         .summary("Get an asset")
+        .description("`embed=created_by_user` tells who created it.")
 }
 
 pub(crate) async fn get(
     State(services): State<Arc<Services>>,
     Authenticated(caller): Authenticated,
     PathId(id): PathId<AssetId>,
+    RawQuery(query): RawQuery,
 ) -> Result<Json<AssetResponse>, ApiError> {
+    let mut embeds_creator = false;
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if name == "embed" {
+            embeds_creator = list::embeds_creator(&value)?;
+        }
+    }
     let asset = services.get_asset(&caller, id).await?;
-    Ok(Json(services.show_asset(asset, services.now()).into()))
+    let response = AssetResponse::from(services.show_asset(asset, services.now()));
+    let creators = if embeds_creator {
+        Some(services.creators(&caller).await?)
+    } else {
+        None
+    };
+    Ok(Json(response.with_creator(creators.as_ref())))
 }

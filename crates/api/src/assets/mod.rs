@@ -1,11 +1,20 @@
 //! Assets, and the form in which every operation shows them.
 
+pub(crate) mod change;
+pub(crate) mod create;
+pub(crate) mod delete;
 pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod restore;
+pub(crate) mod types;
+
+use std::collections::HashMap;
 
 use runnel_domain::assets::AssetView;
+use runnel_types::{ApiKey, ApiKeyId};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// A stored file.
@@ -45,7 +54,7 @@ pub(crate) struct AssetResponse {
     deleted_at: Option<String>,
     /// The key that deleted it.
     deleted_by: Option<Uuid>,
-    /// Null unless asked for.
+    /// Who created it, with `embed=created_by_user`; a key, in the shape of a user.
     created_by_user: Option<Value>,
     /// Width in pixels, as shown.
     width: Option<u32>,
@@ -59,6 +68,26 @@ pub(crate) struct AssetResponse {
     blurhash: Option<String>,
     /// Whatever its owner keeps with it.
     metadata: Option<Value>,
+}
+
+impl AssetResponse {
+    /// The same with its creator, when one of `keys` is.
+    pub(crate) fn with_creator(self, keys: Option<&HashMap<ApiKeyId, ApiKey>>) -> Self {
+        let creator = keys.zip(self.created_by).and_then(|(keys, id)| {
+            let key = keys.get(&id.into())?;
+            Some(json!({
+                "id": id,
+                "email": null,
+                "first_name": key.name,
+                "last_name": null,
+                "avatar_url": null,
+            }))
+        });
+        Self {
+            created_by_user: creator,
+            ..self
+        }
+    }
 }
 
 impl From<AssetView> for AssetResponse {

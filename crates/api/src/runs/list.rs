@@ -1,29 +1,30 @@
-//! `GET /v1/runs`: the caller's runs, newest first.
+//! `GET /v1/runs`: the caller's runs.
 
 use std::sync::Arc;
 
 use aide::transform::TransformOperation;
-use axum::Json;
 use axum::extract::State;
 use runnel_domain::Services;
+use runnel_types::Run;
 
 use super::RunResponse;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
-use crate::page::{ListResponse, Wanted};
+use crate::list::{ListQuery, Listing};
 
 pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
     operation
         .id("runs.list")
         .tag("Runs")
-        .summary("List runs, newest first")
+        .summary("List runs")
+        .description("The newest first, unless `sort_by` says otherwise.")
 }
 
 pub(crate) async fn list(
     State(services): State<Arc<Services>>,
     Authenticated(caller): Authenticated,
-    Wanted(request): Wanted,
-) -> Result<Json<ListResponse<RunResponse>>, ApiError> {
-    let page = services.list_runs(&caller, request).await?;
-    Ok(Json(page.map(RunResponse::from).into()))
+    query: ListQuery<Run>,
+) -> Result<Listing<RunResponse>, ApiError> {
+    let page = services.list_runs(&caller, &query.request).await?;
+    Listing::new(query, page, RunResponse::from)
 }

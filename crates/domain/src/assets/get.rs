@@ -29,7 +29,7 @@ impl Services {
             .get_live(caller.org_id, id)
             .await
             .map_err(faults::store)?;
-        found.ok_or_else(|| Fault::not_found("ASSET_NOT_FOUND", format!("there is no asset {id}")))
+        found.ok_or_else(|| super::not_found(id))
     }
 
     /// Shows an asset, with URLs that are signed at `now`.

@@ -1,14 +1,25 @@
 //! Assets: what is found in their bytes, their records, their URLs.
 
+mod change;
+mod delete;
 mod get;
 mod inspect;
+mod list;
 mod open;
 mod register;
+mod upload;
 mod url;
 
 pub use get::AssetView;
 pub(crate) use inspect::{Facts, Inspected};
+pub use list::AcceptedType;
 pub use open::{Opened, SignedRequest, UploadGrant};
 pub(crate) use register::NewFile;
 pub use runnel_blobs::{Method, RangeError, parse_range};
+pub use upload::IncomingFile;
 pub(crate) use url::{parse_reference, reference};
+
+/// The fault of an asset that the caller does not have.
+pub(crate) fn not_found(id: runnel_types::AssetId) -> runnel_types::Fault {
+    runnel_types::Fault::not_found("ASSET_NOT_FOUND", format!("there is no asset {id}"))
+}

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use runnel_types::list::{ListRequest, Place};
 use runnel_types::{
     Asset, AssetId, Fault, Page, PageRequest, Run, RunId, RunLog, Scope, Timestamp,
 };
@@ -39,15 +40,15 @@ impl Services {
         self.show_run(run).await
     }
 
-    /// The caller's runs, newest first.
+    /// A page of the caller's runs.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn list_runs(
         &self,
         caller: &Caller,
-        request: PageRequest,
-    ) -> Result<Page<RunView>, Fault> {
+        request: &ListRequest,
+    ) -> Result<Page<RunView, Place>, Fault> {
         caller.require(Scope::RunsRead)?;
         let page = self
             .store

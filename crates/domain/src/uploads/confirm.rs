@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::assets::{Facts, Inspected};
 use crate::fields::Fields;
-use crate::{Caller, Services, faults};
+use crate::{Caller, Services, faults, folders};
 
 impl Services {
     /// Makes the asset of an upload. Asking again answers with the same asset.
@@ -30,12 +30,7 @@ impl Services {
             if upload.confirmed_at.is_some() {
                 return self.confirmed_asset(caller, asset_id).await;
             }
-            if let Some(folder) = folder {
-                let message = format!(
-                    "there is no folder {folder}; leave folder_id out to file the asset at the top"
-                );
-                return Err(Fault::not_found("FOLDER_NOT_FOUND", message));
-            }
+            self.check_folder(caller, folder).await?;
             let Some(received) = &upload.received else {
                 return Err(Fault::conflict(
                     "no bytes have arrived for this upload; PUT them to its upload_url first",
@@ -47,7 +42,7 @@ impl Services {
                     return Err(self.refuse(&upload, received, message).await?);
                 }
             };
-            if let Some(asset) = self.adopt(caller, &upload, received, facts).await? {
+            if let Some(asset) = self.adopt(caller, &upload, received, facts, folder).await? {
                 return Ok(asset);
             }
             // Another confirmation or another PUT came first: look again. Each
@@ -100,13 +95,14 @@ impl Services {
         upload: &Upload,
         received: &Received,
         facts: Facts,
+        folder: Option<FolderId>,
     ) -> Result<Option<Asset>, Fault> {
         let thumbnail_key = self.keep_thumbnail(&received.storage_key, &facts).await?;
         let now = self.now();
         let asset = facts.into_asset(Asset {
             id: upload.asset_id,
             org_id: upload.org_id,
-            folder_id: None,
+            folder_id: folder,
             name: upload.filename.clone(),
             storage_key: received.storage_key.clone(),
             thumbnail_key,
@@ -116,6 +112,9 @@ impl Services {
             ..Asset::new(SourceType::Upload, now)
         });
         let mut tx = self.store.begin().await.map_err(faults::store)?;
+        if let Some(folder) = folder {
+            folders::hold(&mut tx, upload.org_id, folder).await?;
+        }
         let closed = tx
             .uploads()
             .mark_confirmed(upload.org_id, upload.asset_id, now, &received.storage_key)

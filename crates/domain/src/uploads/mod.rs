@@ -11,10 +11,12 @@
 //! 3. `confirm` looks at the bytes, then writes the asset and closes the
 //!    session in one transaction, on condition that the row still names the
 //!    body it looked at.
+//! 4. `sweep` removes what was never confirmed, long after its URL expired.
 
 mod confirm;
 mod create;
 mod receive;
+mod sweep;
 
 pub use create::NewUpload;
 pub use receive::Stored;

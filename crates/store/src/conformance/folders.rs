@@ -1,6 +1,6 @@
 //! Folders.
 
-use runnel_types::list::{ListRequest, parse_filter, parse_sort};
+use runnel_types::list::{ListRequest, Listed, parse_filter, parse_sort};
 use runnel_types::{Asset, Folder, FolderId, OrgId};
 
 use super::Db;

@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 
 use runnel_types::list::{
-    Filter, ListRequest, Operator, Piece, Place, Sort, Test, Value, parse_filter, parse_sort,
+    Filter, ListRequest, Listed, Operator, Piece, Place, Sort, Test, Value, parse_filter,
+    parse_sort,
 };
 use runnel_types::{Asset, AssetId, AssetType, OrgId};
 

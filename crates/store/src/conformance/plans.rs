@@ -1,7 +1,9 @@
 //! The statements that must use an index do, on both engines.
 
-use runnel_types::list::{Field, FieldKind, ListRequest, Place, Value, parse_filter, parse_sort};
-use runnel_types::{Asset, AssetType, FolderId, LogLevel, Run};
+use runnel_types::list::{
+    Field, FieldKind, ListRequest, Listed, Place, Value, parse_filter, parse_sort,
+};
+use runnel_types::{Asset, AssetType, FolderId, LogLevel, OrgId, Run};
 
 use super::fixtures::{asset, at, queued_run, stored_jobs};
 use super::{Db, NOW};
@@ -33,15 +35,14 @@ async fn plan(db: &Db, statement: Statement) -> String {
     lines.unwrap().join("\n")
 }
 
-pub(super) async fn lists_and_claims_use_their_index(db: Db) {
-    let org = db.org("a").await.id;
+/// Two thousand of everything, one in fifty of the assets in `folder`; the last run.
+async fn fill(db: &Db, org: OrgId, folder: FolderId) -> Run {
     let mut tx = db.store.begin().await.unwrap();
     let mut last = None;
-    let folder: FolderId = db.ids.next();
     for n in 0..2000 {
         let run = Run {
             created_at: at(n),
-            ..queued_run(&db, org)
+            ..queued_run(db, org)
         };
         tx.runs().insert(&run).await.unwrap();
         let line = db.ids.next();
@@ -57,12 +58,12 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             size_bytes: n as u64,
             created_at: at(n),
             updated_at: at(n),
-            ..asset(&db, org)
+            ..asset(db, org)
         };
         tx.assets().insert(&asset).await.unwrap();
     }
     tx.commit().await.unwrap();
-    stored_jobs(&db, 2000).await;
+    stored_jobs(db, 2000).await;
     if db.store.dialect() == Dialect::Postgres {
         // PostgreSQL guesses from its statistics, which the test server does not
         // gather by itself.
@@ -72,7 +73,13 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             .unwrap();
         tx.commit().await.unwrap();
     }
-    let last = last.unwrap();
+    last.unwrap()
+}
+
+pub(super) async fn lists_and_claims_use_their_index(db: Db) {
+    let org = db.org("a").await.id;
+    let folder: FolderId = db.ids.next();
+    let last = fill(&db, org, folder).await;
     let log = || Args::new().word(org).word(last.id).word(last.id).int(51);
     // Not the whole claim: its plan needs a connection that writes.
     let due = jobs::due_statement(db.store.dialect().for_update_skip_locked());

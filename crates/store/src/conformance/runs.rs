@@ -1,6 +1,6 @@
 //! Runs.
 
-use runnel_types::list::{ListRequest, Place, parse_sort};
+use runnel_types::list::{ListRequest, Listed, Place, parse_sort};
 use runnel_types::{Run, RunStatus};
 use serde_json::json;
 

@@ -12,7 +12,7 @@ mod sort;
 mod token;
 
 pub use filter::{Filter, Operator, Piece, Test, Value};
-pub use parser::parse_filter;
+pub use parser::{equals, parse_filter};
 pub use place::Place;
 pub use sort::{Sort, parse_sort, sort_text};
 
@@ -112,6 +112,16 @@ pub struct ListRequest {
     pub place: Option<Place>,
     /// Walks towards the beginning instead of the end.
     pub backward: bool,
+}
+
+/// A kind of resource that is listed.
+pub trait Listed {
+    /// What the list is called: cursors of one list are refused by another.
+    const LIST: &'static str;
+    /// What it may be filtered and ordered by.
+    const FIELDS: &'static [Field];
+    /// Fields that are also query parameters of their own.
+    const SHORTCUTS: &'static [&'static str];
 }
 
 /// The field called `name`, or a message that names the nearest ones.

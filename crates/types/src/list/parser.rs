@@ -45,6 +45,21 @@ pub fn parse_filter(text: &str, fields: &'static [Field]) -> Result<Option<Filte
     }
 }
 
+/// The filter of the query parameter `name`, which is a field of that name;
+/// `null` finds the rows that lack it.
+///
+/// # Errors
+/// [`BadList`] for a value that the field never has.
+pub fn equals(name: &str, text: &str, fields: &'static [Field]) -> Result<Filter, BadList> {
+    let field = find(fields, name).map_err(BadList::new)?;
+    if text == "null" && field.nullable {
+        return Ok(test(field, Operator::Equal, Value::Null));
+    }
+    read(field, text)
+        .map(|value| test(field, Operator::Equal, value))
+        .map_err(BadList::new)
+}
+
 struct Parser {
     fields: &'static [Field],
     tokens: Vec<Placed>,
@@ -129,14 +144,9 @@ impl Parser {
             None => (name, None),
         };
         let field = find(self.fields, &name).map_err(|message| self.wrong_at(begin, message))?;
-        let sign = match self.take() {
-            Some(Token::Sign(sign)) => sign,
-            _ => {
-                return Err(self.wrong_at(
-                    begin + 1,
-                    format!("after {name} one of : = != > < >= <= is missing"),
-                ));
-            }
+        let Some(Token::Sign(sign)) = self.take() else {
+            let message = format!("after {name} one of : = != > < >= <= is missing");
+            return Err(self.wrong_at(begin + 1, message));
         };
         let Some(long) = long else {
             return self.short_form(field, sign);

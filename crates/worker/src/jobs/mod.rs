@@ -2,3 +2,5 @@
 
 pub(crate) mod attempt_delivery;
 pub(crate) mod execute_run;
+pub(crate) mod purge_assets;
+pub(crate) mod sweep_uploads;

@@ -21,8 +21,21 @@ on_both_databases!(
 
 /// Every operation, by the id in the document.
 const OPERATIONS: &[&str] = &[
+    "assets.change",
+    "assets.create",
+    "assets.delete",
     "assets.get",
+    "assets.list",
+    "assets.restore",
+    "assets.source_type",
+    "assets.source_types",
+    "assets.types",
     "auth.me",
+    "folders.change",
+    "folders.create",
+    "folders.delete",
+    "folders.get",
+    "folders.list",
     "health",
     "readiness",
     "runs.callback",
@@ -60,8 +73,8 @@ impl Operation {
         self.path.contains("{id}")
     }
 
-    fn takes_a_body(&self) -> bool {
-        self.document["requestBody"].is_object()
+    fn takes_json(&self) -> bool {
+        self.document["requestBody"]["content"]["application/json"].is_object()
     }
 
     /// The path with `id` in its place and a model that is there.
@@ -70,6 +83,7 @@ impl Operation {
             .replace("{id}", id)
             .replace("{owner}", "runnel")
             .replace("{slug}", "echo")
+            .replace("{name}", "upload")
     }
 
     fn request(&self, app: &TestApp, id: &str) -> Request {
@@ -189,7 +203,7 @@ async fn bodies_are_judged_alike_by_every_operation(db: Db) {
     let app = TestApp::start(db).await;
     let all = operations(&document(&app).await);
     let mut judged = 0;
-    for operation in all.iter().filter(|operation| operation.takes_a_body()) {
+    for operation in all.iter().filter(|operation| operation.takes_json()) {
         judged += 1;
         let id = app.upload("image/gif", &sample::gif_two_frames()).await;
         let request = |content_type: &str, body: &[u8]| {
@@ -227,7 +241,10 @@ async fn bodies_are_judged_alike_by_every_operation(db: Db) {
             .await
             .assert_error(413, "PAYLOAD_TOO_LARGE");
     }
-    assert_eq!(judged, 3, "sessions, confirmations and runs");
+    assert_eq!(
+        judged, 6,
+        "sessions, confirmations, runs, and changes of assets and folders"
+    );
     assert_eq!(app.run_jobs().await, 0, "nothing of it was accepted");
     app.stop().await;
 }
@@ -266,7 +283,13 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
     })
     .await;
     let receiver = Receiver::start(&[]).await;
-    let asset = app.asset("image/png", &sample::gradient_png(40, 30)).await;
+    let png = sample::gradient_png(40, 30);
+    let asset = app.asset("image/png", &png).await;
+    let doomed = app.asset("image/png", &png).await;
+    let (folder, empty) = (
+        app.folder("kept", None).await,
+        app.folder("empty", None).await,
+    );
     let run = json!({
         "input": {"text": "hi"}, "metadata": {"a": 1}, "client_ref": "b", "callback_url": receiver.url(),
     });
@@ -280,8 +303,13 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
             operation.request(&app, id).key(app.key())
         };
         let (status, request) = match operation.id.as_str() {
-            "assets.get" => (200, request(&asset["id"])),
-            "uploads.confirm" => (201, request(&asset["id"])),
+            "assets.get" | "assets.change" => (200, request(&asset["id"])),
+            "assets.restore" | "uploads.confirm" => (201, request(&asset["id"])),
+            "assets.delete" => (204, request(&doomed["id"])),
+            "assets.create" => (201, request(&Value::Null).file("a.png", "image/png", &png)),
+            "folders.get" | "folders.change" => (200, request(&folder["id"])),
+            "folders.delete" => (204, request(&empty["id"])),
+            "folders.create" => (201, request(&Value::Null).json(&json!({"name": "new"}))),
             "runs.get" | "runs.logs" | "runs.callback" => (200, request(&run["id"])),
             "runs.create" => (201, request(&Value::Null).json(&json!({"input": {}}))),
             "uploads.create" => (
@@ -313,6 +341,20 @@ fn fits(document: &Value, operation: &Operation, answer: &Response) {
             operation.id
         )
     });
+    if answer.status == 204 {
+        assert!(
+            response["content"].is_null(),
+            "{}: {response}",
+            operation.id
+        );
+        assert!(
+            answer.body.is_empty(),
+            "{}: {:?}",
+            operation.id,
+            answer.body
+        );
+        return;
+    }
     let schema = &response["content"]["application/json"]["schema"];
     assert!(schema.is_object(), "{}: {response}", operation.id);
     let value = answer.json();

@@ -60,10 +60,11 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
     (
         "domain",
         &[
-            ("assets", &[]),
+            ("folders", &[]),
+            ("assets", &["folders"]),
             ("models", &[]),
             ("deliveries", &["runs"]),
-            ("uploads", &["assets"]),
+            ("uploads", &["assets", "folders"]),
             ("runs", &["assets", "models"]),
         ],
     ),
@@ -74,6 +75,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("assets", &[]),
             ("auth", &[]),
             ("docs", &[]),
+            ("folders", &[]),
             ("runs", &[]),
             ("storage", &[]),
             ("uploads", &["assets"]),

@@ -143,14 +143,18 @@ async fn every_error_has_the_envelope(db: Db) {
             .await
             .assert_error(422, "VALIDATION_ERROR");
     }
-    app.get("/v1/runs?pq=nonsense")
-        .send()
-        .await
-        .assert_error(400, "BAD_REQUEST");
-    app.get("/v1/runs?q=status_code:queued")
-        .send()
-        .await
-        .assert_error(400, "BAD_REQUEST");
+    for query in [
+        "pq=nonsense",
+        "q=status_code",
+        "sort_by=x",
+        "fields=x",
+        "embed=x",
+    ] {
+        app.get(&format!("/v1/runs?{query}"))
+            .send()
+            .await
+            .assert_error(400, "BAD_REQUEST");
+    }
     app.stop().await;
 }
 

@@ -2,5 +2,8 @@
 
 mod assets;
 mod conventions;
+mod folders;
+mod forms;
+mod library;
 mod runs;
 mod uploads;

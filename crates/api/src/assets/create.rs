@@ -1,0 +1,170 @@
+//! `POST /v1/assets`: a small file in one request, as `multipart/form-data`.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use aide::openapi::{MediaType, ReferenceOr, RequestBody, SchemaObject};
+use aide::transform::TransformOperation;
+use axum::Json;
+use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
+use axum::extract::{FromRequest, Multipart, Request, State};
+use axum::http::StatusCode;
+use runnel_domain::assets::IncomingFile;
+use runnel_domain::{Caller, Services};
+use runnel_types::{Fault, FieldFault, FolderId, Scope};
+use schemars::JsonSchema;
+use uuid::Uuid;
+
+use super::AssetResponse;
+use crate::caller::Authenticated;
+use crate::error::ApiError;
+
+/// The most bytes of a part that is no file.
+const MAX_TEXT: usize = 1024;
+
+/// The parts of the form.
+#[derive(Debug, JsonSchema)]
+#[expect(dead_code, reason = "only its schema is used")]
+pub(crate) struct CreateAssetForm {
+    /// The file, with its name.
+    #[schemars(extend("format" = "binary"))]
+    file: String,
+    /// The folder; the top when left out.
+    folder_id: Option<Uuid>,
+}
+
+/// The form as it comes in, opened once it is known that the caller may send it.
+#[derive(Debug)]
+pub(crate) struct Form(Result<Multipart, MultipartRejection>);
+
+impl Form {
+    fn open(self) -> Result<Multipart, Fault> {
+        self.0.map_err(|_| {
+            Fault::unsupported_media_type(
+                "send the file as multipart/form-data with a part called file; curl does it with -F file=@photo.jpg",
+            )
+        })
+    }
+}
+
+impl FromRequest<Arc<Services>> for Form {
+    type Rejection = Infallible;
+
+    async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, Infallible> {
+        Ok(Self(Multipart::from_request(request, services).await))
+    }
+}
+
+impl aide::OperationInput for Form {
+    fn operation_input(
+        ctx: &mut aide::generate::GenContext,
+        operation: &mut aide::openapi::Operation,
+    ) {
+        let schema = ctx.schema.subschema_for::<CreateAssetForm>();
+        let media = MediaType {
+            schema: Some(SchemaObject {
+                json_schema: schema,
+                external_docs: None,
+                example: None,
+            }),
+            ..MediaType::default()
+        };
+        operation.request_body = Some(ReferenceOr::Item(RequestBody {
+            content: std::iter::once(("multipart/form-data".to_owned(), media)).collect(),
+            required: true,
+            ..RequestBody::default()
+        }));
+    }
+}
+
+pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    operation
+        .id("assets.create")
+        .tag("Assets")
+        .summary("Send a file in one request")
+        .description("A `multipart/form-data` with `file` and perhaps `folder_id`. Large files are better sent in the three steps of an upload.")
+        .response::<201, Json<AssetResponse>>()
+}
+
+pub(crate) async fn create(
+    State(services): State<Arc<Services>>,
+    Authenticated(caller): Authenticated,
+    form: Form,
+) -> Result<(StatusCode, Json<AssetResponse>), ApiError> {
+    caller.require(Scope::AssetsCreate)?;
+    let mut form = form.open()?;
+    let mut file: Option<IncomingFile> = None;
+    let mut folder: Option<FolderId> = None;
+    while let Some(part) = form.next_field().await.map_err(|error| broken(&error))? {
+        match part.name() {
+            Some("file") if file.is_some() => {
+                return Err(wrong("file", "is there twice; send one file a request").into());
+            }
+            Some("file") => file = Some(receive(&services, &caller, part).await?),
+            Some("folder_id") => folder = folder_id(part).await?,
+            _ => skip(part).await?,
+        }
+    }
+    let file = file.ok_or_else(|| wrong("file", "this part is required"))?;
+    let asset = services.finish_file(&caller, file, folder).await?;
+    let view = services.show_asset(asset, services.now());
+    Ok((StatusCode::CREATED, Json(view.into())))
+}
+
+async fn receive(
+    services: &Services,
+    caller: &Caller,
+    mut part: Field<'_>,
+) -> Result<IncomingFile, Fault> {
+    let name = part.file_name().unwrap_or_default().to_owned();
+    let mime_type = part.content_type().map(str::to_owned);
+    let mut file = services.begin_file(caller, name, mime_type).await?;
+    while let Some(bytes) = part.chunk().await.map_err(|error| broken(&error))? {
+        services.continue_file(&mut file, &bytes).await?;
+    }
+    Ok(file)
+}
+
+async fn folder_id(mut part: Field<'_>) -> Result<Option<FolderId>, Fault> {
+    let mut text = Vec::new();
+    while let Some(bytes) = part.chunk().await.map_err(|error| broken(&error))? {
+        if text.len() + bytes.len() > MAX_TEXT {
+            return Err(wrong("folder_id", "must be a UUID"));
+        }
+        text.extend_from_slice(&bytes);
+    }
+    let text = String::from_utf8_lossy(&text);
+    match text.trim() {
+        "" | "null" => Ok(None),
+        id => id
+            .parse()
+            .map(Some)
+            .map_err(|_| wrong("folder_id", "must be a UUID")),
+    }
+}
+
+async fn skip(mut part: Field<'_>) -> Result<(), Fault> {
+    while part
+        .chunk()
+        .await
+        .map_err(|error| broken(&error))?
+        .is_some()
+    {}
+    Ok(())
+}
+
+fn broken(error: &MultipartError) -> Fault {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Fault::too_large(
+            "the request is larger than an upload may be; send large files in the three steps of an upload",
+        );
+    }
+    Fault::bad_request(format!(
+        "the form cannot be read: {}; nothing was kept",
+        error.body_text()
+    ))
+}
+
+fn wrong(part: &str, message: &str) -> Fault {
+    Fault::invalid(vec![FieldFault::body(part, "value", message)])
+}
