@@ -22,6 +22,10 @@ impl FromRequestParts<Arc<Services>> for Authenticated {
         parts: &mut Parts,
         services: &Arc<Services>,
     ) -> Result<Self, ApiError> {
+        // A layer may have looked already.
+        if let Some(caller) = parts.extensions.get::<Caller>() {
+            return Ok(Self(caller.clone()));
+        }
         let missing = || {
             Fault::unauthorized("this needs an API key; send it as Authorization: Bearer rf_live_…")
         };

@@ -12,8 +12,11 @@ use axum::routing::get;
 use runnel_domain::Services;
 use runnel_types::Fault;
 
+use crate::cors::Cors;
 use crate::error::ApiError;
-use crate::{assets, auth, docs, folders, health, openapi, request, runs, storage, uploads};
+use crate::{
+    assets, auth, docs, folders, health, idempotency, openapi, request, runs, storage, uploads,
+};
 
 /// Where the storage URLs of the local disk begin; the domain signs what follows.
 pub const STORAGE: &str = "/storage/";
@@ -31,8 +34,8 @@ const MODELS: &str = "/v1/models/{owner}/{*slug}";
 /// What a form may have beside its file, in bytes.
 const FORM_OVERHEAD: usize = 64 * 1024;
 
-/// Builds the server's routes over `services`.
-pub fn router(services: Arc<Services>) -> Router {
+/// Builds the server's routes over `services`, for the pages that `cors` names.
+pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
     // ORDER: the document first; beginning one forgets the schemas that routes
     // have told of so far.
     let mut api = openapi::document();
@@ -58,8 +61,7 @@ pub fn router(services: Arc<Services>) -> Router {
         .api_route(
             "/v1/assets",
             get_with(assets::list::list, assets::list::docs)
-                .post_with(assets::create::create, assets::create::docs)
-                .layer(DefaultBodyLimit::max(form_limit)),
+                .post_with(assets::create::create, assets::create::docs),
         )
         .api_route(
             "/v1/assets/types",
@@ -105,9 +107,12 @@ pub fn router(services: Arc<Services>) -> Router {
             "/v1/runs/{id}/callback",
             get_with(runs::callback::callback, runs::callback::docs),
         );
-    let documented = documented.finish_api(&mut api);
+    let documented = documented
+        .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
+        .layer(DefaultBodyLimit::max(form_limit))
+        .finish_api(&mut api);
     openapi::rename(&mut api, MODELS, "/v1/models/{owner}/{slug}/runs");
-    documented
+    let router = documented
         .route(OPENAPI, get(openapi::serve(&api)))
         .route("/docs", get(docs::page))
         .route(VIEWER, get(docs::viewer))
@@ -120,7 +125,12 @@ pub fn router(services: Arc<Services>) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Arc::clone(&services), request::observe))
-        .with_state(services)
+        .with_state(services);
+    match cors.layer() {
+        // Outermost: a question before the request itself is no request yet.
+        Some(layer) => router.layer(layer),
+        None => router,
+    }
 }
 
 async fn unknown_path(request: Request) -> Response {

@@ -14,6 +14,8 @@ pub struct Caller {
     pub key: ApiKey,
     /// The request that it makes.
     pub request_id: RequestId,
+    /// The `Idempotency-Key` that the request holds.
+    pub idempotency_key: Option<String>,
 }
 
 impl Caller {

@@ -60,6 +60,7 @@ impl Services {
             org_id: key.org_id,
             key,
             request_id,
+            idempotency_key: None,
         })
     }
 

@@ -12,6 +12,7 @@ pub mod deliveries;
 mod faults;
 mod fields;
 pub mod folders;
+mod idempotency;
 pub mod jobs;
 pub mod keys;
 pub mod models;
@@ -21,5 +22,6 @@ mod services;
 pub mod uploads;
 
 pub use caller::Caller;
+pub use idempotency::Begun;
 pub use readiness::Readiness;
 pub use services::{Limits, Services};

@@ -87,7 +87,7 @@ impl App {
         // Other processes' commits wake this one's workers too.
         services.store.listen();
         let stop = CancellationToken::new();
-        let router = runnel_api::router(Arc::clone(&services));
+        let router = runnel_api::router(Arc::clone(&services), &settings.cors);
         let (acceptor, ca_path) = tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.ca_path));
         let serving = tokio::spawn(runnel_api::server::serve(
             listener,
@@ -200,7 +200,8 @@ pub async fn open_services(
             max_upload_bytes: settings.max_upload_bytes,
             upload_url_ttl: settings.upload_url_ttl,
             asset_url_ttl: settings.asset_url_ttl,
-            ..Limits::default()
+            sweep_after: settings.upload_kept_for,
+            purge_after: settings.asset_kept_for,
         },
         public_url,
         pixel_slots: Arc::new(Semaphore::new(cores)),

@@ -34,6 +34,7 @@ pub mod api_keys;
 pub mod assets;
 pub mod deliveries;
 pub mod folders;
+pub mod idempotency_keys;
 pub mod jobs;
 pub mod orgs;
 pub mod run_logs;

@@ -27,6 +27,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0002_library",
         sql: include_str!("../migrations/0002_library.sql"),
     },
+    Migration {
+        version: 3,
+        name: "0003_idempotency",
+        sql: include_str!("../migrations/0003_idempotency.sql"),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -9,8 +9,8 @@ use crate::error::StoreError;
 use crate::group_commit::Lease;
 use crate::reader::{Read, Reader, Statement};
 use crate::{
-    Store, api_keys, assets, deliveries, folders, jobs, orgs, run_logs, runs, settings, signal,
-    uploads,
+    Store, api_keys, assets, deliveries, folders, idempotency_keys, jobs, orgs, run_logs, runs,
+    settings, signal, uploads,
 };
 
 /// A transaction. Dropping it leaves nothing of it.
@@ -155,6 +155,8 @@ tables! {
     assets: Assets,
     /// Folders.
     folders: Folders,
+    /// Idempotency keys and the answers kept under them.
+    idempotency_keys: IdempotencyKeys,
     /// Runs.
     runs: Runs,
     /// Lines of runs' logs.

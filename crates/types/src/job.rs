@@ -31,6 +31,8 @@ pub enum Job {
     SweepUploads {},
     /// Removes the bytes of assets that were deleted a while ago. One, as above.
     PurgeAssets {},
+    /// Forgets the answers that were kept for callers who ask again. One, as above.
+    ForgetAnswers {},
 }
 
 /// Names of kinds that earlier versions made and this one only consumes.
@@ -38,9 +40,10 @@ pub const RETIRED: &[&str] = &[];
 
 impl Job {
     /// The jobs that come again for ever, each with the id that there is one of.
-    pub const RECURRING: [(Self, JobId); 2] = [
+    pub const RECURRING: [(Self, JobId); 3] = [
         (Self::SweepUploads {}, recurring_id(1)),
         (Self::PurgeAssets {}, recurring_id(2)),
+        (Self::ForgetAnswers {}, recurring_id(3)),
     ];
 
     /// Whether it comes again for ever.
@@ -55,6 +58,7 @@ impl Job {
             Self::AttemptDelivery { .. } => "attempt_delivery",
             Self::SweepUploads {} => "sweep_uploads",
             Self::PurgeAssets {} => "purge_assets",
+            Self::ForgetAnswers {} => "forget_answers",
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod fault;
 pub mod folder;
 pub mod id;
+pub mod idempotency;
 pub mod job;
 pub mod list;
 pub mod model;
@@ -28,6 +29,7 @@ pub use id::{
     ApiKeyId, AssetId, AttemptId, DeliveryId, Entropy, FolderId, IdSource, JobId, LogId, ModelId,
     OrgId, RequestId, RunId, SeededEntropy, SystemEntropy,
 };
+pub use idempotency::{Answer, Used};
 pub use job::Job;
 pub use model::{InputSpec, InputType, ModelSpec, OutputSpec};
 pub use org::Org;

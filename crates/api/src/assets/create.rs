@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use aide::openapi::{MediaType, ReferenceOr, RequestBody, SchemaObject};
 use aide::transform::TransformOperation;
-use axum::Json;
-use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
+use axum::extract::multipart::{Field, MultipartRejection};
 use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use runnel_domain::assets::IncomingFile;
 use runnel_domain::{Caller, Services};
 use runnel_types::{Fault, FieldFault, FolderId, Scope};
@@ -18,6 +19,8 @@ use uuid::Uuid;
 use super::AssetResponse;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
+use crate::form::{FormDigest, broken, no_form};
+use crate::idempotency::BodyFingerprint;
 
 /// The most bytes of a part that is no file.
 const MAX_TEXT: usize = 1024;
@@ -39,11 +42,7 @@ pub(crate) struct Form(Result<Multipart, MultipartRejection>);
 
 impl Form {
     fn open(self) -> Result<Multipart, Fault> {
-        self.0.map_err(|_| {
-            Fault::unsupported_media_type(
-                "send the file as multipart/form-data with a part called file; curl does it with -F file=@photo.jpg",
-            )
-        })
+        self.0.map_err(|_| no_form())
     }
 }
 
@@ -90,47 +89,60 @@ pub(crate) async fn create(
     State(services): State<Arc<Services>>,
     Authenticated(caller): Authenticated,
     form: Form,
-) -> Result<(StatusCode, Json<AssetResponse>), ApiError> {
+) -> Result<Response, ApiError> {
     caller.require(Scope::AssetsCreate)?;
     let mut form = form.open()?;
     let mut file: Option<IncomingFile> = None;
     let mut folder: Option<FolderId> = None;
+    let mut digest = FormDigest::default();
     while let Some(part) = form.next_field().await.map_err(|error| broken(&error))? {
+        digest.begin(&part);
         match part.name() {
             Some("file") if file.is_some() => {
                 return Err(wrong("file", "is there twice; send one file a request").into());
             }
-            Some("file") => file = Some(receive(&services, &caller, part).await?),
-            Some("folder_id") => folder = folder_id(part).await?,
-            _ => skip(part).await?,
+            Some("file") => file = Some(receive(&services, &caller, part, &mut digest).await?),
+            Some("folder_id") => folder = folder_id(part, &mut digest).await?,
+            _ => skip(part, &mut digest).await?,
         }
     }
     let file = file.ok_or_else(|| wrong("file", "this part is required"))?;
     let asset = services.finish_file(&caller, file, folder).await?;
     let view = services.show_asset(asset, services.now());
-    Ok((StatusCode::CREATED, Json(view.into())))
+    let answer = (
+        StatusCode::CREATED,
+        Extension(BodyFingerprint(digest.finish())),
+        Json(AssetResponse::from(view)),
+    );
+    Ok(answer.into_response())
 }
 
 async fn receive(
     services: &Services,
     caller: &Caller,
     mut part: Field<'_>,
+    digest: &mut FormDigest,
 ) -> Result<IncomingFile, Fault> {
     let name = part.file_name().unwrap_or_default().to_owned();
     let mime_type = part.content_type().map(str::to_owned);
     let mut file = services.begin_file(caller, name, mime_type).await?;
     while let Some(bytes) = part.chunk().await.map_err(|error| broken(&error))? {
+        digest.update(&bytes);
         services.continue_file(&mut file, &bytes).await?;
     }
     Ok(file)
 }
 
-async fn folder_id(mut part: Field<'_>) -> Result<Option<FolderId>, Fault> {
+async fn folder_id(
+    mut part: Field<'_>,
+    digest: &mut FormDigest,
+) -> Result<Option<FolderId>, Fault> {
     let mut text = Vec::new();
     while let Some(bytes) = part.chunk().await.map_err(|error| broken(&error))? {
         if text.len() + bytes.len() > MAX_TEXT {
             return Err(wrong("folder_id", "must be a UUID"));
         }
+        digest.update(&bytes);
         text.extend_from_slice(&bytes);
     }
     let text = String::from_utf8_lossy(&text);
@@ -143,26 +155,11 @@ async fn folder_id(mut part: Field<'_>) -> Result<Option<FolderId>, Fault> {
     }
 }
 
-async fn skip(mut part: Field<'_>) -> Result<(), Fault> {
-    while part
-        .chunk()
-        .await
-        .map_err(|error| broken(&error))?
-        .is_some()
-    {}
-    Ok(())
-}
-
-fn broken(error: &MultipartError) -> Fault {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Fault::too_large(
-            "the request is larger than an upload may be; send large files in the three steps of an upload",
-        );
+async fn skip(mut part: Field<'_>, digest: &mut FormDigest) -> Result<(), Fault> {
+    while let Some(bytes) = part.chunk().await.map_err(|error| broken(&error))? {
+        digest.update(&bytes);
     }
-    Fault::bad_request(format!(
-        "the form cannot be read: {}; nothing was kept",
-        error.body_text()
-    ))
+    Ok(())
 }
 
 fn wrong(part: &str, message: &str) -> Fault {

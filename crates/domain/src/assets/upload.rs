@@ -106,7 +106,7 @@ impl Services {
             created_by: Some(caller.key_id()),
             ..Asset::new(SourceType::Upload, self.now())
         });
-        let kept = self.insert_filed(&asset).await;
+        let kept = self.insert_filed(caller, &asset).await;
         if kept.is_err() {
             self.discard_files(std::slice::from_ref(&asset)).await;
         }
@@ -114,8 +114,8 @@ impl Services {
     }
 
     /// Writes the row of an asset, in a folder that exists.
-    async fn insert_filed(&self, asset: &Asset) -> Result<(), Fault> {
-        let mut tx = self.store.begin().await.map_err(faults::store)?;
+    async fn insert_filed(&self, caller: &Caller, asset: &Asset) -> Result<(), Fault> {
+        let mut tx = self.begin_once(caller).await?;
         if let Some(folder) = asset.folder_id {
             folders::hold(&mut tx, asset.org_id, folder).await?;
         }

@@ -33,7 +33,7 @@ impl Services {
             created_at: now,
             updated_at: now,
         };
-        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let mut tx = self.begin_once(caller).await?;
         if let Some(parent) = parent_id {
             super::hold(&mut tx, caller.org_id, parent).await?;
         }

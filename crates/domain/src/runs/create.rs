@@ -92,7 +92,7 @@ impl Services {
             metadata,
             has_logs: false,
         };
-        if let Err(fault) = self.accept(&run, &inline).await {
+        if let Err(fault) = self.accept(caller, &run, &inline).await {
             self.discard_files(&inline).await;
             return Err(fault);
         }
@@ -100,8 +100,8 @@ impl Services {
     }
 
     /// Writes the run, the pictures that came with it and its job, in one commit.
-    async fn accept(&self, run: &Run, inline: &[Asset]) -> Result<(), Fault> {
-        let mut tx = self.store.begin().await.map_err(faults::store)?;
+    async fn accept(&self, caller: &Caller, run: &Run, inline: &[Asset]) -> Result<(), Fault> {
+        let mut tx = self.begin_once(caller).await?;
         for asset in inline {
             tx.assets().insert(asset).await.map_err(faults::store)?;
         }

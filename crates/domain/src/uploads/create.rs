@@ -60,7 +60,7 @@ impl Services {
             received: None,
             confirmed_at: None,
         };
-        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let mut tx = self.begin_once(caller).await?;
         tx.uploads().insert(&upload).await.map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)?;
 

@@ -1,124 +1,15 @@
 //! Settings: what the flags and `RUNNEL_*` variables say, checked and complete.
 
+mod flags;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use runnel_api::Cors;
 
 use crate::Failure;
-
-/// How logs are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// The flags of `runnel serve`; each has its `RUNNEL_*` variable.
-#[derive(Debug, Clone, Args)]
-pub struct ServeFlags {
-    /// Address and port to listen on; port 0 picks a free one
-    #[arg(long, env = "RUNNEL_LISTEN", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
-    /// What clients see in front of this server; signed URLs begin with it [default: the address listened on]
-    #[arg(long, env = "RUNNEL_PUBLIC_URL", value_name = "URL")]
-    pub public_url: Option<String>,
-    /// Certificate chain, PEM
-    #[arg(
-        long,
-        env = "RUNNEL_TLS_CERT",
-        value_name = "FILE",
-        requires = "tls_key"
-    )]
-    pub tls_cert: Option<PathBuf>,
-    /// Private key of the certificate, PEM
-    #[arg(
-        long,
-        env = "RUNNEL_TLS_KEY",
-        value_name = "FILE",
-        requires = "tls_cert"
-    )]
-    pub tls_key: Option<PathBuf>,
-    /// Serve TLS with a certificate of an authority made in the data folder
-    #[arg(long, env = "RUNNEL_TLS_SELF_SIGNED", conflicts_with = "tls_cert")]
-    pub tls_self_signed: bool,
-    /// Workers in this process; 0 serves the API alone
-    #[arg(long, env = "RUNNEL_WORKERS", value_name = "N", default_value_t = 1)]
-    pub workers: usize,
-    /// Model file (not supported yet)
-    #[arg(long, env = "RUNNEL_MODELS", value_name = "FILE")]
-    pub models: Option<PathBuf>,
-    /// Ranges that outgoing requests may reach although private, such as 127.0.0.0/8
-    #[arg(
-        long,
-        env = "RUNNEL_EGRESS_ALLOW",
-        value_name = "RANGES",
-        default_value = ""
-    )]
-    pub egress_allow: String,
-    /// A key that is to exist from the start, with all scopes
-    #[arg(
-        long,
-        env = "RUNNEL_BOOTSTRAP_API_KEY",
-        value_name = "KEY",
-        hide_env_values = true
-    )]
-    pub bootstrap_api_key: Option<String>,
-    /// The largest upload, in bytes
-    #[arg(
-        long,
-        env = "RUNNEL_MAX_UPLOAD_BYTES",
-        value_name = "BYTES",
-        default_value_t = 52_428_800
-    )]
-    pub max_upload_bytes: u64,
-    /// How long a PUT to an upload URL may begin, in seconds
-    #[arg(
-        long,
-        env = "RUNNEL_UPLOAD_URL_TTL",
-        value_name = "SECONDS",
-        default_value_t = 3600
-    )]
-    pub upload_url_ttl: u64,
-    /// How long a signed URL of an asset works, in seconds
-    #[arg(
-        long,
-        env = "RUNNEL_ASSET_URL_TTL",
-        value_name = "SECONDS",
-        default_value_t = 86_400
-    )]
-    pub asset_url_ttl: u64,
-    /// Where rows and objects are
-    #[command(flatten)]
-    pub places: Places,
-}
-
-/// Where rows and objects are; every command that works on them takes these.
-#[derive(Debug, Clone, Args)]
-pub struct Places {
-    /// Folder of the database, the objects and the certificates, where no other place is named
-    #[arg(
-        long,
-        env = "RUNNEL_DATA_DIR",
-        value_name = "DIR",
-        default_value = "./runnel-data"
-    )]
-    pub data_dir: PathBuf,
-    /// `sqlite://…` or `postgres://…` [default: `runnel.db` in the data folder]
-    #[arg(
-        long,
-        env = "RUNNEL_DATABASE_URL",
-        value_name = "URL",
-        hide_env_values = true
-    )]
-    pub database_url: Option<String>,
-    /// `file:///…` [default: `objects` in the data folder]
-    #[arg(long, env = "RUNNEL_STORAGE_URL", value_name = "URL")]
-    pub storage_url: Option<String>,
-}
+pub use flags::{LogFormat, Places, ServeFlags};
 
 /// Everything a server needs to know before it starts.
 #[derive(Debug, Clone)]
@@ -153,6 +44,12 @@ pub struct Settings {
     pub upload_url_ttl: Duration,
     /// How long a signed URL of an asset works.
     pub asset_url_ttl: Duration,
+    /// How long after its URL expired an unconfirmed upload is kept.
+    pub upload_kept_for: Duration,
+    /// How long a deleted asset can be restored.
+    pub asset_kept_for: Duration,
+    /// Whose pages may call this server.
+    pub cors: Cors,
 }
 
 impl Settings {
@@ -174,6 +71,9 @@ impl Settings {
             max_upload_bytes: 52_428_800,
             upload_url_ttl: Duration::from_hours(1),
             asset_url_ttl: Duration::from_hours(24),
+            upload_kept_for: Duration::from_hours(24),
+            asset_kept_for: Duration::from_hours(7 * 24),
+            cors: Cors::default(),
         }
     }
 
@@ -244,6 +144,12 @@ impl TryFrom<ServeFlags> for Settings {
             max_upload_bytes: flags.max_upload_bytes,
             upload_url_ttl: Duration::from_secs(flags.upload_url_ttl),
             asset_url_ttl: Duration::from_secs(flags.asset_url_ttl),
+            upload_kept_for: Duration::from_secs(flags.upload_kept_for),
+            asset_kept_for: Duration::from_secs(flags.asset_kept_for),
+            cors: flags.cors_origins.parse().map_err(|error| {
+                Failure::new(format!("--cors-origins: {error}"))
+                    .hint("give origins such as https://app.example.com,http://localhost:3000, or * for every page")
+            })?,
             ..flags.places.settings()
         })
     }

@@ -10,6 +10,7 @@ mod deliveries;
 mod fixtures;
 mod folders;
 mod group_commit;
+mod idempotency_keys;
 mod jobs;
 mod lists;
 mod orgs;
@@ -153,6 +154,11 @@ suite! {
         every_field_comes_back_with_its_count,
         siblings_have_different_names,
         a_tree_goes_as_a_whole_and_nothing_else_does,
+    }
+    idempotency_keys {
+        one_request_has_a_key_and_its_answer_stays,
+        a_dead_requests_key_is_taken_over_unless_it_was_done,
+        a_key_is_given_free_only_by_its_request_and_forgotten_by_age,
     }
     jobs {
         priority_comes_first_then_age,

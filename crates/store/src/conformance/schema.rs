@@ -18,6 +18,7 @@ pub(super) async fn a_second_start_changes_nothing(db: Db) {
 
 pub(super) async fn starts_at_once_migrate_once(db: Db) {
     let drop_all = [
+        "idempotency_keys",
         "folders",
         "settings",
         "jobs",

@@ -2,5 +2,6 @@
 
 pub(crate) mod attempt_delivery;
 pub(crate) mod execute_run;
+pub(crate) mod forget_answers;
 pub(crate) mod purge_assets;
 pub(crate) mod sweep_uploads;

@@ -2,8 +2,10 @@
 
 mod assets;
 mod conventions;
+mod cors;
 mod folders;
 mod forms;
+mod idempotency;
 mod library;
 mod runs;
 mod uploads;

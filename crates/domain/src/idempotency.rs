@@ -1,0 +1,177 @@
+//! `Idempotency-Key`: what was asked once is done once, and answered alike.
+//!
+//! A request takes its key before it does anything. What it does is committed
+//! together with the note that it was done ([`Services::begin_once`]), so that
+//! neither a second request nor a crash between the commit and the answer makes
+//! it happen twice.
+
+use std::time::Duration;
+
+use runnel_store::Tx;
+use runnel_store::idempotency_keys::Claim;
+use runnel_types::{Answer, Fault, FieldFault, Used};
+
+use crate::{Caller, Services, faults};
+
+/// How long an answer is kept.
+const LIFE: Duration = Duration::from_hours(24);
+
+/// How long a key belongs to a request of which nothing is heard. One that is
+/// slower loses nothing but the right to do its work.
+const LEASE: Duration = Duration::from_mins(1);
+
+/// The most characters of a key.
+const MAX_KEY: usize = 255;
+
+/// Keys forgotten in one transaction.
+const BATCH: i64 = 500;
+
+/// How a request with a key begins.
+#[derive(Debug)]
+pub enum Begun {
+    /// The key is the request's own: it is to be done, and then
+    /// [`Services::end_once`] is to be called.
+    Own,
+    /// The key was used before, and this is what became of it.
+    Used(Used),
+}
+
+impl Services {
+    /// Takes `key` for a request. `fingerprint` is SHA-256 over what it asks.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` for a key that is none, `CONFLICT` while another
+    /// request is at work under it.
+    pub async fn take_key(
+        &self,
+        caller: &Caller,
+        key: &str,
+        fingerprint: &str,
+    ) -> Result<Begun, Fault> {
+        if !(1..=MAX_KEY).contains(&key.len()) {
+            return Err(bad_key(&format!(
+                "must have 1 to {MAX_KEY} characters, this one has {}",
+                key.len()
+            )));
+        }
+        let now = self.now();
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let claim = Claim {
+            org: caller.org_id,
+            key,
+            fingerprint,
+            owner: caller.request_id,
+            now,
+            lease_until: now.plus(LEASE),
+            forgotten_before: now.minus(LIFE),
+        };
+        let claimed = tx
+            .idempotency_keys()
+            .claim(claim)
+            .await
+            .map_err(faults::store)?;
+        let used = tx
+            .idempotency_keys()
+            .get(caller.org_id, key)
+            .await
+            .map_err(faults::store)?;
+        tx.commit().await.map_err(faults::store)?;
+        match used {
+            _ if claimed => Ok(Begun::Own),
+            Some(used) if used.answer.is_some() => Ok(Begun::Used(used)),
+            Some(used) if used.is_done => Err(Fault::conflict(
+                "what was asked with this Idempotency-Key has been done, but its answer was lost when the server stopped; look for the result in the lists, and do not send it again",
+            )),
+            _ => Err(Fault::conflict(
+                "a request with this Idempotency-Key is still at work; try again in a moment",
+            )),
+        }
+    }
+
+    /// The answer that a used key stands for.
+    ///
+    /// # Errors
+    /// `CONFLICT` when something else was asked with it.
+    pub fn answer_again(&self, used: Used, fingerprint: &str) -> Result<Answer, Fault> {
+        match used.answer {
+            Some(answer) if used.fingerprint == fingerprint => Ok(answer),
+            _ => Err(Fault::conflict(
+                "this Idempotency-Key was used for another request: the path, the body or the API key is not the same; use a new one for each thing that you ask",
+            )),
+        }
+    }
+
+    /// Begins the one transaction in which a request does what it was asked
+    /// for. Under a key it happens only if the key is still the request's own.
+    ///
+    /// # Errors
+    /// `CONFLICT` when another request has the key by now.
+    pub(crate) async fn begin_once(&self, caller: &Caller) -> Result<Tx, Fault> {
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        if let Some(key) = &caller.idempotency_key {
+            let is_own = tx
+                .idempotency_keys()
+                .mark_done(caller.org_id, key, caller.request_id)
+                .await
+                .map_err(faults::store)?;
+            if !is_own {
+                return Err(Fault::conflict(
+                    "this request took so long that another one with its Idempotency-Key came first; nothing was done",
+                ));
+            }
+        }
+        Ok(tx)
+    }
+
+    /// Ends a request with a key: keeps its answer, or gives the key free when
+    /// there is none to be kept.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn end_once(
+        &self,
+        caller: &Caller,
+        key: &str,
+        fingerprint: &str,
+        answer: Option<&Answer>,
+    ) -> Result<(), Fault> {
+        let (org, owner) = (caller.org_id, caller.request_id);
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let keys = &mut tx.idempotency_keys();
+        match answer {
+            Some(answer) => keys.keep_answer(org, key, owner, fingerprint, answer).await,
+            None => keys.release(org, key, owner).await,
+        }
+        .map_err(faults::store)?;
+        tx.commit().await.map_err(faults::store)
+    }
+
+    /// Forgets answers that are too old to be given again.
+    ///
+    /// # Errors
+    /// When the database fails; what was forgotten until then is forgotten.
+    pub async fn forget_answers(&self) -> Result<(), Fault> {
+        let before = self.now().minus(LIFE);
+        loop {
+            let mut tx = self.store.begin().await.map_err(faults::store)?;
+            let forgotten = tx
+                .idempotency_keys()
+                .forget_unscoped(before, BATCH)
+                .await
+                .map_err(faults::store)?;
+            tx.commit().await.map_err(faults::store)?;
+            if forgotten == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// The fault of a key that is none.
+pub(crate) fn bad_key(message: &str) -> Fault {
+    Fault::invalid(vec![FieldFault {
+        loc: vec!["header".to_owned(), "Idempotency-Key".to_owned()],
+        rule: "idempotency_key",
+        message: message.to_owned(),
+    }])
+}
