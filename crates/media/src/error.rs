@@ -1,12 +1,13 @@
 //! What can be wrong with a picture, in words for the person who sent it.
 
-use crate::sniff::MediaType;
+use crate::MediaType;
+use crate::subprocess::RunError;
 
 /// Why a file could not be taken as a picture, or a picture not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum MediaError {
     /// The bytes are of no type that can be decoded here.
-    #[error("{} cannot be decoded as a picture; send JPEG, PNG, WebP or GIF", type_name(*.found))]
+    #[error("{} cannot be decoded as a picture; send a picture", type_name(*.found))]
     Unsupported {
         /// What the bytes look like, where that is known.
         found: Option<MediaType>,
@@ -72,9 +73,45 @@ pub enum MediaError {
         /// What the encoder said.
         reason: String,
     },
+    /// A program that reads this type is not installed.
+    #[error(
+        "{} files need the program {program}, which is not installed; install the package {package}",
+        .format.name()
+    )]
+    ToolMissing {
+        /// The type of the file.
+        format: MediaType,
+        /// The program's name.
+        program: &'static str,
+        /// The Debian package that has it.
+        package: &'static str,
+    },
     /// The file could not be read.
     #[error("file could not be read")]
     Read(#[from] std::io::Error),
+}
+
+impl MediaError {
+    /// What it means for a file that the program that reads it came to no end
+    /// of its own.
+    pub(crate) fn of_run(format: MediaType, error: RunError) -> Self {
+        match error {
+            RunError::Missing(program) => Self::ToolMissing {
+                format,
+                program: program.name,
+                package: program.package,
+            },
+            RunError::Io { source, .. } => Self::Read(source),
+            RunError::TimedOut { seconds, .. } => Self::Unusable {
+                format,
+                reason: format!("reading it took more than {seconds} s"),
+            },
+            RunError::TooMuchOutput { bytes, .. } => Self::Unusable {
+                format,
+                reason: format!("reading it gave more than {bytes} bytes"),
+            },
+        }
+    }
 }
 
 fn type_name(found: Option<MediaType>) -> &'static str {

@@ -1,37 +1,49 @@
 //! Pictures: bytes in, facts and pixels out.
 //!
-//! Pure and synchronous: nothing here waits, logs or opens a connection. The
-//! callers run it on threads that may be kept busy.
+//! Synchronous: nothing here logs or opens a connection. The callers run it on
+//! threads that may be kept busy. Most pictures are read in this process; AVIF,
+//! HEIC, video, sound and PDF by programs in processes of their own, under
+//! limits ([`subprocess`]).
 //!
 //! [`sniff()`] tells the type from the first bytes, [`probe()`] the facts from
 //! the header under a [`Budget`], [`decode()`] the pixels, [`thumbnail()`] the
-//! small version of a file, and `encode_*` make files of pixels.
+//! small version of a file, and `encode_*` make files of pixels. [`types()`] is
+//! the table of what is taken; [`inspect()`] and [`thumbnail_of`] take all of it.
 
 mod budget;
+pub mod clip;
+mod colour;
 pub mod compose;
 pub mod cutout;
 mod decode;
 mod encode;
 mod error;
 mod exif;
+mod inspect;
 mod libwebp;
 mod orient;
+pub mod page;
 mod picture;
 mod plane;
+mod ppm;
 mod probe;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod sample;
 pub mod segment;
 mod sniff;
 pub mod studio;
+pub mod subprocess;
 mod thumbnail;
+mod types;
 
 pub use budget::Budget;
 pub use decode::{Want, decode};
 pub use encode::{encode_jpeg, encode_png, encode_webp};
 pub use error::MediaError;
+pub use inspect::{Inspection, inspect, thumbnail_of};
 pub use orient::Orientation;
 pub use picture::{Channels, Picture};
-pub use probe::{Probe, probe};
-pub use sniff::{HEAD_BYTES, MediaType, SUPPORTED, Sniffed, sniff};
+pub use probe::{MAX_FRAMES, Probe, probe};
+pub use sniff::{HEAD_BYTES, Sniffed, sniff};
 pub use thumbnail::{THUMBNAIL_SIDE, Thumbnail, thumbnail};
+pub use types::{MediaType, SUPPORTED, TypeInfo, declared_fits, types};

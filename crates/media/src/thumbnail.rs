@@ -6,7 +6,8 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::decode::{Stored, decode_stored, fit};
-use crate::{Budget, Channels, MediaError, Picture, Probe, Want, libwebp, probe};
+use crate::subprocess::Programs;
+use crate::{Budget, Channels, MediaError, Picture, Probe, Want, colour, libwebp, probe};
 
 /// The longest side of a thumbnail, in pixels.
 pub const THUMBNAIL_SIDE: u32 = 512;
@@ -50,14 +51,28 @@ pub fn thumbnail(
     source: &mut (impl Read + Seek),
     budget: &Budget,
 ) -> Result<Thumbnail, MediaError> {
+    with_programs(source, budget, &Programs::default())
+}
+
+/// The same with the programs that are given.
+pub(crate) fn with_programs(
+    source: &mut (impl Read + Seek),
+    budget: &Budget,
+    programs: &Programs,
+) -> Result<Thumbnail, MediaError> {
     let facts = probe(source, budget)?;
     let want = Want::AtLeast {
         longest_side: THUMBNAIL_SIDE,
     };
-    let stored = decode_stored(source, &facts, want, budget)?;
+    let stored = decode_stored(source, &facts, want, budget, programs)?;
+    of_stored(stored, facts)
+}
+
+/// Makes a thumbnail of decoded pixels.
+pub(crate) fn of_stored(stored: Stored, facts: Probe) -> Result<Thumbnail, MediaError> {
     let (width, height) = facts.orientation.turn_sides(facts.width, facts.height);
     let sides = fit(width, height, THUMBNAIL_SIDE);
-    let small = resize(stored, sides)?;
+    let small = to_display(stored, sides)?;
     let upright = facts.orientation.apply(small);
     Ok(Thumbnail {
         webp: libwebp::encode(&upright, QUALITY, EFFORT)?,
@@ -66,6 +81,15 @@ pub fn thumbnail(
         blurhash: blurhash(upright)?,
         source: facts,
     })
+}
+
+/// Brings a picture to the given sides and to sRGB, in the order that costs
+/// least.
+fn to_display(mut stored: Stored, sides: (u32, u32)) -> Result<Picture, MediaError> {
+    let profile = stored.profile.take();
+    let mut small = resize(stored, sides)?;
+    colour::to_srgb(&mut small, profile.as_deref());
+    Ok(small)
 }
 
 /// The placeholder of a picture. What is transparent counts as white.
@@ -88,7 +112,7 @@ fn blurhash(picture: Picture) -> Result<String, MediaError> {
 
 /// Brings a picture to the given sides. Colours are weighted by alpha.
 fn resize(stored: Stored, (width, height): (u32, u32)) -> Result<Picture, MediaError> {
-    let Stored { picture, exact } = stored;
+    let Stored { picture, exact, .. } = stored;
     if (picture.width(), picture.height()) == (width, height) {
         return Ok(picture);
     }

@@ -6,9 +6,9 @@ use turbojpeg::{
     Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, ScalingFactor, Subsamp,
 };
 
-use super::{Stored, Want};
+use super::{Stored, Want, icc};
 use crate::probe::{damaged, jpeg};
-use crate::{Budget, Channels, MediaError, MediaType, Picture};
+use crate::{Budget, Channels, MediaError, MediaType, Picture, colour};
 
 /// The most scans of a progressive file. Encoders write about ten; each scan
 /// costs a walk over the whole picture, so a small file with thousands of them
@@ -69,9 +69,15 @@ pub(super) fn decode(
         Err(error) if is_harmless(&error) && has_end(&bytes) => {}
         Err(error) => return Err(refusal(error)),
     }
+    let mut profile = icc::jpeg(&bytes);
     let pixels = if is_cmyk {
         let segments = jpeg::segments(&mut BufReader::new(Cursor::new(&bytes)))?;
-        cmyk_to_rgb(&image.pixels, segments.adobe)
+        let mut inks = image.pixels;
+        if segments.adobe {
+            inks.iter_mut().for_each(|ink| *ink = !*ink);
+        }
+        // A profile of inks has done its work here.
+        colour::inks_to_srgb(&inks, profile.take().as_deref()).unwrap_or_else(|| cmyk_to_rgb(&inks))
     } else {
         image.pixels
     };
@@ -84,6 +90,7 @@ pub(super) fn decode(
             Channels::Rgb,
             pixels,
         )?,
+        profile,
     })
 }
 
@@ -143,13 +150,11 @@ fn has_end(bytes: &[u8]) -> bool {
     matches!((last([0xff, 0xda]), last([0xff, 0xd9])), (Some(scan), Some(end)) if scan < end)
 }
 
-/// Ink to light. Adobe's programs store how much light is left instead of how
-/// much ink is laid, and mark the file with their segment.
-fn cmyk_to_rgb(pixels: &[u8], inverted: bool) -> Vec<u8> {
-    let flip = if inverted { 0 } else { 255 };
-    let (pixels, _) = pixels.as_chunks::<4>();
+/// Ink to light, without a profile.
+pub(super) fn cmyk_to_rgb(inks: &[u8]) -> Vec<u8> {
+    let (pixels, _) = inks.as_chunks::<4>();
     let light = |ink: u8, black: u8| {
-        let product = u32::from(ink ^ flip) * u32::from(black ^ flip);
+        let product = u32::from(!ink) * u32::from(!black);
         ((product + 127) / 255) as u8
     };
     let mut rgb = Vec::with_capacity(pixels.len() * 3);
@@ -164,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ink_is_read_both_ways() {
+    fn ink_becomes_light() {
         let table = [
             ([0, 0, 0, 0], [255, 255, 255]),
             ([0, 0, 0, 255], [0, 0, 0]),
@@ -172,8 +177,7 @@ mod tests {
             ([0, 128, 255, 0], [255, 127, 0]),
         ];
         for (ink, wanted) in table {
-            assert_eq!(cmyk_to_rgb(&ink, false), wanted);
-            assert_eq!(cmyk_to_rgb(&ink.map(|sample| !sample), true), wanted);
+            assert_eq!(cmyk_to_rgb(&ink), wanted);
         }
     }
 

@@ -3,17 +3,23 @@
 //! [`decode`] probes first, so that no decoder sees a picture that is over the
 //! [`Budget`]. Each format has its own way to read less than everything when
 //! only a small version is [`Want`]ed: JPEG scales in the DCT, WebP while it
-//! writes rows, PNG and GIF average boxes of pixels row by row.
+//! writes rows, PNG, GIF and TIFF average boxes of pixels row by row. Colours of
+//! an embedded profile become sRGB, at the smallest size there is.
 
+mod bmp;
 mod gif;
+mod heif;
+mod icc;
 mod jpeg;
 mod png;
 mod shrink;
+mod tiff;
 mod webp;
 
 use std::io::{Read, Seek, SeekFrom};
 
-use crate::{Budget, MediaError, MediaType, Picture, Probe, probe};
+use crate::subprocess::Programs;
+use crate::{Budget, MediaError, MediaType, Picture, Probe, colour, probe};
 
 /// How much of a picture is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,15 +39,18 @@ pub enum Want {
 /// there are several, and turns it upright.
 ///
 /// # Errors
-/// Those of [`probe()`], and [`MediaError::Damaged`] when pixels are missing or
-/// wrong, [`MediaError::TooManyBytes`] for a JPEG or WebP file over the budget.
+/// Those of [`probe()`], [`MediaError::ToolMissing`] for AVIF and HEIC without
+/// libheif's converter, and [`MediaError::Damaged`] when pixels are missing or
+/// wrong, [`MediaError::TooManyBytes`] for a file over the budget that has to be
+/// in memory as a whole.
 pub fn decode(
     source: &mut (impl Read + Seek),
     want: Want,
     budget: &Budget,
 ) -> Result<Picture, MediaError> {
     let facts = probe(source, budget)?;
-    let stored = decode_stored(source, &facts, want, budget)?;
+    let mut stored = decode_stored(source, &facts, want, budget, &Programs::default())?;
+    colour::to_srgb(&mut stored.picture, stored.profile.as_deref());
     Ok(facts.orientation.apply(stored.picture))
 }
 
@@ -51,12 +60,18 @@ pub(crate) struct Stored {
     /// The sides as the scale would have them, where the last row or column
     /// stands for less than a whole one: 1001 halved is 500.5 of 501.
     pub(crate) exact: (f64, f64),
+    /// The ICC profile that the samples are still of.
+    pub(crate) profile: Option<Vec<u8>>,
 }
 
 impl Stored {
     pub(crate) fn whole(picture: Picture) -> Self {
         let exact = (f64::from(picture.width()), f64::from(picture.height()));
-        Self { picture, exact }
+        Self {
+            picture,
+            exact,
+            profile: None,
+        }
     }
 }
 
@@ -66,6 +81,7 @@ pub(crate) fn decode_stored(
     facts: &Probe,
     want: Want,
     budget: &Budget,
+    programs: &Programs,
 ) -> Result<Stored, MediaError> {
     source.seek(SeekFrom::Start(0))?;
     let format = facts.media_type;
@@ -74,6 +90,9 @@ pub(crate) fn decode_stored(
         MediaType::Png => png::decode(source, facts, want),
         MediaType::WebP => webp::decode(source, facts, want, budget),
         MediaType::Gif => gif::decode(source, facts, want, budget),
+        MediaType::Avif | MediaType::Heic => heif::decode(source, facts, want, budget, programs),
+        MediaType::Bmp => bmp::decode(source, facts, budget),
+        MediaType::Tiff => tiff::decode(source, facts, want, budget),
         other => Err(MediaError::Unsupported { found: Some(other) }),
     };
     stored.map_err(|error| probe::ended_early(format, error))

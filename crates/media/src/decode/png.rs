@@ -20,7 +20,6 @@ pub(super) fn decode(
 ) -> Result<Stored, MediaError> {
     let mut options = DecodeOptions::default();
     options.set_ignore_text_chunk(true);
-    options.set_ignore_iccp_chunk(true);
     let buffered = BufReader::with_capacity(READ_AHEAD, source);
     let mut decoder = Decoder::new_with_options(buffered, options);
     // Everything becomes eight-bit grey or colour, with alpha or without.
@@ -50,9 +49,13 @@ pub(super) fn decode(
             shrinker.add_row(row.data());
         }
     }
+    let profile = reader.info().icc_profile.as_ref().map(|icc| icc.to_vec());
     // What follows the pixels is read too: a file cut off there is damaged.
     reader.finish().map_err(refusal)?;
-    shrinker.finish()
+    Ok(Stored {
+        profile,
+        ..shrinker.finish()?
+    })
 }
 
 fn refusal(error: DecodingError) -> MediaError {

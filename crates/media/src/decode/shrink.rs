@@ -160,6 +160,7 @@ impl Shrinker {
         Ok(Stored {
             picture: Picture::new(self.columns as u32, self.rows as u32, channels, pixels)?,
             exact: (self.width as f64 / factor, self.height as f64 / factor),
+            profile: None,
         })
     }
 

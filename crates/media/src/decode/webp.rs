@@ -27,12 +27,29 @@ pub(super) fn decode(
         Channels::Rgb
     };
     let sides = (width, height);
-    if facts.animated {
-        let frame = first_frame(&bytes)?;
-        return first_of_animation(&frame, sides, want, budget);
-    }
-    let to = scaled(sides, facts.has_alpha, want);
-    libwebp::decode(&bytes, sides, to, channels).map(Stored::whole)
+    let stored = if is_animation(&bytes) {
+        first_of_animation(&first_frame(&bytes)?, sides, want, budget)?
+    } else {
+        let to = scaled(sides, facts.has_alpha, want);
+        libwebp::decode(&bytes, sides, to, channels).map(Stored::whole)?
+    };
+    Ok(Stored {
+        profile: profile(&bytes),
+        ..stored
+    })
+}
+
+/// Whether frames are stored as those of an animation, be it of one frame.
+fn is_animation(bytes: &[u8]) -> bool {
+    const ANIMATION: u8 = 0x02;
+    bytes.get(12..16) == Some(b"VP8X") && bytes.get(20).is_some_and(|flags| flags & ANIMATION != 0)
+}
+
+/// The ICC profile, which comes right after the extended header.
+fn profile(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (first, _, rest) = next_chunk(bytes.get(12..)?)?;
+    let (second, payload, _) = next_chunk(rest)?;
+    (first == b"VP8X" && second == b"ICCP").then(|| payload.to_vec())
 }
 
 /// The sides that libwebp is asked for.

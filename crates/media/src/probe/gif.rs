@@ -1,8 +1,8 @@
-//! The header of a GIF: the screen, and the blocks up to the second frame.
+//! The header of a GIF: the screen, and its blocks.
 
 use std::io::{BufReader, Read, Seek};
 
-use super::{Header, damaged, read_array};
+use super::{Header, MAX_FRAMES, damaged, read_array};
 use crate::{MediaError, MediaType};
 
 pub(super) fn header<S: Read + Seek>(reader: &mut BufReader<S>) -> Result<Header, MediaError> {
@@ -14,40 +14,43 @@ pub(super) fn header<S: Read + Seek>(reader: &mut BufReader<S>) -> Result<Header
         ..Header::default()
     };
     skip_palette(reader, flags)?;
-    let mut frames = 0;
     loop {
-        // What follows the first frame only tells whether there is a second:
-        // a file cut off there is judged by the decoder, not here.
+        // What follows the first frame is only counted: a file cut off there is
+        // judged by the decoder, not here.
+        let has_first = found.frames > 0;
         let block = match read_array(reader) {
             Ok([block]) => block,
-            Err(_) if frames > 0 => return Ok(found),
+            Err(_) if has_first => return Ok(found),
             Err(error) => return Err(error),
         };
         match block {
-            0x21 => {
-                let [label] = read_array(reader)?;
-                let transparent = extension(reader, label)?;
-                found.has_alpha |= transparent && frames == 0;
-            }
-            0x2c if frames == 1 => {
-                found.animated = true;
-                return Ok(found);
-            }
+            0x21 => match extension(reader) {
+                Ok(transparent) => found.has_alpha |= transparent && !has_first,
+                Err(_) if has_first => return Ok(found),
+                Err(error) => return Err(error),
+            },
             0x2c => {
-                frames += 1;
-                let covers = frame(reader, &mut found)?;
-                found.has_alpha |= !covers;
+                found.frames += 1;
+                if found.frames == MAX_FRAMES {
+                    return Ok(found);
+                }
+                let is_first = found.frames == 1;
+                match frame(reader, &mut found) {
+                    Ok(covers) => found.has_alpha |= is_first && !covers,
+                    Err(error) if is_first => return Err(error),
+                    Err(_) => return Ok(found),
+                }
             }
-            0x3b if frames == 0 => return Err(damaged(MediaType::Gif, "it has no frame")),
-            _ if frames > 0 => return Ok(found),
+            0x3b if !has_first => return Err(damaged(MediaType::Gif, "it has no frame")),
+            _ if has_first => return Ok(found),
             _ => return Err(damaged(MediaType::Gif, "it has an unknown block")),
         }
     }
 }
 
 /// Reads an extension; answers whether it makes the next frame transparent.
-fn extension<S: Read + Seek>(reader: &mut BufReader<S>, label: u8) -> Result<bool, MediaError> {
-    let [length] = read_array(reader)?;
+fn extension<S: Read + Seek>(reader: &mut BufReader<S>) -> Result<bool, MediaError> {
+    let [label, length] = read_array(reader)?;
     if label != 0xf9 || length == 0 {
         skip_blocks(reader, length)?;
         return Ok(false);

@@ -2,19 +2,27 @@
 //!
 //! [`probe`] is what stands between a file and every decoder: it refuses a
 //! picture that is over the [`Budget`] before anything is allocated for it. Its
-//! work is bounded by the number of segments before the pixels, not by what the
-//! header announces.
+//! work is bounded by the number of segments before the pixels and of frames,
+//! not by what the header announces.
 
+mod bmp;
 pub(crate) mod gif;
+mod heif;
 pub(crate) mod jpeg;
 mod png;
+pub(crate) mod tiff;
 pub(crate) mod webp;
 
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom};
 
 use crate::orient::Orientation;
-use crate::sniff::{HEAD_BYTES, MediaType, sniff};
-use crate::{Budget, MediaError};
+use crate::sniff::{HEAD_BYTES, sniff};
+use crate::subprocess::Output;
+use crate::{Budget, MediaError, MediaType};
+
+/// Frames beyond these are not counted, so that a file of many small ones
+/// costs no more than a walk over this number of headers.
+pub const MAX_FRAMES: u32 = 10_000;
 
 /// What a picture's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +37,8 @@ pub struct Probe {
     pub has_alpha: bool,
     /// Whether there is more than one frame; the first is the one decoded.
     pub animated: bool,
+    /// How many frames there are, counted up to [`MAX_FRAMES`].
+    pub frames: u32,
     /// How the stored pixels have to be turned; decoders do so.
     pub orientation: Orientation,
 }
@@ -39,7 +49,8 @@ pub(crate) struct Header {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) has_alpha: bool,
-    pub(crate) animated: bool,
+    /// 0 where nobody counted: then it is one.
+    pub(crate) frames: u32,
     pub(crate) orientation: Orientation,
 }
 
@@ -64,6 +75,11 @@ pub fn probe(source: &mut (impl Read + Seek), budget: &Budget) -> Result<Probe, 
         Some(MediaType::Png) => (found, png::header(&mut reader, budget)),
         Some(MediaType::WebP) => (found, webp::header(&mut reader)),
         Some(MediaType::Gif) => (found, gif::header(&mut reader)),
+        Some(kind @ (MediaType::Avif | MediaType::Heic)) => {
+            (found, heif::header(&mut reader, kind))
+        }
+        Some(MediaType::Bmp) => (found, bmp::header(&mut reader)),
+        Some(MediaType::Tiff) => (found, tiff::header(&mut reader, budget)),
         _ => (None, Err(MediaError::Unsupported { found })),
     }) else {
         return Err(MediaError::Unsupported { found });
@@ -79,7 +95,8 @@ pub fn probe(source: &mut (impl Read + Seek), budget: &Budget) -> Result<Probe, 
         width,
         height,
         has_alpha: header.has_alpha,
-        animated: header.animated,
+        animated: header.frames > 1,
+        frames: header.frames.clamp(1, MAX_FRAMES),
         orientation: header.orientation,
     })
 }
@@ -99,6 +116,15 @@ pub(crate) fn damaged(format: MediaType, reason: impl Into<String>) -> MediaErro
         format,
         reason: reason.into(),
     }
+}
+
+/// What a program's refusal means for the sender of the file.
+pub(crate) fn refused_by(format: MediaType, done: &Output) -> MediaError {
+    let complaint = done.complaint();
+    if complaint.is_empty() {
+        return damaged(format, "it cannot be read");
+    }
+    damaged(format, complaint)
 }
 
 /// Reads exactly `N` bytes.

@@ -40,7 +40,7 @@ pub(super) fn header<S: Read + Seek>(
             b"acTL" if length >= 4 => {
                 let frames = u32::from_be_bytes(read_array(reader)?);
                 rest -= 4;
-                found.animated = frames > 1;
+                found.frames = frames;
             }
             b"eXIf" => {
                 let block = read_block(reader, length.into())?;

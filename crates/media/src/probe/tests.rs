@@ -26,6 +26,7 @@ fn every_format_tells_its_sides() {
             height: 21,
             has_alpha: false,
             animated: false,
+            frames: 1,
             orientation: Orientation::Upright,
         };
         assert_eq!(facts(&file).unwrap(), wanted);
@@ -35,9 +36,11 @@ fn every_format_tells_its_sides() {
 #[test]
 fn animations_say_so() {
     let webp = facts(&sample::animated_webp(40, 30)).unwrap();
-    assert_eq!((webp.width, webp.height, webp.animated), (40, 30, true));
+    assert_eq!((webp.width, webp.height, webp.frames), (40, 30, 2));
+    assert!(webp.animated);
     let gif = facts(&sample::gif_two_frames()).unwrap();
-    assert_eq!((gif.width, gif.height, gif.animated), (4, 3, true));
+    assert_eq!((gif.width, gif.height, gif.frames), (4, 3, 2));
+    assert!(gif.animated);
     assert!(gif.has_alpha);
     let counts = |frames: u32| sample::Png {
         chunks: vec![(*b"acTL", [frames.to_be_bytes(), [0; 4]].concat())],
@@ -47,6 +50,24 @@ fn animations_say_so() {
         let file = counts(frames).file([vec![1, 2, 3]]);
         assert_eq!(facts(&file).unwrap().animated, frames > 1);
     }
+    let file = counts(u32::MAX).file([vec![1, 2, 3]]);
+    assert_eq!(facts(&file).unwrap().frames, MAX_FRAMES);
+}
+
+#[test]
+fn frames_are_counted_up_to_a_limit_and_as_far_as_the_file_goes() {
+    for (frames, counted) in [(1, 1), (7, 7), (10_000, 10_000), (10_200, 10_000)] {
+        let gif = sample::gif_of_frames(frames);
+        assert_eq!(facts(&gif).unwrap().frames, counted);
+        let webp = sample::webp_of_frames(frames);
+        assert_eq!(facts(&webp).unwrap().frames, counted);
+    }
+    let gif = sample::gif_of_frames(9);
+    let webp = sample::webp_of_frames(9);
+    let half = facts(&gif[..gif.len() / 2]).unwrap().frames;
+    assert!((2..9).contains(&half), "{half}");
+    let half = facts(&webp[..webp.len() / 2]).unwrap().frames;
+    assert!((2..9).contains(&half), "{half}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::io::{BufReader, Read, Seek};
 
-use super::{Header, damaged, read_array, read_block};
+use super::{Header, MAX_FRAMES, damaged, read_array, read_block};
 use crate::exif;
 use crate::{MediaError, MediaType};
 
@@ -67,24 +67,33 @@ fn extended<S: Read + Seek>(reader: &mut BufReader<S>, length: u32) -> Result<He
         width: u32::from_le_bytes([w0, w1, w2, 0]) + 1,
         height: u32::from_le_bytes([h0, h1, h2, 0]) + 1,
         has_alpha: flags & ALPHA != 0,
-        animated: flags & ANIMATION != 0,
         ..Header::default()
     };
-    if flags & EXIF == 0 {
+    if flags & (EXIF | ANIMATION) == 0 {
         return Ok(found);
     }
+    let mut frames = 0;
     reader.seek_relative(padded(length) - 10)?;
     for _ in 0..MAX_CHUNKS {
-        // A file may promise EXIF and end without it: its pixels are no worse.
+        // A file may promise more than it has: its pixels are no worse.
         let Ok((kind, length)) = chunk_start(reader) else {
             break;
         };
-        if &kind == b"EXIF" {
-            found.orientation = exif::orientation(&read_block(reader, length.into())?);
+        match &kind {
+            b"EXIF" if flags & EXIF != 0 => {
+                found.orientation = exif::orientation(&read_block(reader, length.into())?);
+                break;
+            }
+            b"ANMF" => frames += 1,
+            _ => {}
+        }
+        let has_enough = frames >= MAX_FRAMES && flags & EXIF == 0;
+        if has_enough {
             break;
         }
         reader.seek_relative(padded(length))?;
     }
+    found.frames = frames;
     Ok(found)
 }
 

@@ -3,6 +3,12 @@
 //! The well-formed ones come from the encoders of this crate; those that no
 //! encoder writes (interlaced, oversized, broken) are put together by hand.
 
+mod boxes;
+mod old_formats;
+
+pub use boxes::avif_header;
+pub use old_formats::{Tiff, bmp};
+
 use crate::{Channels, Picture, encode_jpeg, encode_webp};
 
 /// Soft colours with a little noise, like a photo: it compresses like one too.
@@ -35,14 +41,19 @@ pub fn noise_jpeg(width: u32, height: u32) -> Vec<u8> {
 pub fn turned_jpeg(width: u32, height: u32, orientation: u16) -> Vec<u8> {
     let mut segment = b"Exif\0\0".to_vec();
     segment.extend(exif(orientation));
+    with_jpeg_segment(&noise_jpeg(width, height), 0xe1, &segment)
+}
+
+/// A JPEG with one more segment at its start.
+pub fn with_jpeg_segment(jpeg: &[u8], marker: u8, segment: &[u8]) -> Vec<u8> {
     let length = (segment.len() + 2) as u16;
-    let plain = noise_jpeg(width, height);
+    let start = [0xff, marker];
     [
-        &plain[..2],
-        &[0xff, 0xe1],
+        &jpeg[..2],
+        &start,
         &length.to_be_bytes(),
-        &segment,
-        &plain[2..],
+        segment,
+        &jpeg[2..],
     ]
     .concat()
 }
@@ -94,6 +105,30 @@ pub fn turned_webp(width: u32, height: u32, orientation: u16) -> Vec<u8> {
     file
 }
 
+/// A plain WebP in a container with an ICC profile.
+pub fn with_webp_profile(webp: &[u8], sides: (u32, u32), profile: &[u8]) -> Vec<u8> {
+    let [w0, w1, w2, _] = (sides.0 - 1).to_le_bytes();
+    let [h0, h1, h2, _] = (sides.1 - 1).to_le_bytes();
+    let mut body = b"WEBP".to_vec();
+    let header = [0x20, 0, 0, 0, w0, w1, w2, h0, h1, h2];
+    webp_chunk(&mut body, *b"VP8X", &header);
+    webp_chunk(&mut body, *b"ICCP", profile);
+    body.extend_from_slice(&webp[12..]);
+    let mut file = Vec::new();
+    webp_chunk(&mut file, *b"RIFF", &body);
+    file
+}
+
+/// A PNG with an ICC profile after its header.
+pub fn with_png_profile(png: &[u8], profile: &[u8]) -> Vec<u8> {
+    const HEADER_END: usize = 8 + 25;
+    let mut file = png[..HEADER_END].to_vec();
+    let named = [b"a name\0\0", stored_zlib(profile).as_slice()].concat();
+    png_chunk(&mut file, *b"iCCP", &named);
+    file.extend_from_slice(&png[HEADER_END..]);
+    file
+}
+
 fn webp_chunk(file: &mut Vec<u8>, kind: [u8; 4], payload: &[u8]) {
     file.extend_from_slice(&kind);
     file.extend_from_slice(&(payload.len() as u32).to_le_bytes());
@@ -121,6 +156,32 @@ pub fn gif_two_frames() -> Vec<u8> {
         encoder.write_frame(&frame).expect("a sample is encoded");
     }
     drop(encoder);
+    file
+}
+
+/// A GIF of one pixel and many frames.
+pub fn gif_of_frames(frames: u32) -> Vec<u8> {
+    let mut file = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff".to_vec();
+    for _ in 0..frames {
+        file.extend_from_slice(b"\x2c\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0");
+    }
+    file.push(0x3b);
+    file
+}
+
+/// An animated WebP of one pixel and many frames.
+pub fn webp_of_frames(frames: u32) -> Vec<u8> {
+    let still = webp(1, 1);
+    let mut frame = vec![0; 16];
+    frame.extend_from_slice(&still[12..]);
+    let mut body = b"WEBP".to_vec();
+    webp_chunk(&mut body, *b"VP8X", &[2, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    webp_chunk(&mut body, *b"ANIM", &[0; 6]);
+    for _ in 0..frames {
+        webp_chunk(&mut body, *b"ANMF", &frame);
+    }
+    let mut file = Vec::new();
+    webp_chunk(&mut file, *b"RIFF", &body);
     file
 }
 

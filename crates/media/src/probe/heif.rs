@@ -1,0 +1,213 @@
+//! The header of a HEIC or AVIF still: the properties of its primary picture
+//! (ISO 23008-12), read from boxes without any program's help.
+
+use std::io::{BufReader, Read, Seek};
+
+use super::{Header, damaged, read_array};
+use crate::{MediaError, MediaType};
+
+/// Boxes before the one with the properties; files have two or three.
+const MAX_BOXES: u32 = 64;
+
+/// The most bytes of that box; one with a thousand tiles stays below.
+const MAX_META_BYTES: u64 = 4 << 20;
+
+pub(super) fn header<S: Read + Seek>(
+    reader: &mut BufReader<S>,
+    format: MediaType,
+) -> Result<Header, MediaError> {
+    let meta = find_meta(reader, format)?;
+    // A version and flags come before the boxes inside.
+    let meta = meta.get(4..).unwrap_or_default();
+    let primary = find(meta, *b"pitm").and_then(primary_item);
+    let properties = find(meta, *b"iprp").unwrap_or_default();
+    let all: Vec<Property<'_>> = find(properties, *b"ipco")
+        .map(boxes)
+        .into_iter()
+        .flatten()
+        .collect();
+    let of_primary = find(properties, *b"ipma")
+        .zip(primary)
+        .map(|(table, item)| associated(table, item))
+        .unwrap_or_default();
+    let mine = || {
+        of_primary
+            .iter()
+            .filter_map(|index| all.get(index.checked_sub(1)?))
+    };
+    let side = |payload: &[u8], at: usize| {
+        let bytes = payload.get(at..at + 4)?;
+        Some(u32::from_be_bytes(bytes.try_into().ok()?))
+    };
+    let sides = mine()
+        .filter(|(kind, _)| kind == b"ispe")
+        .find_map(|(_, payload)| Some((side(payload, 4)?, side(payload, 8)?)));
+    let Some((mut width, mut height)) = sides else {
+        return Err(damaged(format, "its primary picture has no size"));
+    };
+    for (kind, payload) in mine() {
+        // A quarter turn, once or three times.
+        if kind == b"irot" && payload.first().is_some_and(|angle| angle & 1 == 1) {
+            (width, height) = (height, width);
+        }
+    }
+    let is_alpha = |(kind, payload): &Property<'_>| {
+        kind == b"auxC"
+            && payload
+                .windows(5)
+                .any(|part| part == b"alpha" || part == b"auxid")
+    };
+    Ok(Header {
+        width,
+        height,
+        has_alpha: all.iter().any(is_alpha),
+        ..Header::default()
+    })
+}
+
+/// A box's type and payload.
+type Property<'a> = ([u8; 4], &'a [u8]);
+
+/// The payload of the file's `meta` box.
+fn find_meta<S: Read + Seek>(
+    reader: &mut BufReader<S>,
+    format: MediaType,
+) -> Result<Vec<u8>, MediaError> {
+    for _ in 0..MAX_BOXES {
+        let short = u64::from(u32::from_be_bytes(read_array(reader)?));
+        let kind: [u8; 4] = read_array(reader)?;
+        let (length, header) = match short {
+            0 => (MAX_META_BYTES, 8),
+            1 => (u64::from_be_bytes(read_array(reader)?), 16),
+            length => (length, 8),
+        };
+        let Some(length) = length.checked_sub(header) else {
+            return Err(damaged(format, "a box has an impossible length"));
+        };
+        if &kind == b"meta" {
+            if length > MAX_META_BYTES {
+                return Err(damaged(format, "its description is too long"));
+            }
+            let mut payload = Vec::new();
+            reader.take(length).read_to_end(&mut payload)?;
+            if (payload.len() as u64) < length && short != 0 {
+                return Err(damaged(format, "it ends too early"));
+            }
+            return Ok(payload);
+        }
+        let Ok(skipped) = i64::try_from(length) else {
+            break;
+        };
+        reader.seek_relative(skipped)?;
+    }
+    Err(damaged(format, "it describes no picture"))
+}
+
+/// The boxes in a payload, as far as they are whole.
+fn boxes(mut rest: &[u8]) -> impl Iterator<Item = Property<'_>> {
+    std::iter::from_fn(move || {
+        let (length, after) = rest.split_first_chunk::<4>()?;
+        let (kind, _) = after.split_first_chunk::<4>()?;
+        let length = u32::from_be_bytes(*length) as usize;
+        let payload = rest.get(8..length)?;
+        rest = &rest[length..];
+        Some((*kind, payload))
+    })
+}
+
+fn find(payload: &[u8], kind: [u8; 4]) -> Option<&[u8]> {
+    boxes(payload)
+        .find(|(found, _)| *found == kind)
+        .map(|(_, payload)| payload)
+}
+
+/// The number in a `pitm` box: two bytes, or four in its version 1.
+fn primary_item(payload: &[u8]) -> Option<u32> {
+    match payload {
+        [0, _, _, _, a, b, ..] => Some(u32::from(u16::from_be_bytes([*a, *b]))),
+        [_, _, _, _, a, b, c, d, ..] => Some(u32::from_be_bytes([*a, *b, *c, *d])),
+        _ => None,
+    }
+}
+
+/// The indexes, from 1, that an `ipma` box gives to an item.
+fn associated(table: &[u8], item: u32) -> Vec<usize> {
+    let mut rest = table.iter().copied();
+    let mut number = |bytes: u32| {
+        let mut value = 0u32;
+        for _ in 0..bytes {
+            value = value << 8 | u32::from(rest.next()?);
+        }
+        Some(value)
+    };
+    let mut found = Vec::new();
+    // Ends at the table's end, whatever count it announces.
+    let _: Option<()> = (|| {
+        let version_and_flags = number(4)?;
+        let item_bytes = if version_and_flags >> 24 == 0 { 2 } else { 4 };
+        let index_bytes = 1 + (version_and_flags & 1);
+        for _ in 0..number(4)? {
+            let is_mine = number(item_bytes)? == item;
+            for _ in 0..number(1)? {
+                // The upper bit says that the property is essential.
+                let index = number(index_bytes)? & ((1 << (8 * index_bytes - 1)) - 1);
+                if is_mine {
+                    found.push(index as usize);
+                }
+            }
+        }
+        Some(())
+    })();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::sample;
+
+    fn read(file: &[u8]) -> Result<Header, MediaError> {
+        header(&mut BufReader::new(Cursor::new(file)), MediaType::Avif)
+    }
+
+    #[test]
+    fn sides_turn_and_alpha_of_the_primary_picture_are_found() {
+        let plain = read(&sample::avif_header(40, 30, None)).unwrap();
+        assert_eq!(
+            (plain.width, plain.height, plain.has_alpha),
+            (40, 30, false)
+        );
+        for (angle, sides) in [(0, (40, 30)), (1, (30, 40)), (2, (40, 30)), (3, (30, 40))] {
+            let turned = read(&sample::avif_header(40, 30, Some(angle))).unwrap();
+            assert_eq!((turned.width, turned.height), sides);
+        }
+    }
+
+    #[test]
+    fn a_header_cut_off_anywhere_is_damaged() {
+        let file = sample::avif_header(40, 30, Some(1));
+        for length in 0..file.len() {
+            assert!(read(&file[..length]).is_err(), "{length}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_boxes_are_judged(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        ) {
+            let mut file = sample::avif_header(40, 30, Some(3));
+            for (at, value) in changes {
+                let at = at.index(file.len());
+                file[at] = value;
+            }
+            // Other sides may well be told, and are held against the budget by
+            // the caller.
+            let _: Result<Header, MediaError> = read(&file);
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The boxes of an AVIF, without pixels.
+
+/// A box of ISO 14496-12.
+fn iso_box(kind: [u8; 4], payload: &[u8]) -> Vec<u8> {
+    let length = payload.len() as u32 + 8;
+    [&length.to_be_bytes(), &kind, payload].concat()
+}
+
+/// An AVIF of any sides that ends where its pixels would begin; `angle` is the
+/// number of quarter turns.
+pub fn avif_header(width: u32, height: u32, angle: Option<u8>) -> Vec<u8> {
+    let sides = [[0; 4], width.to_be_bytes(), height.to_be_bytes()].concat();
+    let mut properties = iso_box(*b"ispe", &sides);
+    // Version 0, one item: number 1 has so many properties.
+    let mut table = vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 0x81];
+    if let Some(angle) = angle {
+        properties.extend(iso_box(*b"irot", &[angle]));
+        table[10] = 2;
+        table.push(0x82);
+    }
+    let all = [iso_box(*b"ipco", &properties), iso_box(*b"ipma", &table)].concat();
+    let meta = [
+        vec![0; 4],
+        iso_box(*b"pitm", &[0, 0, 0, 0, 0, 1]),
+        iso_box(*b"iprp", &all),
+    ]
+    .concat();
+    [
+        iso_box(*b"ftyp", b"avif\0\0\0\0mif1avif"),
+        iso_box(*b"meta", &meta),
+    ]
+    .concat()
+}
