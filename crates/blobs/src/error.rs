@@ -19,6 +19,9 @@ pub enum BlobError {
         /// The object's key.
         key: String,
     },
+    /// Somebody else is appending to the same body.
+    #[error("another request is appending to this body")]
+    Busy,
     /// The storage URL names something that is not supported.
     #[error("the storage URL {url:?} is not supported; give file:///absolute/folder")]
     Unsupported {

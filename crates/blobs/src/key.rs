@@ -36,6 +36,16 @@ pub enum Key {
         /// The file's name, made safe.
         name: String,
     },
+    /// A part of a body that is still arriving, removed when it is complete.
+    /// `{org}/resumable/{asset}/{piece}`.
+    Piece {
+        /// The organization.
+        org: OrgId,
+        /// The upload.
+        asset: AssetId,
+        /// Tells this part from others of the same upload.
+        piece: Uuid,
+    },
     /// The thumbnail of those bytes. `{org}/assets/{asset}/{body}/thumbnail.webp`.
     Thumbnail {
         /// The organization.
@@ -82,7 +92,20 @@ impl Key {
                 asset: *asset,
                 body: *body,
             }),
-            Self::Upload { .. } | Self::Thumbnail { .. } => None,
+            Self::Upload { .. } | Self::Piece { .. } | Self::Thumbnail { .. } => None,
+        }
+    }
+
+    /// The key of a part that arrives before the rest of this body.
+    pub(crate) const fn piece(&self, piece: Uuid) -> Self {
+        let (Self::Upload { org, asset, .. }
+        | Self::Asset { org, asset, .. }
+        | Self::Piece { org, asset, .. }
+        | Self::Thumbnail { org, asset, .. }) = self;
+        Self::Piece {
+            org: *org,
+            asset: *asset,
+            piece,
         }
     }
 }
@@ -97,6 +120,7 @@ impl fmt::Display for Key {
                 body,
                 name,
             } => write!(f, "{org}/assets/{asset}/{body}/{name}"),
+            Self::Piece { org, asset, piece } => write!(f, "{org}/resumable/{asset}/{piece}"),
             Self::Thumbnail { org, asset, body } => {
                 write!(f, "{org}/assets/{asset}/{body}/{THUMBNAIL}")
             }
@@ -115,6 +139,11 @@ impl FromStr for Key {
                 org: org.parse().map_err(|_| bad())?,
                 asset: asset.parse().map_err(|_| bad())?,
                 name: (*name).to_owned(),
+            },
+            [org, "resumable", asset, piece] => Self::Piece {
+                org: org.parse().map_err(|_| bad())?,
+                asset: asset.parse().map_err(|_| bad())?,
+                piece: piece.parse().map_err(|_| bad())?,
             },
             [org, "assets", asset, body, name] => {
                 let org = org.parse().map_err(|_| bad())?;

@@ -2,16 +2,20 @@
 //!
 //! A [`Key`] names an object, [`Blobs`] keeps it on the local disk so that what
 //! was answered survives a crash, [`UrlSigner`] makes and checks the URLs by
-//! which a client without an API key may send or fetch it.
+//! which a client without an API key may send or fetch it. A body that arrives
+//! in pieces is a [`Progress`] in between.
 
 mod error;
 mod key;
 mod local;
 mod range;
+mod resumable;
+mod sha256;
 mod signed_url;
 
 pub use error::BlobError;
 pub use key::{BadKey, Key};
 pub use local::{Blobs, Object, Staged, Stored};
 pub use range::{RangeError, parse_range};
+pub use resumable::{Appender, Progress};
 pub use signed_url::{Grant, Method, UrlError, UrlSigner};

@@ -215,6 +215,11 @@ impl Blobs {
         .await
     }
 
+    /// The folder of everything.
+    pub(crate) const fn root(&self) -> &Arc<PathBuf> {
+        &self.root
+    }
+
     fn path(&self, key: &Key) -> PathBuf {
         // A key has no dots, slashes or odd letters but those that `Key` writes.
         self.root.join(key.to_string())
@@ -359,7 +364,7 @@ impl Staged {
 }
 
 /// Creates `folder` below `root`; answers with every folder whose entries changed.
-fn create_folders(root: &Path, folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn create_folders(root: &Path, folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut changed = vec![folder.to_owned()];
     let missing: Vec<&Path> = folder
         .ancestors()
@@ -387,7 +392,7 @@ fn create_private(folder: &Path) -> io::Result<()> {
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))
 }
 
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, BlobError> {
     let result = tokio::task::spawn_blocking(work)

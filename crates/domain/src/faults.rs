@@ -22,6 +22,9 @@ pub(crate) fn blob(error: BlobError) -> Fault {
             detail: Some(error.to_string()),
             ..Fault::unavailable("the server's storage is full; try again later")
         },
+        BlobError::Busy => Fault::upload_locked(
+            "another request is appending to this upload; ask for the offset with HEAD and go on from there",
+        ),
         other => Fault::internal(other),
     }
 }

@@ -10,13 +10,19 @@ use runnel_store::Store;
 use runnel_types::{Clock, IdSource, Timestamp};
 use tokio::sync::Semaphore;
 
+use crate::uploads::Turns;
+
 /// Limits and lifetimes that an operator may set.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// The largest upload, in bytes.
     pub max_upload_bytes: u64,
+    /// The largest upload whose bytes arrive in pieces, in bytes.
+    pub max_resumable_bytes: u64,
     /// How long a PUT to an upload URL may begin.
     pub upload_url_ttl: Duration,
+    /// How long an upload whose bytes arrive in pieces may begin.
+    pub resumable_url_ttl: Duration,
     /// How long a signed GET URL works.
     pub asset_url_ttl: Duration,
     /// How long after its URL expired an unconfirmed upload is kept.
@@ -26,11 +32,13 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// The contract's defaults: 50 MiB, one hour, one day, one day, seven days.
+    /// The contract's defaults, and one day to begin a resumable upload.
     fn default() -> Self {
         Self {
             max_upload_bytes: 52_428_800,
+            max_resumable_bytes: 5 * 1024 * 1024 * 1024,
             upload_url_ttl: Duration::from_hours(1),
+            resumable_url_ttl: Duration::from_hours(24),
             asset_url_ttl: Duration::from_hours(24),
             sweep_after: Duration::from_hours(24),
             purge_after: Duration::from_hours(7 * 24),
@@ -59,6 +67,8 @@ pub struct Services {
     pub limits: Limits,
     /// The address that signed URLs begin with, without a slash at the end.
     pub public_url: String,
+    /// Which uploads this process is appending to.
+    pub turns: Turns,
     /// Bounds how many pictures are decoded at once, and so the memory they take.
     pub pixel_slots: Arc<Semaphore>,
 }

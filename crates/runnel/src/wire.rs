@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runnel_blobs::{Blobs, UrlSigner};
+use runnel_domain::uploads::Turns;
 use runnel_domain::{Limits, Services};
 use runnel_egress::{Egress, EgressConfig, Policy};
 use runnel_engines::Registry;
@@ -198,12 +199,15 @@ pub async fn open_services(
         ids,
         limits: Limits {
             max_upload_bytes: settings.max_upload_bytes,
+            max_resumable_bytes: settings.max_resumable_bytes,
             upload_url_ttl: settings.upload_url_ttl,
             asset_url_ttl: settings.asset_url_ttl,
             sweep_after: settings.upload_kept_for,
             purge_after: settings.asset_kept_for,
+            ..Limits::default()
         },
         public_url,
+        turns: Turns::default(),
         pixel_slots: Arc::new(Semaphore::new(cores)),
     }))
 }

@@ -32,6 +32,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0003_idempotency",
         sql: include_str!("../migrations/0003_idempotency.sql"),
     },
+    Migration {
+        version: 4,
+        name: "0004_resumable_uploads",
+        sql: include_str!("../migrations/0004_resumable_uploads.sql"),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

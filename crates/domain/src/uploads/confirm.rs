@@ -31,6 +31,9 @@ impl Services {
                 return self.confirmed_asset(caller, asset_id).await;
             }
             self.check_folder(caller, folder).await?;
+            if upload.received.is_none() && self.complete_resumable(&upload).await? {
+                continue;
+            }
             let Some(received) = &upload.received else {
                 return Err(Fault::conflict(
                     "no bytes have arrived for this upload; PUT them to its upload_url first",
@@ -123,8 +126,16 @@ impl Services {
         if !closed {
             return Ok(None);
         }
+        let resumable = tx
+            .resumable_uploads()
+            .end(upload.org_id, upload.asset_id)
+            .await
+            .map_err(faults::store)?;
         tx.assets().insert(&asset).await.map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)?;
+        // Pieces of a body that a PUT made needless.
+        let pieces = resumable.and_then(|row| row.progress);
+        self.abandon(pieces.as_deref()).await;
         Ok(Some(asset))
     }
 
@@ -141,10 +152,21 @@ impl Services {
             .clear_received(upload.org_id, upload.asset_id, &received.storage_key)
             .await
             .map_err(faults::store)?;
+        // Wrong bytes are not gone on from.
+        let resumable = match cleared {
+            true => tx
+                .resumable_uploads()
+                .reset(upload.org_id, upload.asset_id)
+                .await
+                .map_err(faults::store)?,
+            false => None,
+        };
         tx.commit().await.map_err(faults::store)?;
         // ORDER: the row forgets the object before the object goes.
         if cleared {
             self.discard(&received.storage_key).await;
+            let pieces = resumable.and_then(|row| row.progress);
+            self.abandon(pieces.as_deref()).await;
         }
         Ok(Fault::invalid_field(
             "mime_type",

@@ -18,7 +18,8 @@ pub struct NewUpload {
 }
 
 impl Services {
-    /// Creates a session from a body with `filename`, `mime_type` and `size_bytes`.
+    /// Creates a session from a body with `filename`, `mime_type`,
+    /// `size_bytes` and perhaps `resumable`.
     ///
     /// # Errors
     /// `VALIDATION_ERROR` naming every wrong field; nothing is created then.
@@ -27,7 +28,8 @@ impl Services {
         let mut fields = Fields::of(body)?;
         let filename = fields.text("filename", 1, 500);
         let mime_type = fields.text("mime_type", 1, 255);
-        let size_bytes = fields.integer("size_bytes", 1, self.limits.max_upload_bytes);
+        let is_resumable = fields.optional_flag("resumable");
+        let size_bytes = self.read_size(&mut fields, is_resumable);
         if let Some(mime_type) = mime_type
             && !is_supported(mime_type)
         {
@@ -54,7 +56,11 @@ impl Services {
             filename: filename.to_owned(),
             mime_type: mime_type.to_owned(),
             size_bytes,
-            expires_at: now.plus(self.limits.upload_url_ttl),
+            expires_at: now.plus(if is_resumable {
+                self.limits.resumable_url_ttl
+            } else {
+                self.limits.upload_url_ttl
+            }),
             created_by: Some(caller.key_id()),
             created_at: now,
             received: None,
@@ -62,6 +68,12 @@ impl Services {
         };
         let mut tx = self.begin_once(caller).await?;
         tx.uploads().insert(&upload).await.map_err(faults::store)?;
+        if is_resumable {
+            tx.resumable_uploads()
+                .insert(upload.org_id, upload.asset_id)
+                .await
+                .map_err(faults::store)?;
+        }
         tx.commit().await.map_err(faults::store)?;
 
         let key = Key::upload(caller.org_id, upload.asset_id, filename);
@@ -76,6 +88,25 @@ impl Services {
             asset_id: upload.asset_id,
             upload_url,
         })
+    }
+
+    /// The declared size, within the limit of the way that the bytes will take.
+    fn read_size(&self, fields: &mut Fields<'_>, is_resumable: bool) -> Option<u64> {
+        let limits = &self.limits;
+        let resumable = limits.max_resumable_bytes.max(limits.max_upload_bytes);
+        if is_resumable {
+            return fields.integer("size_bytes", 1, resumable);
+        }
+        let size_bytes = fields.integer("size_bytes", 1, resumable)?;
+        if size_bytes <= limits.max_upload_bytes {
+            return Some(size_bytes);
+        }
+        let message = format!(
+            "is {size_bytes}, the limit is {}; with \"resumable\": true it is {resumable}, and the bytes are sent in pieces (tus 1.0)",
+            limits.max_upload_bytes
+        );
+        fields.refuse("size_bytes", "less_than_equal", message);
+        None
     }
 }
 

@@ -12,11 +12,15 @@
 //!    session in one transaction, on condition that the row still names the
 //!    body it looked at.
 //! 4. `sweep` removes what was never confirmed, long after its URL expired.
+//!
+//! A session created as [`resumable`] takes its bytes in pieces too.
 
 mod confirm;
 mod create;
 mod receive;
+mod resumable;
 mod sweep;
 
 pub use create::NewUpload;
 pub use receive::Stored;
+pub use resumable::{BadChecksum, Checksum, Chunk, Position, ResumableGrant, Turns};

@@ -27,19 +27,7 @@ impl Services {
                 return Ok(swept);
             }
             for upload in due {
-                let mut tx = self.store.begin().await.map_err(faults::store)?;
-                let removed = tx
-                    .uploads()
-                    .remove_unconfirmed(upload.org_id, upload.asset_id)
-                    .await
-                    .map_err(faults::store)?;
-                tx.commit().await.map_err(faults::store)?;
-                // ORDER: the row first; a PUT that ends just now finds it gone
-                // and removes its own bytes.
-                if let Some(received) = upload.received.filter(|_| removed) {
-                    self.discard(&received.storage_key).await;
-                }
-                swept += usize::from(removed);
+                swept += usize::from(self.remove_session(&upload).await?);
             }
         }
     }
