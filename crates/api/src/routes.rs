@@ -134,7 +134,9 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         // Outermost: a question before the request itself is no request yet.
         Some(layer) => {
             let plain = router.clone();
-            let asked = |request: Request, next: Next| cors::only_questions(plain, request, next);
+            let asked = move |request: Request, next: Next| {
+                cors::only_questions(plain.clone(), request, next)
+            };
             router.layer(layer).layer(from_fn(asked))
         }
         None => router,

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use super::progress::Progress;
 use crate::error::BlobError;
-use crate::local::{Stored, blocking, create_folders};
+use crate::local::{Local, blocking, create_folders, remove_empty_above};
+use crate::object::Stored;
 
 /// How much is gathered before it is written and hashed, in bytes.
 const BUFFER: usize = 256 * 1024;
@@ -27,10 +28,19 @@ pub(super) struct FileAppender {
     open: Option<Open>,
 }
 
+/// Where the file is and where it goes.
+#[derive(Debug)]
+struct Place {
+    root: Arc<PathBuf>,
+    piece: PathBuf,
+    target: PathBuf,
+    is_synced: bool,
+}
+
 /// The file and what goes with it, handed to a blocking thread and back.
 #[derive(Debug)]
 struct Open {
-    root: Arc<PathBuf>,
+    place: Place,
     /// Locked; `None` when the body was moved to its place already.
     file: Option<File>,
     is_cut: bool,
@@ -41,15 +51,21 @@ struct Open {
 }
 
 impl FileAppender {
-    pub(super) async fn open(root: &Arc<PathBuf>, progress: &Progress) -> Result<Self, BlobError> {
-        let (root, written) = (Arc::clone(root), progress.clone());
-        let opened = blocking(move || lock(root, written)).await?;
+    pub(super) async fn open(local: &Local, progress: &Progress) -> Result<Self, BlobError> {
+        let place = Place {
+            root: Arc::clone(local.root()),
+            piece: local.root().join(progress.file()?.to_string()),
+            target: local.root().join(progress.target().to_string()),
+            is_synced: local.is_synced(),
+        };
+        let written = progress.clone();
+        let opened = blocking(move || lock(place, written)).await?;
         let open = match opened {
             Locked::Open(open) => open,
             Locked::Busy => return Err(BlobError::Busy),
             Locked::Missing => {
                 return Err(BlobError::Missing {
-                    key: progress.piece().to_string(),
+                    key: progress.target().to_string(),
                 });
             }
         };
@@ -108,10 +124,10 @@ impl FileAppender {
     pub(super) async fn finish(mut self) -> Result<Stored, BlobError> {
         self.sync().await?;
         self.with_file(|open| {
-            open.place()?;
+            open.move_to_place()?;
             Ok(Stored {
                 size_bytes: open.written.size_bytes(),
-                sha256: open.written.hash.clone().finish(),
+                sha256: open.written.sha256(),
             })
         })
         .await
@@ -141,12 +157,11 @@ enum Locked {
     Missing,
 }
 
-fn lock(root: Arc<PathBuf>, written: Progress) -> io::Result<Locked> {
-    let path = root.join(written.piece().to_string());
+fn lock(place: Place, written: Progress) -> io::Result<Locked> {
     let is_new = written.size_bytes() == 0;
     loop {
-        let changed = match path.parent() {
-            Some(folder) if is_new => create_folders(&root, folder)?,
+        let changed = match place.piece.parent() {
+            Some(folder) if is_new => create_folders(&place.root, folder)?,
             _ => Vec::new(),
         };
         let opened = fs_err::OpenOptions::new()
@@ -154,19 +169,18 @@ fn lock(root: Arc<PathBuf>, written: Progress) -> io::Result<Locked> {
             .write(true)
             .create(is_new)
             .truncate(false)
-            .open(&path);
+            .open(&place.piece);
         let file = match opened {
             Ok(file) => file.into_file(),
             // The folder went between its creation and this; once more.
             Err(error) if error.kind() == io::ErrorKind::NotFound && is_new => continue,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let target = root.join(written.target().to_string());
-                let is_placed = std::fs::metadata(target)
+                let is_placed = std::fs::metadata(&place.target)
                     .is_ok_and(|found| found.len() == written.size_bytes());
                 if !is_placed {
                     return Ok(Locked::Missing);
                 }
-                return Ok(Locked::Open(Open::new(root, None, changed, written)));
+                return Ok(Locked::Open(Open::new(place, None, changed, written)));
             }
             Err(error) => return Err(error),
         };
@@ -177,13 +191,13 @@ fn lock(root: Arc<PathBuf>, written: Progress) -> io::Result<Locked> {
         }
         // Between opening and locking, an earlier appender may have moved the
         // file to its place, or a sweep removed it.
-        if !is_same(&path, &file)? {
+        if !is_same(&place.piece, &file)? {
             continue;
         }
         if file.metadata()?.len() < written.size_bytes() {
             return Ok(Locked::Missing);
         }
-        return Ok(Locked::Open(Open::new(root, Some(file), changed, written)));
+        return Ok(Locked::Open(Open::new(place, Some(file), changed, written)));
     }
 }
 
@@ -199,13 +213,13 @@ fn is_same(path: &Path, file: &File) -> io::Result<bool> {
 
 impl Open {
     const fn new(
-        root: Arc<PathBuf>,
+        place: Place,
         file: Option<File>,
         changed: Vec<PathBuf>,
         written: Progress,
     ) -> Self {
         Self {
-            root,
+            place,
             file,
             is_cut: false,
             changed,
@@ -225,11 +239,14 @@ impl Open {
             self.is_cut = true;
         }
         file.write_all(bytes)?;
-        self.written.hash.update(bytes);
+        self.written.take(bytes);
         Ok(())
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        if !self.place.is_synced {
+            return Ok(());
+        }
         if let Some(file) = &self.file {
             file.sync_data()?;
         }
@@ -237,26 +254,28 @@ impl Open {
     }
 
     /// Moves the body to its place, unless that was done before a crash.
-    fn place(&mut self) -> io::Result<()> {
-        let target = self.root.join(self.written.target().to_string());
-        let folder = target.parent().unwrap_or(&self.root);
-        let changed = create_folders(&self.root, folder)?;
-        let piece = self.root.join(self.written.piece().to_string());
+    fn move_to_place(&mut self) -> io::Result<()> {
+        let Place {
+            root,
+            piece,
+            target,
+            is_synced,
+        } = &self.place;
+        let changed = create_folders(root, target.parent().unwrap_or(root))?;
         if let Some(file) = &self.file {
             // A crash may have left bytes behind the last ones that count.
             file.set_len(self.written.size_bytes())?;
-            file.sync_all()?;
-            fs_err::rename(&piece, &target)?;
-        }
-        // ORDER: the entry of the file, then of each new folder above it;
-        // without these a crash may forget the name of synced bytes.
-        sync_folders(changed)?;
-        // The folder of the upload, then that of its organization, when empty.
-        for folder in piece.ancestors().skip(1).take(2) {
-            if std::fs::remove_dir(folder).is_err() {
-                break;
+            if *is_synced {
+                file.sync_all()?;
             }
+            fs_err::rename(piece, target)?;
         }
+        if *is_synced {
+            // ORDER: the entry of the file, then of each new folder above it;
+            // without these a crash may forget the name of synced bytes.
+            sync_folders(changed)?;
+        }
+        remove_empty_above(root, piece);
         Ok(())
     }
 }

@@ -1,22 +1,35 @@
 //! How far a body has come, as data that outlives the process.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 
+use crate::error::BlobError;
 use crate::key::Key;
+use crate::remote::Parts;
 use crate::sha256::Sha256;
 
-/// How much of a body is safely stored, and where. Kept by the caller as text.
+/// How much of a body is safely stored, and where. The caller keeps it as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct Progress {
     /// The object that it will be.
     #[serde(with = "text")]
-    pub(super) target: Key,
-    /// Where it grows.
-    #[serde(with = "text")]
-    pub(super) piece: Key,
+    target: Key,
+    place: Place,
     /// The hash of what is stored, and so its length.
-    pub(super) hash: Sha256,
+    hash: Sha256,
+}
+
+/// Where a body grows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Place {
+    /// In one file of its own.
+    #[serde(with = "text")]
+    File(Key),
+    /// In a bucket.
+    Parts(Parts),
 }
 
 /// A progress as it was read, which may be anything.
@@ -24,8 +37,7 @@ pub struct Progress {
 struct Written {
     #[serde(with = "text")]
     target: Key,
-    #[serde(with = "text")]
-    piece: Key,
+    place: Place,
     hash: Sha256,
 }
 
@@ -38,18 +50,18 @@ impl TryFrom<Written> for Progress {
         }
         Ok(Self {
             target: written.target,
-            piece: written.piece,
+            place: written.place,
             hash: written.hash,
         })
     }
 }
 
 impl Progress {
-    /// Nothing yet, of a body that grows in one file.
-    pub(super) const fn in_file(target: Key, piece: Key) -> Self {
+    /// Nothing yet.
+    pub(super) const fn new(target: Key, place: Place) -> Self {
         Self {
             target,
-            piece,
+            place,
             hash: Sha256::new(),
         }
     }
@@ -62,10 +74,6 @@ impl Progress {
     /// The object that the body will be.
     pub const fn target(&self) -> &Key {
         &self.target
-    }
-
-    pub(super) const fn piece(&self) -> &Key {
-        &self.piece
     }
 
     /// The text to keep.
@@ -81,6 +89,44 @@ impl Progress {
     pub fn from_text(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
+
+    pub(crate) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Takes note of the next bytes.
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+    }
+
+    /// SHA-256 of the bytes, 64 hex characters.
+    pub(crate) fn sha256(&self) -> String {
+        self.hash.clone().finish()
+    }
+
+    /// The file, of a body that grows in one.
+    pub(crate) fn file(&self) -> Result<&Key, BlobError> {
+        match &self.place {
+            Place::File(piece) => Ok(piece),
+            Place::Parts(_) => Err(elsewhere("a bucket")),
+        }
+    }
+
+    /// The parts, of a body that grows in a bucket.
+    pub(crate) fn parts_mut(&mut self) -> Result<&mut Parts, BlobError> {
+        match &mut self.place {
+            Place::Parts(parts) => Ok(parts),
+            Place::File(_) => Err(elsewhere("a folder")),
+        }
+    }
+}
+
+/// The storage was changed while a body was arriving.
+pub(super) fn elsewhere(place: &str) -> BlobError {
+    io::Error::other(format!(
+        "the body began in {place}, and the storage is another one now; begin it again"
+    ))
+    .into()
 }
 
 /// Keys as their text.

@@ -114,11 +114,11 @@ impl Services {
         // the last one, and whoever thinks to append elsewhere loses the row.
         let appender = self
             .blobs
-            .append_to(&progress)
+            .append_to(&progress, self.ids.next())
             .await
             .map_err(faults::blob)?;
         row.progress = Some(progress.to_text());
-        if !self.record(&mut row).await? {
+        if !self.record_offset(&mut row).await? {
             drop(appender);
             self.abandon_unless_named(&row).await?;
             return Err(overtaken());
@@ -136,7 +136,7 @@ impl Services {
 
     /// Writes how far the upload has come; `false` when another request has
     /// changed the row since.
-    async fn record(&self, row: &mut ResumableUpload) -> Result<bool, Fault> {
+    async fn record_offset(&self, row: &mut ResumableUpload) -> Result<bool, Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         let recorded = tx
             .resumable_uploads()
@@ -228,7 +228,7 @@ impl Appending {
     async fn note(&mut self, progress: &runnel_blobs::Progress) -> Result<(), Fault> {
         self.row.offset_bytes = progress.size_bytes();
         self.row.progress = Some(progress.to_text());
-        if self.services.record(&mut self.row).await? {
+        if self.services.record_offset(&mut self.row).await? {
             Ok(())
         } else {
             Err(overtaken())

@@ -80,7 +80,7 @@ impl Services {
         };
         let appender = self
             .blobs
-            .append_to(&progress)
+            .append_to(&progress, self.ids.next())
             .await
             .map_err(faults::blob)?;
         self.complete(
