@@ -7,5 +7,6 @@ mod folders;
 mod forms;
 mod idempotency;
 mod library;
+mod resumable;
 mod runs;
 mod uploads;
