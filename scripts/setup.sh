@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing, and does nothing when none is.
+# Installs the packages that are missing, and does nothing when none is.
 #   scripts/setup.sh build   what the build needs
 #   scripts/setup.sh test    what the tests and benches need too
 set -euo pipefail
@@ -33,6 +33,8 @@ case "${1:-test}" in
     test)
         want chromium chromium
         want curl curl
+        want nodejs node
+        want npm npm
         want openssl openssl
         want python3 python3
         want libvips-tools vips vipsthumbnail
@@ -71,4 +73,20 @@ fi
 if ! have cargo; then
     echo "setup: there is no cargo here; install Rust 1.95 or newer from https://rustup.rs" >&2
     exit 1
+fi
+
+# The client of others that the tests upload with; this version alone.
+tus_client=tus-js-client@4.3.1
+node_tools=$(dirname "$0")/../target/test-tools/node
+if [ "${1:-test}" = test ] && [ ! -e "$node_tools/$tus_client" ]; then
+    echo "setup: installing $tus_client" >&2
+    mkdir -p "$node_tools"
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    if ! npm install --prefix "$node_tools" --ignore-scripts --no-audit --no-fund "$tus_client" >"$log" 2>&1; then
+        cat "$log" >&2
+        echo "setup: npm failed, its words are above; the registry must be reachable once" >&2
+        exit 1
+    fi
+    touch "$node_tools/$tus_client"
 fi

@@ -1,3 +1,5 @@
+//! Bodies that arrive in pieces, on a disk and in a bucket alike.
+
 use super::*;
 use crate::Variables;
 use crate::remote::Remote;
