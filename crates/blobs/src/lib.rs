@@ -7,6 +7,8 @@
 //! between.
 
 mod blobs;
+#[cfg(test)]
+mod conformance;
 mod error;
 mod key;
 mod local;

@@ -11,10 +11,13 @@
 //! 3. `confirm` looks at the bytes, then writes the asset and closes the
 //!    session in one transaction, on condition that the row still names the
 //!    body it looked at.
+//!    Where the store takes the bytes itself, `collect` comes first: it copies
+//!    what was sent to a key of its own and records it as `receive` would have.
 //! 4. `sweep` removes what was never confirmed, long after its URL expired.
 //!
 //! A session created as [`resumable`] takes its bytes in pieces too.
 
+mod collect;
 mod confirm;
 mod create;
 mod receive;

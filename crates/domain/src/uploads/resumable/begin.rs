@@ -4,6 +4,7 @@ use runnel_types::{Fault, Upload};
 
 use super::session::{Position, ResumableGrant, confirmed, gone, read_progress};
 use super::turns::Turn;
+use crate::uploads::collect::sent_key;
 use crate::{Services, faults};
 
 impl Services {
@@ -89,6 +90,9 @@ impl Services {
         tx.commit().await.map_err(faults::store)?;
         // ORDER: the rows first; a PUT or an append that ends just now finds
         // them gone and removes its own bytes.
+        if self.blobs.takes_uploads() {
+            self.discard(&sent_key(upload).to_string()).await;
+        }
         if let Some(received) = &upload.received {
             self.discard(&received.storage_key).await;
         }
