@@ -7,6 +7,7 @@
 //! from it, commit; network and clean-up come after the commit.
 
 pub mod assets;
+pub mod audit;
 mod caller;
 pub mod deliveries;
 mod faults;

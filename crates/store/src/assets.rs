@@ -151,6 +151,25 @@ impl<E: Reader> Assets<E> {
     }
 }
 
+impl<E: Reader> Assets<E> {
+    /// At most `limit` assets of any organization with ids after `after`,
+    /// deleted ones too, in the order of their ids. Takes no tenant: it is for
+    /// holding the objects against the rows.
+    pub async fn list_after_unscoped(
+        &mut self,
+        after: AssetId,
+        limit: i64,
+    ) -> Result<Vec<Asset>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM assets WHERE id > $1 ORDER BY id LIMIT $2"
+        );
+        let args = Args::new().word(after).int(limit);
+        all(&mut self.0, Statement::new(TABLE, sql, args), decode).await
+    }
+}
+
 impl Assets<&mut Tx> {
     /// Adds an asset.
     ///

@@ -1,6 +1,7 @@
 //! The command line: its definitions, from which help and completions come.
 
 mod demo;
+mod doctor;
 mod keys;
 mod serve;
 
@@ -37,9 +38,8 @@ enum Command {
     /// Work off the queue without serving the API (not supported yet)
     #[command(hide = true)]
     Worker,
-    /// Check and repair (not supported yet)
-    #[command(hide = true)]
-    Doctor,
+    /// Look whether everything is there, and whether objects and rows fit together
+    Doctor(doctor::DoctorFlags),
     /// Make organizations (not supported yet)
     #[command(hide = true)]
     Orgs(Rest),
@@ -167,10 +167,7 @@ async fn run(command: Command) -> Result<(), Failure> {
             "worker",
             "runnel serve works off the queue too; --workers says with how many workers",
         )),
-        Command::Doctor => Err(later(
-            "doctor",
-            "GET /v1/readiness tells whether the server has what it needs",
-        )),
+        Command::Doctor(flags) => doctor::run(flags).await,
         Command::Orgs(_) => Err(later(
             "orgs",
             "runnel keys create --org NAME makes the organization along with a key",

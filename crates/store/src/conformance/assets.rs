@@ -235,3 +235,24 @@ pub(super) async fn what_a_person_may_change_changes(db: Db) {
         None
     );
 }
+
+pub(super) async fn assets_of_every_organization_are_walked_by_id(db: Db) {
+    let (a, b) = (db.org("a").await.id, db.org("b").await.id);
+    let mut assets = [asset(&db, a), asset(&db, b), asset(&db, a)];
+    let mut tx = db.store.begin().await.unwrap();
+    for asset in &assets {
+        tx.assets().insert(asset).await.unwrap();
+    }
+    let deleted = tx.assets().soft_delete(b, assets[1].id, None, at(1)).await;
+    assets[1] = deleted.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    let after = async |id, limit| {
+        let mut reader = db.store.read();
+        let found = reader.assets().list_after_unscoped(id, limit).await;
+        found.unwrap()
+    };
+    let nil = uuid::Uuid::nil().into();
+    assert_eq!(after(nil, 2).await, assets[..2]);
+    assert_eq!(after(assets[1].id, 9).await, assets[2..]);
+    assert_eq!(after(assets[2].id, 9).await, []);
+}

@@ -138,6 +138,7 @@ suite! {
         keys_are_counted_over_all_organizations,
     }
     assets {
+        assets_of_every_organization_are_walked_by_id,
         every_field_comes_back,
         a_deleted_asset_is_seen_only_by_those_who_ask_for_it,
         many_are_found_at_once_and_only_ones_own,
@@ -222,6 +223,7 @@ suite! {
         many_transactions_at_once_all_succeed,
     }
     uploads {
+        open_sessions_of_every_organization_are_walked_by_id,
         every_field_comes_back,
         a_second_body_supersedes_the_first,
         a_confirmed_upload_takes_no_body,
