@@ -124,7 +124,7 @@ impl Services {
     }
 
     async fn rows_of(&self, id: AssetId) -> Result<Rows, Fault> {
-        let mut reader = self.store.read();
+        let reader = self.store.read();
         let asset = reader.assets().get_for_url(id).await;
         let upload = reader.uploads().get_unscoped_for_url(id).await;
         Ok(Rows {
@@ -141,7 +141,7 @@ impl Services {
     ) -> Result<(), Fault> {
         let mut after = AssetId::from(uuid::Uuid::nil());
         loop {
-            let mut reader = self.store.read();
+            let reader = self.store.read();
             let found = reader.assets().list_after_unscoped(after, BATCH).await;
             let found = found.map_err(faults::store)?;
             let Some(last) = found.last() else {
@@ -172,7 +172,7 @@ impl Services {
     ) -> Result<(), Fault> {
         let mut after = AssetId::from(uuid::Uuid::nil());
         loop {
-            let mut reader = self.store.read();
+            let reader = self.store.read();
             let found = reader
                 .uploads()
                 .list_open_after_unscoped(after, BATCH)
