@@ -1,6 +1,5 @@
 //! `GET` and `HEAD /storage/{key}`: the bytes of an asset or its thumbnail.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -90,37 +89,9 @@ fn describe(opened: &Opened) -> HeaderMap {
         CONTENT_SECURITY_POLICY,
         "default-src 'none'; sandbox",
     );
-    set(&mut headers, CONTENT_DISPOSITION, &disposition(opened));
+    let disposition = assets::disposition(&opened.name, opened.is_active);
+    set(&mut headers, CONTENT_DISPOSITION, &disposition);
     headers
-}
-
-/// A browser keeps what it might run as a file instead of showing it.
-fn disposition(opened: &Opened) -> String {
-    let kind = if opened.is_active {
-        "attachment"
-    } else {
-        "inline"
-    };
-    let plain: String = opened
-        .name
-        .chars()
-        .map(|letter| {
-            if letter.is_ascii_graphic() && !matches!(letter, '"' | '\\' | '%') || letter == ' ' {
-                letter
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    let mut encoded = String::new();
-    for byte in opened.name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {

@@ -2,6 +2,7 @@
 
 mod change;
 mod delete;
+mod disposition;
 mod get;
 mod inspect;
 mod list;
@@ -10,8 +11,9 @@ mod register;
 mod upload;
 mod url;
 
+pub use disposition::disposition;
 pub use get::AssetView;
-pub(crate) use inspect::{Facts, Inspected};
+pub(crate) use inspect::{Facts, Inspected, refuse_head};
 pub use list::AcceptedType;
 pub use open::{Opened, SignedRequest, UploadGrant};
 pub(crate) use register::NewFile;

@@ -1,8 +1,9 @@
 //! Opens an object for a signed URL: no key, no organization, only the signature.
 
 use runnel_blobs::{Key, Object, UrlError};
-use runnel_types::{AssetId, AssetType, Fault, OrgId};
+use runnel_types::{AssetId, Fault, OrgId};
 
+use super::disposition::is_active;
 use crate::{Services, faults};
 
 /// A request to a storage URL.
@@ -131,16 +132,6 @@ impl Services {
             },
         })
     }
-}
-
-/// Whether a browser would run what is in a file of this type, or might guess
-/// so. Pictures, sounds and films that cannot hold a script are shown inline.
-fn is_active(mime_type: &str, asset_type: AssetType) -> bool {
-    let inert = matches!(
-        asset_type,
-        AssetType::Image | AssetType::Video | AssetType::Audio
-    );
-    !inert || mime_type.contains("svg") || mime_type.contains("xml")
 }
 
 fn url_fault(error: &UrlError) -> Fault {
