@@ -42,7 +42,8 @@ pub enum Key {
         org: OrgId,
         /// The asset.
         asset: AssetId,
-        /// The body that it is made of.
+        /// The body that it is made of; of one that was drawn later, an id of
+        /// its own.
         body: Uuid,
     },
 }
@@ -69,6 +70,17 @@ impl Key {
             asset,
             body,
             name: safe_name(filename),
+        }
+    }
+
+    /// The key of a thumbnail that is drawn after its asset was made. Each
+    /// attempt has another `drawing`: one that comes late removes its own
+    /// object and no other's.
+    pub const fn later_thumbnail(org: OrgId, asset: AssetId, drawing: Uuid) -> Self {
+        Self::Thumbnail {
+            org,
+            asset,
+            body: drawing,
         }
     }
 

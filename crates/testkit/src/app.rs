@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use runnel::config::Settings;
 use runnel::wire::{App, Environment};
-use runnel_types::{Entropy, ManualClock, Scope, SeededEntropy, Timestamp};
+use runnel_types::{ManualClock, Scope, SeededEntropy, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -39,7 +39,7 @@ pub struct TestApp {
     settings: Settings,
     /// The clock that everything asks.
     pub clock: Arc<ManualClock>,
-    entropy: Arc<dyn Entropy>,
+    environment: Environment,
     key: String,
     folder: TempDir,
 }
@@ -52,18 +52,31 @@ impl TestApp {
 
     /// Starts a server with settings of the test's own.
     pub async fn start_with(db: Db, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_in(db, |settings, _| change(settings)).await
+    }
+
+    /// Starts a server on a machine of the test's own: settings, programs, and
+    /// how long a confirmation waits for the thumbnail of a video, a minute if
+    /// nothing is said.
+    pub async fn start_in(db: Db, change: impl FnOnce(&mut Settings, &mut Environment)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings {
             workers: 0,
             ..Settings::for_data_dir(folder.path().join("data"))
         };
         settings.database_url = database_url(db).await;
-        change(&mut settings);
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(
             1_790_000_000_000_000,
         )));
-        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
-        let app = start(&settings, &clock, &entropy).await;
+        let mut environment = Environment {
+            clock: Arc::<ManualClock>::clone(&clock),
+            entropy: Arc::new(SeededEntropy::new(7)),
+            // A busy machine must not make another test of it.
+            thumbnail_wait: Duration::from_mins(1),
+            ..Environment::system()
+        };
+        change(&mut settings, &mut environment);
+        let app = start(&settings, &environment).await;
         let key = app
             .services()
             .create_first_key()
@@ -75,7 +88,7 @@ impl TestApp {
             app,
             settings,
             clock,
-            entropy,
+            environment,
             key,
             folder,
         }
@@ -88,17 +101,17 @@ impl TestApp {
             app,
             settings,
             clock,
-            entropy,
+            environment,
             key,
             folder,
         } = self;
         app.stop().await;
-        let app = start(&settings, &clock, &entropy).await;
+        let app = start(&settings, &environment).await;
         Self {
             app,
             settings,
             clock,
-            entropy,
+            environment,
             key,
             folder,
         }
@@ -249,12 +262,8 @@ impl TestApp {
     }
 }
 
-async fn start(settings: &Settings, clock: &Arc<ManualClock>, entropy: &Arc<dyn Entropy>) -> App {
-    let environment = Environment {
-        clock: Arc::<ManualClock>::clone(clock),
-        entropy: Arc::clone(entropy),
-    };
-    App::start(settings.clone(), environment)
+async fn start(settings: &Settings, environment: &Environment) -> App {
+    App::start(settings.clone(), environment.clone())
         .await
         .unwrap_or_else(|failure| panic!("the server does not start: {failure}"))
 }

@@ -10,6 +10,7 @@ mod app;
 mod http;
 mod process;
 mod receiver;
+pub mod samples;
 mod wait;
 
 pub use app::{Db, TestApp, database_url};

@@ -2,6 +2,7 @@
 
 mod change;
 mod delete;
+mod draw;
 mod get;
 mod inspect;
 mod list;
@@ -16,6 +17,7 @@ pub use list::AcceptedType;
 pub use open::{Opened, SignedRequest, UploadGrant};
 pub(crate) use register::NewFile;
 pub use runnel_blobs::{Method, RangeError, parse_range};
+pub use runnel_media::subprocess::Programs;
 pub use upload::IncomingFile;
 pub(crate) use url::{parse_reference, reference};
 

@@ -83,8 +83,12 @@ impl Services {
     }
 
     async fn inspect(&self, received: &Received, upload: &Upload) -> Result<Inspected, Fault> {
-        self.inspect_object(&received.storage_key, Some(&upload.mime_type))
-            .await
+        self.inspect_object(
+            &received.storage_key,
+            Some(&upload.mime_type),
+            Some(self.limits.thumbnail_wait),
+        )
+        .await
     }
 
     /// Writes the asset and closes the session, unless the session moved on
@@ -97,20 +101,19 @@ impl Services {
         facts: Facts,
         folder: Option<FolderId>,
     ) -> Result<Option<Asset>, Fault> {
-        let thumbnail_key = self.keep_thumbnail(&received.storage_key, &facts).await?;
         let now = self.now();
-        let asset = facts.into_asset(Asset {
+        let asset = Asset {
             id: upload.asset_id,
             org_id: upload.org_id,
             folder_id: folder,
             name: upload.filename.clone(),
             storage_key: received.storage_key.clone(),
-            thumbnail_key,
             size_bytes: received.size_bytes,
             sha256: Some(received.sha256.clone()),
             created_by: Some(caller.key_id()),
             ..Asset::new(SourceType::Upload, now)
-        });
+        };
+        let new = self.record_of(facts, asset).await?;
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         if let Some(folder) = folder {
             folders::hold(&mut tx, upload.org_id, folder).await?;
@@ -123,9 +126,9 @@ impl Services {
         if !closed {
             return Ok(None);
         }
-        tx.assets().insert(&asset).await.map_err(faults::store)?;
+        self.insert_described(&mut tx, &new).await?;
         tx.commit().await.map_err(faults::store)?;
-        Ok(Some(asset))
+        Ok(Some(new.asset))
     }
 
     /// Removes bytes that are not what they should be, and says what was wrong.

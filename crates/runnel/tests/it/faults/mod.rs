@@ -2,4 +2,5 @@
 
 mod callbacks;
 mod kill;
+mod thumbnails;
 mod workers;
