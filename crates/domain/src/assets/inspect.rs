@@ -133,22 +133,22 @@ impl Services {
         let programs = self.programs.clone();
         let looked = self.with_programs(move || {
             let budget = Budget::default();
-            match runnel_media::thumbnail_of(&mut file, &budget, &programs) {
-                Ok(thumbnail) => Ok((Facts::of_picture(thumbnail), None)),
-                // Its header is read without help.
-                Err(missing @ MediaError::ToolMissing { .. }) => {
-                    let found = runnel_media::inspect(&mut file, &budget, &programs)?;
-                    Ok((Facts::of(&found), Some(missing)))
-                }
-                Err(error) => Err(error),
-            }
+            // Its header is read without help, and says of a drawing whether
+            // it has a size at all.
+            let found = runnel_media::inspect(&mut file, &budget, &programs)?;
+            let drawn = runnel_media::thumbnail_of(&mut file, &budget, &programs);
+            Ok((Facts::of(&found), drawn))
         });
-        judge(looked.await?.map(|(facts, missing)| {
-            if let Some(missing) = missing {
-                tell_missing(key, &missing);
-            }
-            facts
-        }))
+        let (mut facts, drawn) = match looked.await? {
+            Ok(looked) => looked,
+            Err(error) => return judge(Err(error)),
+        };
+        match drawn {
+            Ok(thumbnail) => facts.thumbnail = Drawn::Made(Box::new(thumbnail)),
+            Err(missing @ MediaError::ToolMissing { .. }) => tell_missing(key, &missing),
+            Err(error) => return judge(Err(error)),
+        }
+        Ok(Inspected::Sound(facts))
     }
 
     /// Looks at a film or a sound.

@@ -15,10 +15,25 @@ fn every_container_tells_sides_length_and_codec() {
     const SOURCES: &str =
         "-f lavfi -i testsrc=s=64x48:r=10:d=1 -f lavfi -i sine=d=1 -pix_fmt yuv420p -c:v";
     let table = [
-        ("a.mp4", "libx264 -preset ultrafast -c:a aac", "h264", MediaType::Mp4),
-        ("a.mov", "mpeg4 -c:a pcm_s16le", "mpeg4", MediaType::QuickTime),
+        (
+            "a.mp4",
+            "libx264 -preset ultrafast -c:a aac",
+            "h264",
+            MediaType::Mp4,
+        ),
+        (
+            "a.mov",
+            "mpeg4 -c:a pcm_s16le",
+            "mpeg4",
+            MediaType::QuickTime,
+        ),
         ("a.webm", "libvpx -c:a libopus", "vp8", MediaType::WebM),
-        ("a.mkv", "libx264 -preset ultrafast -c:a aac", "h264", MediaType::Matroska),
+        (
+            "a.mkv",
+            "libx264 -preset ultrafast -c:a aac",
+            "h264",
+            MediaType::Matroska,
+        ),
     ];
     for (out, codecs, codec, media_type) in table {
         let bytes = made::ffmpeg(&format!("{SOURCES} {codecs}"), out);
@@ -118,7 +133,12 @@ fn a_large_video_gets_a_thumbnail_of_512() {
 pub(super) fn pdf() -> Vec<u8> {
     let svg = br##"<svg xmlns="http://www.w3.org/2000/svg" width="200" height="100">
         <rect width="200" height="100" fill="#f08020"/><rect width="50" height="50" fill="#2040f0"/></svg>"##;
-    made::of(("in.svg", svg), "rsvg-convert", "-f pdf in.svg -o a.pdf", "a.pdf")
+    made::of(
+        ("in.svg", svg),
+        "rsvg-convert",
+        "-f pdf in.svg -o a.pdf",
+        "a.pdf",
+    )
 }
 
 #[test]

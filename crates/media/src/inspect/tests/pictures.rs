@@ -20,7 +20,11 @@ fn halves(width: u32, height: u32) -> Vec<u8> {
 /// Orange at the left, nothing at the right.
 fn half_transparent(width: u32, height: u32) -> Vec<u8> {
     let left = width as usize / 2;
-    let row = [[240, 140, 20, 255].repeat(left), [0; 4].repeat(width as usize - left)].concat();
+    let row = [
+        [240, 140, 20, 255].repeat(left),
+        [0; 4].repeat(width as usize - left),
+    ]
+    .concat();
     let pixels = row.repeat(height as usize);
     let picture = Picture::new(width, height, Channels::Rgba, pixels).unwrap();
     encode_png(&picture).unwrap()
@@ -30,14 +34,21 @@ fn half_transparent(width: u32, height: u32) -> Vec<u8> {
 fn assert_halves(bytes: &[u8], media_type: MediaType, sides: (u32, u32), name: &str) {
     let found = look(bytes).unwrap_or_else(|refused| panic!("{name}: {refused}"));
     assert_eq!(found.media_type, media_type, "{name}");
-    assert_eq!((found.width, found.height), (Some(sides.0), Some(sides.1)), "{name}");
+    assert_eq!(
+        (found.width, found.height),
+        (Some(sides.0), Some(sides.1)),
+        "{name}"
+    );
     let made = thumbnail_in(bytes).unwrap_or_else(|refused| panic!("{name}: {refused}"));
     assert_eq!((made.width, made.height), sides, "{name}");
     let picture = small(bytes);
     let seen = [pixel(&picture, 20, 50), pixel(&picture, 80, 50)];
     for (seen, wanted) in seen.iter().zip([RED, BLUE]) {
         let near = |(a, b): (&u8, &u8)| a.abs_diff(*b) <= 14;
-        assert!(seen.iter().zip(&wanted).all(near), "{name}: {seen:?} is not {wanted:?}");
+        assert!(
+            seen.iter().zip(&wanted).all(near),
+            "{name}: {seen:?} is not {wanted:?}"
+        );
     }
 }
 
@@ -61,9 +72,19 @@ fn alpha_is_kept_from_every_format_that_has_it() {
         ("png", png.clone()),
         ("avif", made::heif(&png, "-q 90", "a.avif")),
         ("heic", made::heif(&png, "-q 90", "a.heic")),
-        ("webp", made::ffmpeg_of(&png, "-c:v libwebp -lossless 1", "a.webp")),
+        (
+            "webp",
+            made::ffmpeg_of(&png, "-c:v libwebp -lossless 1", "a.webp"),
+        ),
         ("tiff", made::vips(&png, "[compression=lzw]", "a.tif")),
-        ("gif", made::ffmpeg_of(&png, "-vf split[a][b];[a]palettegen[p];[b][p]paletteuse", "a.gif")),
+        (
+            "gif",
+            made::ffmpeg_of(
+                &png,
+                "-vf split[a][b];[a]palettegen[p];[b][p]paletteuse",
+                "a.gif",
+            ),
+        ),
         ("bmp", made::ffmpeg_of(&png, "-pix_fmt bgra", "a.bmp")),
     ];
     for (name, bytes) in files {
@@ -168,7 +189,10 @@ fn a_wide_gamut_is_shown_in_its_own_colours() {
         let seen = pixel(&small(&bytes), 50, 50);
         let near = |(a, b): (&u8, &u8)| a.abs_diff(*b) <= 7;
         let wanted = &wanted.pixels()[..3];
-        assert!(seen.iter().zip(wanted).all(near), "{name}: {seen:?} is not {wanted:?}");
+        assert!(
+            seen.iter().zip(wanted).all(near),
+            "{name}: {seen:?} is not {wanted:?}"
+        );
         let budget = Budget::default();
         let whole = decode(&mut Cursor::new(&bytes), Want::Full, &budget).unwrap();
         assert_near(&pixel(&whole, 50, 50), wanted, 7);

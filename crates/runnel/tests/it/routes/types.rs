@@ -135,6 +135,10 @@ async fn bytes_of_another_type_than_declared_are_refused(db: Db) {
     for (at, sample) in samples.iter().enumerate() {
         for by in [1, 9] {
             let other = &samples[(at + by) % samples.len()];
+            // The one is a form of the other.
+            if (sample.mime_type, other.mime_type) == ("video/webm", "video/x-matroska") {
+                continue;
+            }
             let id = app.upload(other.mime_type, &sample.bytes).await;
             let error = app.confirm(&id).await.assert_error(422, "VALIDATION_ERROR");
             let message = error["errors"][0]["msg"].as_str().unwrap();
@@ -176,10 +180,14 @@ async fn without_programs_uploads_are_taken_with_fewer_facts(db: Db) {
         // The header of a picture is read without help.
         assert_eq!(asset["width"] == SIDES.0, is_picture, "{what}: {asset}");
         assert!(asset["duration_ms"].is_null(), "{what}");
-        let needs_program = !is_picture || matches!(what, "image/heic" | "image/avif");
+        let needs_program =
+            !is_picture || matches!(what, "image/heic" | "image/avif" | "image/svg+xml");
         assert_eq!(asset["thumbnail_url"].is_null(), needs_program, "{what}");
     }
     assert_eq!(app.run_jobs().await, 0, "there is nothing to try again");
+    let unsized_svg = r#"<svg xmlns="http://www.w3.org/2000/svg"><path d="M0 0h9v9z"/></svg>"#;
+    let drawing = app.asset("image/svg+xml", unsized_svg.as_bytes()).await;
+    assert!(drawing["width"].is_null() && drawing["height"].is_null());
     let broken = app
         .upload("image/heic", &samples::of("image/heic")[..200])
         .await;
