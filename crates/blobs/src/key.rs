@@ -44,7 +44,8 @@ pub enum Key {
         org: OrgId,
         /// The asset.
         asset: AssetId,
-        /// The body that it is made of.
+        /// The body that it is made of; of one that was drawn later, an id of
+        /// its own.
         body: Uuid,
     },
 }
@@ -93,6 +94,17 @@ impl Key {
     /// the end.
     pub(crate) fn folder_of(org: OrgId, asset: AssetId) -> String {
         format!("{org}/assets/{asset}")
+    }
+
+    /// The key of a thumbnail that is drawn after its asset was made. Each
+    /// attempt has another `drawing`: one that comes late removes its own
+    /// object and no other's.
+    pub const fn later_thumbnail(org: OrgId, asset: AssetId, drawing: Uuid) -> Self {
+        Self::Thumbnail {
+            org,
+            asset,
+            body: drawing,
+        }
     }
 
     /// The thumbnail's key, beside the bytes of an asset.

@@ -20,6 +20,7 @@ pub mod models;
 mod readiness;
 pub mod runs;
 mod services;
+pub mod thumbnails;
 pub mod uploads;
 
 pub use caller::Caller;

@@ -2,7 +2,7 @@
 //!
 //! Synchronous: nothing here logs or opens a connection. The callers run it on
 //! threads that may be kept busy. Most pictures are read in this process; AVIF,
-//! HEIC, video, sound and PDF by programs in processes of their own, under
+//! HEIC, SVG, video, sound and PDF by programs in processes of their own, under
 //! limits ([`subprocess`]).
 //!
 //! [`sniff()`] tells the type from the first bytes, [`probe()`] the facts from
@@ -33,6 +33,7 @@ pub mod segment;
 mod sniff;
 pub mod studio;
 pub mod subprocess;
+mod svg;
 mod thumbnail;
 mod types;
 

@@ -7,7 +7,9 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 
 use crate::decode::{Stored, decode_stored, fit};
 use crate::subprocess::Programs;
-use crate::{Budget, Channels, MediaError, Picture, Probe, Want, colour, libwebp, probe};
+use crate::{
+    Budget, Channels, MediaError, MediaType, Picture, Probe, Want, colour, libwebp, probe,
+};
 
 /// The longest side of a thumbnail, in pixels.
 pub const THUMBNAIL_SIDE: u32 = 512;
@@ -42,7 +44,8 @@ pub struct Thumbnail {
 }
 
 /// Makes a thumbnail whose longest side is [`THUMBNAIL_SIDE`], or the picture's
-/// own where that is shorter: upright, alpha kept, first frame.
+/// own where that is shorter: upright, alpha kept, first frame. A drawing is
+/// drawn in that size.
 ///
 /// # Errors
 /// Those of [`crate::decode()`]; the whole file is read, so a damaged one is
@@ -70,7 +73,12 @@ pub(crate) fn with_programs(
 
 /// Makes a thumbnail of decoded pixels.
 pub(crate) fn of_stored(stored: Stored, facts: Probe) -> Result<Thumbnail, MediaError> {
-    let (width, height) = facts.orientation.turn_sides(facts.width, facts.height);
+    // A drawing has the sides that it is drawn in, and any in its header.
+    let (width, height) = if facts.media_type == MediaType::Svg {
+        (stored.picture.width(), stored.picture.height())
+    } else {
+        facts.orientation.turn_sides(facts.width, facts.height)
+    };
     let sides = fit(width, height, THUMBNAIL_SIDE);
     let small = to_display(stored, sides)?;
     let upright = facts.orientation.apply(small);
@@ -144,7 +152,7 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::{MediaType, Orientation, decode, encode_png, sample};
+    use crate::{Orientation, decode, encode_png, sample};
 
     fn make(file: &[u8]) -> Thumbnail {
         thumbnail(&mut Cursor::new(file), &Budget::default()).unwrap()

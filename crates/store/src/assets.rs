@@ -252,6 +252,30 @@ impl Assets<&mut Tx> {
         optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
     }
 
+    /// Names the thumbnail of an asset that has none; says whether it did: an
+    /// asset that is deleted, or got one meanwhile, stays as it is.
+    pub async fn record_thumbnail(
+        &mut self,
+        org: OrgId,
+        id: AssetId,
+        thumbnail_key: &str,
+        blurhash: &str,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE assets SET thumbnail_key = $3, blurhash = $4, updated_at = $5
+            WHERE org_id = $1 AND id = $2 AND thumbnail_key IS NULL AND deleted_at IS NULL
+            RETURNING id";
+        let args = Args::new()
+            .word(org)
+            .word(id)
+            .text(thumbnail_key)
+            .text(blurhash)
+            .time(at);
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(|rows| rows > 0)
+    }
+
     /// Takes a deletion back and files the asset in `folder`. `None` when there
     /// is no such asset, or it is not deleted.
     pub async fn restore(

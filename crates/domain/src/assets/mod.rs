@@ -3,6 +3,7 @@
 mod change;
 mod delete;
 mod disposition;
+mod draw;
 mod get;
 mod inspect;
 mod list;
@@ -18,6 +19,7 @@ pub use list::AcceptedType;
 pub use open::{Opened, SignedRequest, UploadGrant};
 pub(crate) use register::NewFile;
 pub use runnel_blobs::{Method, RangeError, parse_range};
+pub use runnel_media::subprocess::Programs;
 pub use upload::IncomingFile;
 pub(crate) use url::{parse_reference, reference};
 

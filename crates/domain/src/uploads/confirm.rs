@@ -101,12 +101,17 @@ impl Services {
         upload: &Upload,
     ) -> Result<Inspected, Fault> {
         let declared = Some(upload.mime_type.as_str());
+        let wait = Some(self.limits.thumbnail_wait);
         match body {
             Some(body) => {
+                let key = received.storage_key.parse().map_err(Fault::internal)?;
                 let file = body.file.try_clone().map_err(Fault::internal)?;
-                self.inspect_opened(file, declared).await
+                self.inspect_opened(&key, file, declared, wait).await
             }
-            None => self.inspect_object(&received.storage_key, declared).await,
+            None => {
+                self.inspect_object(&received.storage_key, declared, wait)
+                    .await
+            }
         }
     }
 
@@ -127,20 +132,19 @@ impl Services {
         facts: Facts,
         folder: Option<FolderId>,
     ) -> Result<Option<Asset>, Fault> {
-        let thumbnail_key = self.keep_thumbnail(&received.storage_key, &facts).await?;
         let now = self.now();
-        let asset = facts.into_asset(Asset {
+        let asset = Asset {
             id: upload.asset_id,
             org_id: upload.org_id,
             folder_id: folder,
             name: upload.filename.clone(),
             storage_key: received.storage_key.clone(),
-            thumbnail_key,
             size_bytes: received.size_bytes,
             sha256: Some(received.sha256.clone()),
             created_by: Some(caller.key_id()),
             ..Asset::new(SourceType::Upload, now)
-        });
+        };
+        let new = self.record_of(facts, asset).await?;
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         if let Some(folder) = folder {
             folders::hold(&mut tx, upload.org_id, folder).await?;
@@ -153,9 +157,9 @@ impl Services {
         if !closed {
             return Ok(None);
         }
-        tx.assets().insert(&asset).await.map_err(faults::store)?;
+        self.insert_described(&mut tx, &new).await?;
         tx.commit().await.map_err(faults::store)?;
-        Ok(Some(asset))
+        Ok(Some(new.asset))
     }
 
     /// Removes bytes that are not what they should be, and says what was wrong.

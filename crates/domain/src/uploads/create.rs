@@ -1,6 +1,6 @@
 //! Creates an upload session and signs the URL for its PUT.
 
-use runnel_media::{MediaType, SUPPORTED};
+use runnel_media::MediaType;
 use runnel_types::{AssetId, Fault, Scope, Upload};
 use serde_json::Value;
 
@@ -29,9 +29,9 @@ impl Services {
         let mime_type = fields.text("mime_type", 1, 255);
         let size_bytes = fields.integer("size_bytes", 1, self.limits.max_upload_bytes);
         if let Some(mime_type) = mime_type
-            && !is_supported(mime_type)
+            && !MediaType::from_mime(mime_type).is_some_and(MediaType::is_accepted)
         {
-            let supported: Vec<&str> = SUPPORTED.iter().map(|kind| kind.as_mime()).collect();
+            let supported: Vec<&str> = runnel_media::types().map(|kind| kind.mime_type).collect();
             let message = format!(
                 "{mime_type:?} is not supported; the types are {}",
                 supported.join(", ")
@@ -87,8 +87,4 @@ impl Services {
                 .sign_put(&self.public_url, &key, expires, mime_type, size_bytes)
         }))
     }
-}
-
-fn is_supported(mime_type: &str) -> bool {
-    MediaType::from_mime(mime_type).is_some_and(MediaType::is_supported)
 }

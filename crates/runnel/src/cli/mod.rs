@@ -7,11 +7,15 @@ mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{LogFormat, Places, ServeFlags};
 use crate::{Failure, printer, telemetry};
+
+/// How long threads that are still at work at the very end get.
+const LAST_GRACE: Duration = Duration::from_secs(1);
 
 /// Self-hosted server for media assets and model runs.
 #[derive(Debug, Parser)]
@@ -141,7 +145,11 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(cli.command)) {
+    let outcome = runtime.block_on(run(cli.command));
+    // What threads still work on, nobody waits for any more: an upload that was
+    // not answered, or a frame of a film. None of it is worth a late exit.
+    runtime.shutdown_timeout(LAST_GRACE);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             printer::failure(&failure);

@@ -144,6 +144,7 @@ suite! {
         many_are_found_at_once_and_only_ones_own,
         a_deletion_is_taken_back_or_purged_but_never_both,
         what_a_person_may_change_changes,
+        a_thumbnail_comes_once_and_not_to_what_is_deleted,
     }
     deliveries {
         every_field_comes_back,
