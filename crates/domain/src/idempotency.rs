@@ -79,7 +79,8 @@ impl Services {
         match used {
             _ if claimed => Ok(Begun::Own),
             Some(used) if used.answer.is_some() => Ok(Begun::Used(used)),
-            Some(used) if used.is_done => Err(Fault::conflict(
+            // Within its lease it is more likely at its answer than dead.
+            Some(used) if used.is_done && used.lease_until < now => Err(Fault::conflict(
                 "what was asked with this Idempotency-Key has been done, but its answer was lost when the server stopped; look for the result in the lists, and do not send it again",
             )),
             _ => Err(Fault::conflict(

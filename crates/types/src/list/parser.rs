@@ -5,7 +5,7 @@
 
 use super::filter::{Filter, Operator, Piece, Test, Value};
 use super::token::{Placed, Token, tokens};
-use super::{BadList, Field, FieldKind, find};
+use super::{BadList, Field, FieldKind, find, quoted};
 use crate::time::Timestamp;
 
 /// The longest filter, in characters.
@@ -152,7 +152,8 @@ impl Parser {
             return self.short_form(field, sign);
         };
         if sign != ":" {
-            return Err(self.wrong_at(begin + 1, format!("after {name}.{long} a colon is missing")));
+            let message = format!("after {name}.EQ and its like a colon is missing");
+            return Err(self.wrong_at(begin + 1, message));
         }
         let operator = match long.as_str() {
             "EQ" => Operator::Equal,
@@ -169,7 +170,10 @@ impl Parser {
             _ => {
                 return Err(self.wrong_at(
                     begin,
-                    format!("there is no operator {long}; there are EQ, NE, GT, GTE, LT, LTE, IN and LIKE"),
+                    format!(
+                        "there is no operator {}; there are EQ, NE, GT, GTE, LT, LTE, IN and LIKE",
+                        quoted(&long)
+                    ),
                 ));
             }
         };
@@ -347,21 +351,22 @@ fn read(field: &Field, text: &str) -> Result<Value, String> {
         FieldKind::Text => Ok(Value::Text(text.to_owned())),
         FieldKind::Id => uuid::Uuid::try_parse(text)
             .map(|id| Value::Text(id.to_string()))
-            .map_err(|_| format!("{name} is compared with a UUID, and {text:?} is none")),
+            .map_err(|_| format!("{name} is compared with a UUID, and {} is none", quoted(text))),
         FieldKind::Word(words) if words.contains(&text) => Ok(Value::Text(text.to_owned())),
         FieldKind::Word(words) => Err(format!(
-            "{name} is never {text:?}; it is one of {}",
+            "{name} is never {}; it is one of {}",
+            quoted(text),
             words.join(", ")
         )),
         FieldKind::Integer => text
             .parse()
             .map(Value::Integer)
-            .map_err(|_| format!("{name} is compared with a whole number, and {text:?} is none")),
+            .map_err(|_| format!("{name} is compared with a whole number, and {} is none", quoted(text))),
         FieldKind::Time => text
             .parse::<Timestamp>()
             .map(|instant| Value::Integer(instant.as_micros()))
             .map_err(|_| {
-                format!("{name} is compared with a time such as 2026-04-01 or 2026-04-01T10:00:00Z, and {text:?} is none")
+                format!("{name} is compared with a time such as 2026-04-01 or 2026-04-01T10:00:00Z, and {} is none", quoted(text))
             }),
     }
 }

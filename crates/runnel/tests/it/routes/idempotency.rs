@@ -250,11 +250,16 @@ async fn a_key_of_a_dead_process_is_taken_over_or_told_of(db: Db) {
         .create_folder(&caller, &json!({"name": "b"}))
         .await
         .unwrap();
+    let again = || {
+        app.post("/v1/asset-folders", &json!({"name": "b"}))
+            .header(KEY, "done")
+            .send()
+    };
+    // For all that anybody knows, it is about to answer.
+    let busy = again().await.assert_error(409, "CONFLICT");
+    assert!(busy["message"].as_str().unwrap().contains("still at work"));
     app.advance(Duration::from_mins(10));
-    let lost = app
-        .post("/v1/asset-folders", &json!({"name": "b"}))
-        .header(KEY, "done");
-    let lost = lost.send().await.assert_error(409, "CONFLICT");
+    let lost = again().await.assert_error(409, "CONFLICT");
     assert!(lost["message"].as_str().unwrap().contains("has been done"));
     assert_eq!(folders(&app).await, 2);
     app.stop().await;
