@@ -68,7 +68,7 @@ cpu_s() { # cpu_s PID
         '{ sub(/.*\) /, ""); sum += $12 + $13 + $14 + $15 } END { printf "%.2f", sum / hz }'
 }
 
-calc() { awk "BEGIN { printf \"%.${2:-2}f\", $1 }"; }
+calc() { awk "BEGIN { printf \"%.${2:-2}f\\n\", $1 }"; }
 
 median() { # of the numbers on its input
     sort -n | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'
@@ -120,9 +120,9 @@ install_directus() {
     [ ! -e "$folder/installed-11.13.0" ] || return 0
     mkdir -p "$folder"
     echo "bench: installing directus 11.13.0; this takes some minutes, once" >&2
-    # Its own node: what the system has may be too old for it.
+    # It asks for a newer node than Debian has, and works with that one.
     (cd "$folder" && npm install --no-audit --no-fund --no-progress --loglevel=error \
-        node@22.20.0 directus@11.13.0 sqlite3@5.1.7) >"$folder/install.log" 2>&1 || {
+        directus@11.13.0 sqlite3@SQLITE) >"$folder/install.log" 2>&1 || {
         tail -n 20 "$folder/install.log" >&2
         exit 1
     }
@@ -135,8 +135,7 @@ start_directus() {
     mkdir -p "$data/uploads"
     port=$(free_port)
     directus() {
-        (cd "$data" && exec env PATH="$folder/node_modules/node/bin:$folder/node_modules/.bin:$PATH" \
-            NODE_ENV=production HOST=127.0.0.1 PORT="$port" PUBLIC_URL="http://127.0.0.1:$port" \
+        (cd "$data" && exec env NODE_ENV=production HOST=127.0.0.1 PORT="$port" PUBLIC_URL="http://127.0.0.1:$port" \
             SECRET=bench-secret-of-the-peer DB_CLIENT=sqlite3 DB_FILENAME="$data/data.db" \
             STORAGE_LOCATIONS=local STORAGE_LOCAL_DRIVER=local STORAGE_LOCAL_ROOT="$data/uploads" \
             ADMIN_EMAIL=bench@example.com ADMIN_PASSWORD=bench-password ADMIN_TOKEN="$DIRECTUS_KEY" \
