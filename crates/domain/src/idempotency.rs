@@ -50,8 +50,7 @@ impl Services {
     ) -> Result<Begun, Fault> {
         if !(1..=MAX_KEY).contains(&key.len()) {
             return Err(bad_key(&format!(
-                "must have 1 to {MAX_KEY} characters, this one has {}",
-                key.len()
+                "must be given once, in 1 to {MAX_KEY} characters of ASCII"
             )));
         }
         let now = self.now();
