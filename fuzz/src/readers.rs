@@ -107,7 +107,10 @@ pub fn cursor(data: &[u8]) {
             }
         }
     }
-    drop(text.parse::<runnel_types::Cursor>());
+    // The cursors of logs.
+    if let Ok(cursor) = text.parse::<runnel_types::Cursor>() {
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+    }
 }
 
 fn told_back(place: &Place, list: &str, sort: &[Sort]) {

@@ -239,12 +239,7 @@ impl Parser {
                 Value::Pattern(pieces(&text, '*', None)),
             ));
         }
-        match day(field, operator, &text) {
-            Some(filter) => Ok(filter),
-            None => read(field, &text)
-                .map(|value| test(field, operator, value))
-                .map_err(at),
-        }
+        literal(field, operator, &text).map_err(at)
     }
 
     fn one_of(&mut self, field: &'static Field) -> Result<Filter, BadList> {
@@ -272,9 +267,8 @@ impl Parser {
                 if self.tests > MOST_TESTS {
                     return Err(self.wrong_at(begin, format!("more than {MOST_TESTS} comparisons")));
                 }
-                let value =
-                    read(field, part.trim()).map_err(|message| self.wrong_at(begin, message))?;
-                parts.push(test(field, Operator::Equal, value));
+                let value = literal(field, Operator::Equal, part.trim());
+                parts.push(value.map_err(|message| self.wrong_at(begin, message))?);
             }
         }
         Ok(one_or(parts, Filter::Any))
@@ -325,6 +319,14 @@ fn pieces(text: &str, many: char, one: Option<char>) -> Vec<Piece> {
         }
     }
     pieces
+}
+
+/// A comparison with what is written there.
+fn literal(field: &'static Field, operator: Operator, text: &str) -> Result<Filter, String> {
+    match day(field, operator, text) {
+        Some(filter) => Ok(filter),
+        None => read(field, text).map(|value| test(field, operator, value)),
+    }
 }
 
 /// A date alone means the whole day, in UTC.

@@ -155,7 +155,7 @@ async fn cursors_that_nobody_made_are_refused_or_lead_to_a_page(db: Db) {
         "%00",
         "c1",
         "AAAA",
-        "a b",
+        "a+b",
         "%F0%9F%91%9F",
         &nested,
         "=",
