@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{LogFormat, Places, ServeFlags};
-use crate::{Failure, printer, telemetry};
+use crate::{Failure, memory, printer, telemetry};
 
 /// How long threads that are still at work at the very end get.
 const LAST_GRACE: Duration = Duration::from_secs(1);
@@ -134,6 +134,7 @@ struct DemoFlags {
 /// Runs the command line.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    memory::settle();
     telemetry::start(cli.log_format, cli.log.as_deref().or(quiet(&cli.command)));
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -2,7 +2,9 @@
 
 mod cross_org;
 mod files;
+mod fuzz;
 mod images;
+mod lists;
 mod names;
 mod requests;
 mod signatures;
