@@ -14,4 +14,4 @@ pub use error::BlobError;
 pub use key::{BadKey, Key};
 pub use local::{Blobs, Object, Staged, Stored};
 pub use range::{RangeError, parse_range};
-pub use signed_url::{Grant, Method, UrlError, UrlSigner};
+pub use signed_url::{Grant, Method, TransformParameters, UrlError, UrlSigner};

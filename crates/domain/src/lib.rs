@@ -20,6 +20,7 @@ mod readiness;
 pub mod runs;
 mod services;
 pub mod uploads;
+mod words;
 
 pub use caller::Caller;
 pub use idempotency::Begun;

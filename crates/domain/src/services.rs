@@ -10,6 +10,8 @@ use runnel_store::Store;
 use runnel_types::{Clock, IdSource, Timestamp};
 use tokio::sync::Semaphore;
 
+use crate::assets::Flights;
+
 /// Limits and lifetimes that an operator may set.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -61,6 +63,8 @@ pub struct Services {
     pub public_url: String,
     /// Bounds how many pictures are decoded at once, and so the memory they take.
     pub pixel_slots: Arc<Semaphore>,
+    /// The transforms that are being made.
+    pub flights: Flights,
 }
 
 impl Services {

@@ -205,6 +205,7 @@ pub async fn open_services(
         },
         public_url,
         pixel_slots: Arc::new(Semaphore::new(cores)),
+        flights: runnel_domain::assets::Flights::default(),
     }))
 }
 

@@ -1,4 +1,5 @@
-//! `GET` and `HEAD /storage/{key}`: the bytes of an asset or its thumbnail.
+//! `GET` and `HEAD /storage/{key}`: the bytes of an asset, its thumbnail, or
+//! what a transform makes of it.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -6,8 +7,8 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
+    ACCEPT, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -37,7 +38,9 @@ pub(crate) async fn get(
             .unwrap_or_default(),
         query: parts.uri.query().unwrap_or_default(),
     };
-    let opened = services.open_signed(signed).await?;
+    let opened = services
+        .open_signed(signed, &accept(&parts.headers))
+        .await?;
     let mut headers = describe(&opened);
     if is_unchanged(&parts.headers, &opened.etag) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
@@ -83,7 +86,11 @@ fn describe(opened: &Opened) -> HeaderMap {
     set(&mut headers, ETAG, &opened.etag);
     set(&mut headers, ACCEPT_RANGES, "bytes");
     // Private: the URL is a credential, and an asset can be deleted.
-    set(&mut headers, CACHE_CONTROL, "private, max-age=3600");
+    let kept = format!("private, max-age={}", opened.max_age);
+    set(&mut headers, CACHE_CONTROL, &kept);
+    if opened.is_negotiated {
+        set(&mut headers, VARY, "accept");
+    }
     set(&mut headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(
         &mut headers,
@@ -139,6 +146,13 @@ fn range_headers(headers: &HeaderMap) -> HeaderMap {
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
+}
+
+/// Every `Accept` header as one list.
+fn accept(headers: &HeaderMap) -> String {
+    let values = headers.get_all(ACCEPT).iter();
+    let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+    texts.join(",")
 }
 
 /// RFC 9110, 13.1.2: any of the tags listed, weak or not.

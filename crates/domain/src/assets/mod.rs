@@ -7,6 +7,8 @@ mod inspect;
 mod list;
 mod open;
 mod register;
+mod sign;
+mod transform;
 mod upload;
 mod url;
 
@@ -16,6 +18,8 @@ pub use list::AcceptedType;
 pub use open::{Opened, SignedRequest, UploadGrant};
 pub(crate) use register::NewFile;
 pub use runnel_blobs::{Method, RangeError, parse_range};
+pub use sign::SignedUrl;
+pub use transform::Flights;
 pub use upload::IncomingFile;
 pub(crate) use url::{parse_reference, reference};
 
