@@ -30,6 +30,20 @@ pub(crate) struct Flight {
 }
 
 impl Flights {
+    /// How many pieces of work are under way.
+    pub fn count(&self) -> usize {
+        self.running().len()
+    }
+
+    /// How many wait for them.
+    pub fn waiting(&self) -> usize {
+        let running = self.running();
+        running
+            .values()
+            .map(|outcome| outcome.receiver_count())
+            .sum()
+    }
+
     /// Waits for the work called `name`; `start` is called when nobody does it
     /// yet, and has to spawn it.
     pub(crate) async fn join(&self, name: &str, start: impl FnOnce(Flight)) -> Result<(), Fault> {
@@ -122,7 +136,7 @@ mod tests {
             })
         };
         let asked: Vec<_> = (0..100).map(|_| ask()).collect();
-        while flights.running().get("a").map_or(0, |o| o.receiver_count()) < 100 {
+        while flights.waiting() < 100 {
             tokio::task::yield_now().await;
         }
         gate.add_permits(1);

@@ -8,4 +8,5 @@ mod forms;
 mod idempotency;
 mod library;
 mod runs;
+mod transforms;
 mod uploads;
