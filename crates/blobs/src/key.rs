@@ -93,6 +93,12 @@ impl Key {
         }
     }
 
+    /// What the names of everything of an asset begin with, without a slash at
+    /// the end.
+    pub(crate) fn folder_of(org: OrgId, asset: AssetId) -> String {
+        format!("{org}/assets/{asset}")
+    }
+
     /// The thumbnail's key, beside the bytes of an asset.
     pub fn thumbnail(&self) -> Option<Self> {
         match self {

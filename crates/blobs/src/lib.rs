@@ -1,17 +1,25 @@
 //! Objects and the signed URLs that lead to them.
 //!
-//! A [`Key`] names an object, [`Blobs`] keeps it on the local disk so that what
-//! was answered survives a crash, [`UrlSigner`] makes and checks the URLs by
-//! which a client without an API key may send or fetch it.
+//! A [`Key`] names an object. [`Blobs`] keeps it, on the local disk or in a
+//! bucket, so that what was answered survives a crash. [`UrlSigner`] makes and
+//! checks the URLs by which a client without an API key may send or fetch it;
+//! a bucket signs its own.
 
+mod blobs;
 mod error;
 mod key;
 mod local;
+mod object;
 mod range;
+mod remote;
 mod signed_url;
+mod storage_url;
+mod variables;
 
+pub use blobs::{Blobs, Staged};
 pub use error::BlobError;
 pub use key::{BadKey, Key};
-pub use local::{Blobs, Object, Staged, Stored};
+pub use object::{Download, Listed, Meta, Object, Stored};
 pub use range::{RangeError, parse_range};
 pub use signed_url::{Grant, Method, TransformParameters, UrlError, UrlSigner};
+pub use variables::Variables;

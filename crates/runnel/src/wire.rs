@@ -179,7 +179,7 @@ pub async fn open_services(
     let store = Store::open(&database_url)
         .await
         .map_err(|error| Failure::new(error.to_string()))?;
-    let blobs = Blobs::open(&settings.storage_url()?)
+    let blobs = Blobs::open(&settings.storage_url()?, &settings.storage_variables)
         .await
         .map_err(|error| Failure::new(error.to_string()))?;
     let ids = IdSource::new(

@@ -1,14 +1,13 @@
 //! `GET` and `HEAD /storage/{key}`: the bytes of an asset, its thumbnail, or
 //! what a transform makes of it.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
     ACCEPT, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -44,6 +43,9 @@ pub(crate) async fn get(
     let mut headers = describe(&opened);
     if is_unchanged(&parts.headers, &opened.etag) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    if let Some(place) = opened.elsewhere.filter(|_| !is_head) {
+        return Ok(redirect(&place, &headers));
     }
     let total = opened.object.size_bytes();
     let range = match wanted_range(&parts.headers, &opened.etag, total) {
@@ -97,37 +99,20 @@ fn describe(opened: &Opened) -> HeaderMap {
         CONTENT_SECURITY_POLICY,
         "default-src 'none'; sandbox",
     );
-    set(&mut headers, CONTENT_DISPOSITION, &disposition(opened));
+    set(&mut headers, CONTENT_DISPOSITION, &opened.disposition());
     headers
 }
 
-/// A browser keeps what it might run as a file instead of showing it.
-fn disposition(opened: &Opened) -> String {
-    let kind = if opened.is_active {
-        "attachment"
-    } else {
-        "inline"
-    };
-    let plain: String = opened
-        .name
-        .chars()
-        .map(|letter| {
-            if letter.is_ascii_graphic() && !matches!(letter, '"' | '\\' | '%') || letter == ' ' {
-                letter
-            } else {
-                '_'
-            }
-        })
-        .collect();
-    let mut encoded = String::new();
-    for byte in opened.name.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
+/// Sends a client on to the storage, which has the bytes and tells of them.
+fn redirect(place: &str, described: &HeaderMap) -> Response {
+    let mut headers = HeaderMap::new();
+    for name in [CACHE_CONTROL, VARY] {
+        if let Some(value) = described.get(&name) {
+            headers.insert(name, value.clone());
         }
     }
-    format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+    set(&mut headers, LOCATION, place);
+    (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {

@@ -93,10 +93,23 @@ impl Services {
                 }
                 tx.commit().await.map_err(faults::store)?;
                 if gone {
-                    self.discard_files(std::slice::from_ref(&asset)).await;
+                    self.discard_everything(&asset).await;
                     purged += 1;
                 }
             }
+        }
+    }
+
+    /// Removes the bytes of an asset and everything that was made of them. A
+    /// failure costs disk, not truth, so it is told to the log alone.
+    async fn discard_everything(&self, asset: &Asset) {
+        let removed = self.blobs.delete_asset(asset.org_id, asset.id).await;
+        if let Err(error) = removed {
+            tracing::warn!(
+                asset.id = %asset.id,
+                %error,
+                "the bytes of a purged asset could not be removed"
+            );
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod change;
 mod delete;
+mod disposition;
 mod get;
 mod inspect;
 mod list;

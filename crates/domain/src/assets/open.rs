@@ -1,10 +1,12 @@
 //! Opens an object for a signed URL: no key, no organization, only the signature.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use runnel_blobs::{Grant, Key, Object, UrlError};
+use runnel_blobs::{Download, Grant, Key, Object, UrlError};
 use runnel_types::{Asset, AssetId, AssetType, Fault, OrgId};
 
+use super::disposition::disposition;
 use super::transform::{Source, Wanted};
 use crate::{Services, faults};
 
@@ -41,6 +43,8 @@ pub struct UploadGrant {
 pub struct Opened {
     /// Its bytes.
     pub object: Object,
+    /// A URL of the storage's own, where a client is to fetch the bytes.
+    pub elsewhere: Option<String>,
     /// Its type.
     pub mime_type: String,
     /// The name under which a person would keep it.
@@ -53,6 +57,13 @@ pub struct Opened {
     pub max_age: u64,
     /// Whether another `Accept` may get other bytes.
     pub is_negotiated: bool,
+}
+
+impl Opened {
+    /// Its `Content-Disposition`.
+    pub fn disposition(&self) -> String {
+        disposition(&self.name, self.is_active)
+    }
 }
 
 impl Services {
@@ -142,6 +153,7 @@ impl Services {
         };
         Ok(Opened {
             object,
+            elsewhere: None,
             etag,
             is_active: !is_thumbnail && is_active(&asset.mime_type, asset.asset_type),
             mime_type: if is_thumbnail {
@@ -159,7 +171,8 @@ impl Services {
         })
     }
 
-    /// Opens what a transform makes.
+    /// Opens what a transform makes. Where the storage serves URLs of its own,
+    /// the client is sent there: its bytes need not pass through here.
     async fn open_transformed(
         self: &Arc<Self>,
         grant: &Grant,
@@ -183,13 +196,28 @@ impl Services {
             Some((stem, _)) if !stem.is_empty() => stem,
             _ => &asset.name,
         };
+        let name = format!("{stem}.{}", made.extension);
+        let max_age = self.max_age(grant);
+        let download = Download {
+            mime_type: made.mime_type,
+            disposition: &disposition(&name, false),
+            is_active: false,
+        };
+        // A minute longer than a client may remember where it was sent.
+        let valid_for = Duration::from_secs(max_age + 60);
+        let elsewhere = self
+            .blobs
+            .presign_get(&made.key, self.now(), valid_for, download)
+            .await
+            .map_err(faults::blob)?;
         Ok(Opened {
             etag: format!("\"{base}-{}\"", made.digest),
-            name: format!("{stem}.{}", made.extension),
+            name,
             object: made.object,
+            elsewhere,
             mime_type: made.mime_type.to_owned(),
             is_active: false,
-            max_age: self.max_age(grant),
+            max_age,
             is_negotiated: wanted.is_negotiated(),
         })
     }

@@ -13,6 +13,8 @@ pub struct IncomingFile {
     pub name: String,
     /// The type given, when one is.
     pub mime_type: Option<String>,
+    id: AssetId,
+    key: Key,
     staged: Staged,
     size: u64,
 }
@@ -37,8 +39,12 @@ impl Services {
                 format!("needs a filename of 1 to 500 characters, this one has {length}"),
             ));
         }
-        let staged = self.blobs.stage().await.map_err(faults::blob)?;
+        let id: AssetId = self.ids.next();
+        let key = Key::asset(caller.org_id, id, self.ids.next(), &name);
+        let staged = self.blobs.stage(&key).await.map_err(faults::blob)?;
         Ok(IncomingFile {
+            id,
+            key,
             name,
             mime_type,
             staged,
@@ -77,11 +83,8 @@ impl Services {
         if file.size == 0 {
             return Err(refused("the file is empty".to_owned()));
         }
-        let org = caller.org_id;
-        let id: AssetId = self.ids.next();
-        let key = Key::asset(org, id, self.ids.next(), &file.name);
-        let storage_key = key.to_string();
-        let stored = file.staged.finish(&key).await.map_err(faults::blob)?;
+        let storage_key = file.key.to_string();
+        let stored = file.staged.finish().await.map_err(faults::blob)?;
         let declared = file
             .mime_type
             .as_deref()
@@ -95,8 +98,8 @@ impl Services {
         };
         let thumbnail_key = self.keep_thumbnail(&storage_key, &facts).await?;
         let asset = facts.into_asset(Asset {
-            id,
-            org_id: org,
+            id: file.id,
+            org_id: caller.org_id,
             folder_id: folder,
             name: file.name,
             storage_key,

@@ -64,7 +64,13 @@ impl Services {
             return Err(wrong_size(length, grant.size_bytes));
         }
 
-        let mut staged = self.blobs.stage().await.map_err(faults::blob)?;
+        let key = Key::asset(
+            grant.org_id,
+            grant.asset_id,
+            self.ids.next(),
+            &upload.filename,
+        );
+        let mut staged = self.blobs.stage(&key).await.map_err(faults::blob)?;
         let mut size = 0;
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| {
@@ -86,20 +92,18 @@ impl Services {
         // object and its row: it runs to its end on a task of its own.
         let services = Arc::clone(self);
         let grant = grant.clone();
-        let filename = upload.filename;
         let finishing =
-            tokio::spawn(async move { services.keep_upload(&grant, &filename, staged).await });
+            tokio::spawn(async move { services.keep_upload(&grant, &key, staged).await });
         finishing.await.map_err(Fault::internal)?
     }
 
     async fn keep_upload(
         &self,
         grant: &UploadGrant,
-        filename: &str,
+        key: &Key,
         staged: Staged,
     ) -> Result<Stored, Fault> {
-        let key = Key::asset(grant.org_id, grant.asset_id, self.ids.next(), filename);
-        let stored = staged.finish(&key).await.map_err(faults::blob)?;
+        let stored = staged.finish().await.map_err(faults::blob)?;
         let received = Received {
             storage_key: key.to_string(),
             size_bytes: stored.size_bytes,

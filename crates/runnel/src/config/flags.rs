@@ -136,7 +136,7 @@ pub struct Places {
         hide_env_values = true
     )]
     pub database_url: Option<String>,
-    /// `file:///…` [default: `objects` in the data folder]
+    /// `file:///…`, `s3://bucket/prefix`, `gs://…` or `az://…` [default: `objects` in the data folder]
     #[arg(long, env = "RUNNEL_STORAGE_URL", value_name = "URL")]
     pub storage_url: Option<String>,
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use runnel_api::Cors;
+use runnel_blobs::Variables;
 
 use crate::Failure;
 pub use flags::{LogFormat, Places, ServeFlags};
@@ -24,6 +25,8 @@ pub struct Settings {
     pub database_url: Option<String>,
     /// Where the objects are; the data folder when absent.
     pub storage_url: Option<String>,
+    /// Where the credentials of a bucket come from.
+    pub storage_variables: Variables,
     /// Certificate chain, PEM.
     pub tls_cert: Option<PathBuf>,
     /// Private key, PEM.
@@ -61,6 +64,7 @@ impl Settings {
             public_url: None,
             database_url: None,
             storage_url: None,
+            storage_variables: Variables::default(),
             tls_cert: None,
             tls_key: None,
             tls_self_signed: false,
@@ -107,9 +111,16 @@ impl Places {
         Settings {
             database_url: self.database_url.clone(),
             storage_url: self.storage_url.clone(),
+            storage_variables: Variables::of(environment()),
             ..Settings::for_data_dir(&self.data_dir)
         }
     }
+}
+
+/// The environment, without what is no text.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 impl TryFrom<ServeFlags> for Settings {

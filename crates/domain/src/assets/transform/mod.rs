@@ -43,6 +43,7 @@ pub(crate) struct Source {
 /// A result in storage.
 #[derive(Debug)]
 pub(crate) struct Made {
+    pub(crate) key: Key,
     pub(crate) object: Object,
     pub(crate) extension: &'static str,
     pub(crate) mime_type: &'static str,
@@ -106,6 +107,7 @@ impl Services {
             let object = self.blobs.open_object(&key).await.map_err(faults::blob)?;
             if let Some(object) = object {
                 return Ok(Some(Made {
+                    key,
                     object,
                     extension,
                     mime_type: media_type.as_mime(),

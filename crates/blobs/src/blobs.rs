@@ -1,0 +1,311 @@
+//! The one face of every storage: the same methods for a folder and a bucket.
+//!
+//! Whoever keeps an object does not know where it goes. What differs is told
+//! by [`Blobs::presign_put`] and [`Blobs::presign_get`]: a bucket signs URLs
+//! of its own and takes the bytes itself, a folder leaves both to the server.
+
+use std::fs::File;
+use std::time::Duration;
+
+use futures_util::stream::BoxStream;
+use runnel_types::{AssetId, OrgId, Timestamp};
+
+use crate::error::BlobError;
+use crate::key::Key;
+use crate::local::{Local, LocalStaged};
+use crate::object::{Download, Listed, Meta, Object, Stored};
+use crate::remote::{Remote, RemoteStaged};
+use crate::storage_url::StorageUrl;
+use crate::variables::Variables;
+
+/// Objects, wherever they lie.
+#[derive(Debug, Clone)]
+pub struct Blobs(Place);
+
+#[derive(Debug, Clone)]
+enum Place {
+    Local(Local),
+    Remote(Remote),
+}
+
+impl Blobs {
+    /// Opens the storage at `url`: `file:///…`, `s3://…`, `gs://…`, `az://…`.
+    /// A folder is created; a bucket is written to once, so that a wrong name
+    /// or wrong credentials are told at the start. `variables` are where the
+    /// credentials of a bucket come from.
+    ///
+    /// # Errors
+    /// [`BlobError::Unsupported`] for a URL that cannot be used; what the
+    /// storage says otherwise.
+    pub async fn open(url: &str, variables: &Variables) -> Result<Self, BlobError> {
+        let place = match url.parse()? {
+            StorageUrl::Folder { path, is_synced } => {
+                Place::Local(Local::open(path, is_synced).await?)
+            }
+            StorageUrl::Bucket(bucket) => Place::Remote(Remote::open(&bucket, variables).await?),
+        };
+        Ok(Self(place))
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn remote(remote: Remote) -> Self {
+        Self(Place::Remote(remote))
+    }
+
+    /// Whether the objects lie on another machine.
+    pub const fn is_remote(&self) -> bool {
+        matches!(self.0, Place::Remote(_))
+    }
+
+    /// Whether the storage can be used.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub async fn check(&self) -> Result<(), BlobError> {
+        match &self.0 {
+            Place::Local(local) => local.check().await,
+            Place::Remote(remote) => remote.check().await,
+        }
+    }
+
+    /// Begins to take a body that is to become the object `key`.
+    ///
+    /// # Errors
+    /// When there is no place for it.
+    pub async fn stage(&self, key: &Key) -> Result<Staged, BlobError> {
+        Ok(Staged(match &self.0 {
+            Place::Local(local) => Stage::Local(local.stage(key).await?),
+            Place::Remote(remote) => Stage::Remote(remote.stage(key)),
+        }))
+    }
+
+    /// Stores `bytes` under `key`, durably.
+    ///
+    /// # Errors
+    /// When it cannot be written; nothing is kept then.
+    pub async fn put_bytes(&self, key: &Key, bytes: &[u8]) -> Result<Stored, BlobError> {
+        let mut staged = self.stage(key).await?;
+        staged.write(bytes).await?;
+        staged.finish().await
+    }
+
+    /// What the storage says of an object; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the storage fails.
+    pub async fn head(&self, key: &Key) -> Result<Option<Meta>, BlobError> {
+        let found = match &self.0 {
+            Place::Local(local) => local.head(key).await,
+            Place::Remote(remote) => remote.head(key).await,
+        };
+        none_when_missing(found)
+    }
+
+    /// Opens an object; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn open_object(&self, key: &Key) -> Result<Option<Object>, BlobError> {
+        let opened = match &self.0 {
+            Place::Local(local) => local.open_object(key).await,
+            Place::Remote(remote) => remote.open_object(key).await,
+        };
+        none_when_missing(opened)
+    }
+
+    /// Opens an object as a file, for work on a blocking thread. What lies in
+    /// a bucket is brought here first, into a file without a name that goes
+    /// with the handle.
+    ///
+    /// # Errors
+    /// [`BlobError::Missing`] when there is none.
+    pub async fn open_std(&self, key: &Key) -> Result<File, BlobError> {
+        match &self.0 {
+            Place::Local(local) => local.open_std(key).await,
+            Place::Remote(remote) => remote.spool(key).await.map(|(file, _)| file),
+        }
+    }
+
+    /// As [`Blobs::open_std`], with the size and the hash of what was read.
+    ///
+    /// # Errors
+    /// [`BlobError::Missing`] when there is none.
+    pub async fn open_hashed(&self, key: &Key) -> Result<(File, Stored), BlobError> {
+        match &self.0 {
+            Place::Local(local) => local.open_hashed(key).await,
+            Place::Remote(remote) => remote.spool(key).await,
+        }
+    }
+
+    /// The first `most` bytes of an object, or all of a shorter one.
+    ///
+    /// # Errors
+    /// [`BlobError::Missing`] when there is none.
+    pub async fn read_head(&self, key: &Key, most: usize) -> Result<Vec<u8>, BlobError> {
+        match &self.0 {
+            Place::Local(local) => local.read_head(key, most).await,
+            Place::Remote(remote) => remote.read_head(key, most).await,
+        }
+    }
+
+    /// The whole of an object, in memory.
+    ///
+    /// # Errors
+    /// [`BlobError::Missing`] when there is none.
+    pub async fn read_all(&self, key: &Key) -> Result<Vec<u8>, BlobError> {
+        match &self.0 {
+            Place::Local(local) => local.read_head(key, usize::MAX).await,
+            Place::Remote(remote) => remote.read_all(key).await,
+        }
+    }
+
+    /// Makes `to` an object with the bytes that `from` has now. A bucket does
+    /// it by itself.
+    ///
+    /// # Errors
+    /// [`BlobError::Missing`] when there is no `from`.
+    pub async fn copy(&self, from: &Key, to: &Key) -> Result<(), BlobError> {
+        match &self.0 {
+            Place::Local(local) => local.copy(from, to).await,
+            Place::Remote(remote) => remote.copy(from, to).await,
+        }
+    }
+
+    /// Removes an object, and the folders that it leaves empty. One that is
+    /// not there is removed already.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub async fn delete(&self, key: &Key) -> Result<(), BlobError> {
+        self.delete_named(&key.to_string()).await
+    }
+
+    /// Removes what [`Blobs::list`] told under `name`, whether or not the
+    /// server put it there.
+    ///
+    /// # Errors
+    /// When it cannot be removed, or when `name` leads out of the storage.
+    pub async fn delete_named(&self, name: &str) -> Result<(), BlobError> {
+        match &self.0 {
+            Place::Local(local) => local.delete(name).await,
+            Place::Remote(remote) => remote.delete(name).await,
+        }
+    }
+
+    /// Removes everything of an asset: its bytes, thumbnails and what was
+    /// derived of them. Nothing being there is fine.
+    ///
+    /// # Errors
+    /// When something cannot be removed; asking again removes the rest.
+    pub async fn delete_asset(&self, org: OrgId, asset: AssetId) -> Result<(), BlobError> {
+        let folder = Key::folder_of(org, asset);
+        match &self.0 {
+            Place::Local(local) => local.delete_folder(&folder).await,
+            Place::Remote(remote) => remote.delete_folder(&folder).await,
+        }
+    }
+
+    /// Everything that lies in the storage, in no particular order, as it is
+    /// asked for. What is still being written is not told.
+    pub fn list(&self) -> BoxStream<'static, Result<Listed, BlobError>> {
+        match &self.0 {
+            Place::Local(local) => local.list(),
+            Place::Remote(remote) => remote.list(),
+        }
+    }
+
+    /// Whether clients send bytes to the storage itself, by [`Blobs::presign_put`].
+    pub fn takes_uploads(&self) -> bool {
+        match &self.0 {
+            Place::Local(_) => false,
+            Place::Remote(remote) => remote.takes_uploads(),
+        }
+    }
+
+    /// A URL of the storage's own by which `size_bytes` bytes of `mime_type`
+    /// may be sent for the time given; `None` where the server takes them.
+    ///
+    /// # Errors
+    /// When there are no credentials to sign with.
+    pub async fn presign_put(
+        &self,
+        key: &Key,
+        now: Timestamp,
+        valid_for: Duration,
+        mime_type: &str,
+        size_bytes: u64,
+    ) -> Result<Option<String>, BlobError> {
+        match &self.0 {
+            Place::Local(_) => Ok(None),
+            Place::Remote(remote) => {
+                remote
+                    .presign_put(key, now, valid_for, mime_type, size_bytes)
+                    .await
+            }
+        }
+    }
+
+    /// A URL of the storage's own by which an object may be fetched for the
+    /// time given; `None` where the server sends it.
+    ///
+    /// # Errors
+    /// When there are no credentials to sign with.
+    pub async fn presign_get(
+        &self,
+        key: &Key,
+        now: Timestamp,
+        valid_for: Duration,
+        download: Download<'_>,
+    ) -> Result<Option<String>, BlobError> {
+        match &self.0 {
+            Place::Local(_) => Ok(None),
+            Place::Remote(remote) => remote.presign_get(key, now, valid_for, download).await,
+        }
+    }
+}
+
+/// A body that is arriving. Dropped before it is finished, it leaves nothing.
+#[derive(Debug)]
+pub struct Staged(Stage);
+
+#[derive(Debug)]
+enum Stage {
+    Local(LocalStaged),
+    Remote(RemoteStaged),
+}
+
+impl Staged {
+    /// Takes the next bytes.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    ///
+    /// # Cancel safety
+    /// A dropped call loses the body: drop the whole [`Staged`] then.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
+        match &mut self.0 {
+            Stage::Local(staged) => staged.write(bytes).await,
+            Stage::Remote(staged) => staged.write(bytes).await,
+        }
+    }
+
+    /// Makes the body the object that it was begun for. When this returns, it
+    /// is stored durably.
+    ///
+    /// # Errors
+    /// When it cannot be written; nothing is kept then.
+    pub async fn finish(self) -> Result<Stored, BlobError> {
+        match self.0 {
+            Stage::Local(staged) => staged.finish().await,
+            Stage::Remote(staged) => staged.finish().await,
+        }
+    }
+}
+
+fn none_when_missing<T>(found: Result<T, BlobError>) -> Result<Option<T>, BlobError> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(BlobError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,287 @@
+//! Objects on the local disk, written so that what was answered survives a crash.
+//!
+//! A body is written to a temporary file, synced, moved to its key, and the
+//! folders that the move changed are synced too (`stage`). A crash at any
+//! moment leaves either nothing or the whole object, never a part under its
+//! key. `list` walks what lies there.
+
+mod list;
+mod stage;
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use sha2::{Digest, Sha256};
+
+use crate::error::BlobError;
+use crate::key::Key;
+use crate::object::{Meta, Object, Opened, Stored};
+
+pub(crate) use stage::LocalStaged;
+
+/// Where bodies lie while they arrive. No key begins with a dot.
+const STAGING: &str = ".staging";
+
+/// How much of an object is read at a time when it is sent, in bytes.
+const READ_CHUNK: usize = 128 * 1024;
+
+/// Objects in a folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Local {
+    root: Arc<PathBuf>,
+    staged: Arc<AtomicU64>,
+    is_synced: bool,
+}
+
+impl Local {
+    /// Opens the folder, which is created when it is not there.
+    pub(crate) async fn open(root: PathBuf, is_synced: bool) -> Result<Self, BlobError> {
+        let local = Self {
+            root: Arc::new(root),
+            staged: Arc::default(),
+            is_synced,
+        };
+        let opened = local.clone();
+        blocking(move || opened.prepare()).await?;
+        Ok(local)
+    }
+
+    /// Creates the folders and removes what dead processes left in staging.
+    fn prepare(&self) -> io::Result<()> {
+        let staging = self.root.join(STAGING);
+        create_private(&staging)?;
+        for entry in fs_err::read_dir(&staging)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let owner = name
+                .to_str()
+                .and_then(|name| name.split('-').next()?.parse::<u32>().ok());
+            // A name without a process, or one of our own id, which an earlier
+            // process must have had, belongs to nobody.
+            let is_alive = owner.is_some_and(|pid| {
+                pid != std::process::id() && Path::new(&format!("/proc/{pid}")).exists()
+            });
+            if !is_alive {
+                let _ = fs_err::remove_file(entry.path());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the folder can be written.
+    pub(crate) async fn check(&self) -> Result<(), BlobError> {
+        let path = self.temporary();
+        blocking(move || {
+            fs_err::File::create_new(&path)?;
+            fs_err::remove_file(&path)
+        })
+        .await
+    }
+
+    /// Begins to take a body.
+    pub(crate) async fn stage(&self, key: &Key) -> Result<LocalStaged, BlobError> {
+        LocalStaged::begin(
+            Arc::clone(&self.root),
+            self.temporary(),
+            self.path(key),
+            self.is_synced,
+        )
+        .await
+    }
+
+    /// The path of a temporary file that nobody has yet.
+    fn temporary(&self) -> PathBuf {
+        let number = self.staged.fetch_add(1, Ordering::Relaxed);
+        self.root
+            .join(STAGING)
+            .join(format!("{}-{number}", std::process::id()))
+    }
+
+    pub(crate) async fn head(&self, key: &Key) -> Result<Meta, BlobError> {
+        let path = self.path(key);
+        let found = blocking(move || fs_err::metadata(path)).await;
+        let found = missing(key, found)?;
+        Ok(Meta {
+            size_bytes: found.len(),
+            etag: None,
+        })
+    }
+
+    pub(crate) async fn open_object(&self, key: &Key) -> Result<Object, BlobError> {
+        let file = self.open_std(key).await?;
+        let size_bytes = file.metadata()?.len();
+        Ok(Object(Opened::Local { file, size_bytes }))
+    }
+
+    pub(crate) async fn open_std(&self, key: &Key) -> Result<File, BlobError> {
+        let path = self.path(key);
+        let opened = blocking(move || fs_err::File::open(path).map(fs_err::File::into_file)).await;
+        missing(key, opened)
+    }
+
+    pub(crate) async fn open_hashed(&self, key: &Key) -> Result<(File, Stored), BlobError> {
+        let mut file = self.open_std(key).await?;
+        blocking(move || {
+            let mut hasher = Sha256::new();
+            let size_bytes = io::copy(&mut file, &mut hasher)?;
+            file.seek(SeekFrom::Start(0))?;
+            let sha256 = hex::encode(hasher.finalize());
+            Ok((file, Stored { size_bytes, sha256 }))
+        })
+        .await
+    }
+
+    pub(crate) async fn read_head(&self, key: &Key, most: usize) -> Result<Vec<u8>, BlobError> {
+        let file = self.open_std(key).await?;
+        blocking(move || {
+            let size = file.metadata()?.len() as usize;
+            let mut bytes = Vec::with_capacity(size.min(most));
+            file.take(most as u64).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        })
+        .await
+    }
+
+    /// Copies by way of a temporary file, as a body that arrives.
+    pub(crate) async fn copy(&self, from: &Key, to: &Key) -> Result<(), BlobError> {
+        let mut file = self.open_std(from).await?;
+        let mut staged = self.stage(to).await?;
+        loop {
+            let read = move || {
+                let mut chunk = Vec::with_capacity(READ_CHUNK);
+                (&mut file)
+                    .take(READ_CHUNK as u64)
+                    .read_to_end(&mut chunk)?;
+                Ok((file, chunk))
+            };
+            let (rest, chunk) = blocking(read).await?;
+            file = rest;
+            if chunk.is_empty() {
+                return staged.finish().await.map(drop);
+            }
+            staged.write(&chunk).await?;
+        }
+    }
+
+    pub(crate) async fn delete(&self, name: &str) -> Result<(), BlobError> {
+        let path = self.named(name)?;
+        let root = Arc::clone(&self.root);
+        blocking(move || {
+            match fs_err::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            remove_empty_above(&root, &path);
+            Ok(())
+        })
+        .await
+    }
+
+    pub(crate) async fn delete_folder(&self, folder: &str) -> Result<(), BlobError> {
+        let path = self.named(folder)?;
+        let root = Arc::clone(&self.root);
+        blocking(move || {
+            match fs_err::remove_dir_all(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            remove_empty_above(&root, &path);
+            Ok(())
+        })
+        .await
+    }
+
+    fn path(&self, key: &Key) -> PathBuf {
+        // A key has no dots, slashes or odd letters but those that `Key` writes.
+        self.root.join(key.to_string())
+    }
+
+    /// The path of something that may not be ours, if it lies below the root.
+    fn named(&self, name: &str) -> Result<PathBuf, BlobError> {
+        let below = Path::new(name);
+        let is_below = !name.is_empty()
+            && below
+                .components()
+                .all(|part| matches!(part, Component::Normal(_)));
+        if is_below {
+            Ok(self.root.join(below))
+        } else {
+            Err(io::Error::other(format!("{name:?} leads out of the storage")).into())
+        }
+    }
+}
+
+/// Reads `range` piece by piece, as the pieces are asked for.
+pub(crate) fn read_range(
+    file: File,
+    range: Range<u64>,
+) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let start = (file, range.start, range.end);
+    futures_util::stream::try_unfold(start, |(mut file, at, end)| async move {
+        if at >= end {
+            return Ok(None);
+        }
+        let wanted = READ_CHUNK.min((end - at) as usize);
+        let read = tokio::task::spawn_blocking(move || {
+            let mut chunk = vec![0; wanted];
+            file.seek(SeekFrom::Start(at))?;
+            file.read_exact(&mut chunk)?;
+            Ok::<_, io::Error>((file, chunk))
+        });
+        let (file, chunk) = read.await.map_err(io::Error::other)??;
+        Ok(Some((Bytes::from(chunk), (file, at + wanted as u64, end))))
+    })
+}
+
+/// Removes the folders above `path` that have nothing left in them.
+fn remove_empty_above(root: &Path, path: &Path) {
+    let folders = path
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| *folder != root);
+    for folder in folders {
+        // The first folder with something left in it ends this.
+        if std::fs::remove_dir(folder).is_err() {
+            break;
+        }
+    }
+}
+
+fn missing<T>(key: &Key, found: Result<T, BlobError>) -> Result<T, BlobError> {
+    match found {
+        Err(BlobError::Io { source }) if source.kind() == io::ErrorKind::NotFound => {
+            Err(BlobError::Missing {
+                key: key.to_string(),
+            })
+        }
+        other => other,
+    }
+}
+
+/// Creates a folder, and those above it, that only the server's user may enter.
+fn create_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, BlobError> {
+    let result = tokio::task::spawn_blocking(work)
+        .await
+        .map_err(io::Error::other)?;
+    result.map_err(Into::into)
+}
+
+#[cfg(test)]
+mod tests;

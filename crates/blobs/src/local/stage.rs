@@ -1,0 +1,162 @@
+//! A body on its way to the disk: a temporary file until it is whole and synced.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::{blocking, create_private};
+use crate::error::BlobError;
+use crate::object::Stored;
+
+/// How much of a body is gathered before it is written and hashed, in bytes:
+/// enough to keep the disk busy, little enough for many uploads at once.
+const BUFFER: usize = 256 * 1024;
+
+/// A body that is arriving. Dropped before it is finished, it leaves nothing.
+#[derive(Debug)]
+pub(crate) struct LocalStaged {
+    root: Arc<PathBuf>,
+    target: PathBuf,
+    is_synced: bool,
+    buffer: Vec<u8>,
+    writer: Option<Writer>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    path: TemporaryPath,
+    file: File,
+    hasher: Sha256,
+    size_bytes: u64,
+}
+
+/// A file that is removed unless it was moved to its place.
+#[derive(Debug)]
+struct TemporaryPath(Option<PathBuf>);
+
+impl Drop for TemporaryPath {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl Writer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hasher.update(bytes);
+        self.size_bytes += bytes.len() as u64;
+        self.file.write_all(bytes)
+    }
+}
+
+impl LocalStaged {
+    /// Opens the file at `temporary`, to be moved to `target` below `root`.
+    pub(super) async fn begin(
+        root: Arc<PathBuf>,
+        temporary: PathBuf,
+        target: PathBuf,
+        is_synced: bool,
+    ) -> Result<Self, BlobError> {
+        let path = TemporaryPath(Some(temporary));
+        let writer = blocking(move || {
+            let at = path.0.as_deref().unwrap_or(Path::new(""));
+            let file = fs_err::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .open(at)?;
+            Ok(Writer {
+                path,
+                file: file.into_file(),
+                hasher: Sha256::new(),
+                size_bytes: 0,
+            })
+        })
+        .await?;
+        Ok(Self {
+            root,
+            target,
+            is_synced,
+            buffer: Vec::new(),
+            writer: Some(writer),
+        })
+    }
+
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
+        for part in bytes.chunks(BUFFER) {
+            if self.buffer.len() + part.len() > BUFFER {
+                self.flush().await?;
+            }
+            self.buffer.extend_from_slice(part);
+        }
+        Ok(())
+    }
+
+    /// Writes and hashes what was gathered, both on one blocking thread.
+    async fn flush(&mut self) -> Result<(), BlobError> {
+        let mut writer = self.writer.take().ok_or_else(|| {
+            io::Error::other("the body was lost when an earlier write was cancelled")
+        })?;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let (writer, buffer) = blocking(move || {
+            writer.write(&buffer)?;
+            buffer.clear();
+            Ok((writer, buffer))
+        })
+        .await?;
+        self.writer = Some(writer);
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    pub(crate) async fn finish(mut self) -> Result<Stored, BlobError> {
+        self.flush().await?;
+        let mut writer = self
+            .writer
+            .take()
+            .ok_or_else(|| io::Error::other("the body was lost"))?;
+        let (root, path, is_synced) = (self.root, self.target, self.is_synced);
+        blocking(move || {
+            if is_synced {
+                writer.file.sync_all()?;
+            }
+            let folder = path.parent().unwrap_or(&root);
+            let created = create_folders(&root, folder)?;
+            let staged = writer.path.0.as_deref().unwrap_or(Path::new(""));
+            fs_err::rename(staged, &path)?;
+            drop(writer.path.0.take());
+            // ORDER: the entry of the file, then of each new folder above it;
+            // without these a crash may forget the name of synced bytes.
+            for folder in created.into_iter().filter(|_| is_synced) {
+                fs_err::File::open(folder)?.sync_all()?;
+            }
+            Ok(Stored {
+                size_bytes: writer.size_bytes,
+                sha256: hex::encode(writer.hasher.finalize()),
+            })
+        })
+        .await
+    }
+}
+
+/// Creates `folder` below `root`; answers with every folder whose entries changed.
+fn create_folders(root: &Path, folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut changed = vec![folder.to_owned()];
+    let missing: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|path| *path != root && !path.exists())
+        .collect();
+    changed.extend(
+        missing
+            .iter()
+            .filter_map(|path| path.parent())
+            .map(Path::to_owned),
+    );
+    if !missing.is_empty() {
+        create_private(folder)?;
+    }
+    Ok(changed)
+}

@@ -1,0 +1,92 @@
+//! Tests of what the local disk alone does.
+
+use super::*;
+use crate::{Blobs, Variables};
+use futures_util::TryStreamExt;
+use uuid::Uuid;
+
+async fn storage() -> (tempfile::TempDir, Blobs) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = url::Url::from_file_path(folder.path().join("objects")).unwrap();
+    let blobs = Blobs::open(url.as_str(), &Variables::default())
+        .await
+        .unwrap();
+    (folder, blobs)
+}
+
+fn key(name: &str) -> Key {
+    let id = Uuid::from_u128(3);
+    Key::asset(id.into(), id.into(), id, name)
+}
+
+fn files(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    entries
+        .map(|path| if path.is_dir() { files(&path) } else { 1 })
+        .sum()
+}
+
+#[tokio::test]
+async fn what_was_stored_is_read_back_whole_and_in_part() {
+    let (_folder, blobs) = storage().await;
+    let bytes: Vec<u8> = (0..700_000_u32).map(|number| number as u8).collect();
+    let mut staged = blobs.stage(&key("a.bin")).await.unwrap();
+    for part in bytes.chunks(100_001) {
+        staged.write(part).await.unwrap();
+    }
+    let stored = staged.finish().await.unwrap();
+    assert_eq!(stored.size_bytes, 700_000);
+    assert_eq!(stored.sha256, hex::encode(Sha256::digest(&bytes)));
+    assert_eq!(blobs.read_all(&key("a.bin")).await.unwrap(), bytes);
+    let object = blobs.open_object(&key("a.bin")).await.unwrap().unwrap();
+    let part: Vec<Bytes> = object
+        .into_stream(100..400_000)
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(part.concat(), bytes[100..400_000]);
+}
+
+#[tokio::test]
+async fn a_dropped_body_leaves_nothing() {
+    let (folder, blobs) = storage().await;
+    let mut staged = blobs.stage(&key("a.bin")).await.unwrap();
+    staged.write(&vec![1; 600_000]).await.unwrap();
+    assert_eq!(files(folder.path()), 1);
+    drop(staged);
+    assert_eq!(files(folder.path()), 0);
+}
+
+#[tokio::test]
+async fn deleting_twice_is_fine_and_leaves_no_folders() {
+    let (folder, blobs) = storage().await;
+    blobs.put_bytes(&key("a.png"), b"hi").await.unwrap();
+    blobs.delete(&key("a.png")).await.unwrap();
+    blobs.delete(&key("a.png")).await.unwrap();
+    let left: Vec<_> = std::fs::read_dir(folder.path().join("objects"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, [STAGING]);
+    assert!(matches!(
+        blobs.read_all(&key("a.png")).await,
+        Err(BlobError::Missing { .. })
+    ));
+    assert!(blobs.open_object(&key("a.png")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_a_dead_process_left_is_removed_at_the_next_start() {
+    let (folder, blobs) = storage().await;
+    let staging = folder.path().join("objects").join(STAGING);
+    std::fs::write(staging.join("4294967294-0"), b"left over").unwrap();
+    std::fs::write(staging.join("1-0"), b"of a process that lives").unwrap();
+    let url = url::Url::from_file_path(folder.path().join("objects")).unwrap();
+    Blobs::open(url.as_str(), &Variables::default())
+        .await
+        .unwrap();
+    assert_eq!(files(&staging), 1);
+    drop(blobs);
+}

@@ -1,0 +1,128 @@
+//! Says what a store's refusal means, for the person who can mend it.
+
+use object_store::Error;
+
+use crate::error::BlobError;
+use crate::storage_url::Protocol;
+
+/// The most of a store's words that goes into a message, in characters.
+const MOST: usize = 500;
+
+/// Turns the errors of one bucket into words.
+#[derive(Debug, Clone)]
+pub(super) struct Failures {
+    protocol: Protocol,
+    bucket: String,
+}
+
+/// The variables that hold a store's credentials.
+pub(crate) const fn credential_names(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::S3 => {
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN where they are temporary)"
+        }
+        Protocol::Google => "GOOGLE_APPLICATION_CREDENTIALS or GOOGLE_SERVICE_ACCOUNT_KEY",
+        Protocol::Azure => "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
+    }
+}
+
+impl Failures {
+    pub(super) fn new(protocol: Protocol, bucket: &str) -> Self {
+        Self {
+            protocol,
+            bucket: bucket.to_owned(),
+        }
+    }
+
+    pub(super) fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    pub(super) fn of(&self, error: Error) -> BlobError {
+        match error {
+            Error::NotFound { ref source, .. } if is_about_the_bucket(&source.to_string()) => {
+                BlobError::NoBucket {
+                    bucket: self.bucket.clone(),
+                }
+            }
+            Error::NotFound { path, .. } => BlobError::Missing { key: path },
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => BlobError::Denied {
+                reason: reason(&error),
+                hint: credential_names(self.protocol),
+            },
+            other => BlobError::Unavailable {
+                reason: reason(&other),
+            },
+        }
+    }
+}
+
+/// Whether a 404 means the bucket, by the codes of S3 and Google, and of Azure.
+fn is_about_the_bucket(text: &str) -> bool {
+    text.contains("NoSuchBucket") || text.contains("ContainerNotFound")
+}
+
+/// The error with its causes, on one line and not too long: a store answers
+/// with pages.
+fn reason(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = error.source();
+    }
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.chars().take(MOST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn not_found(said: &'static str) -> Error {
+        Error::NotFound {
+            path: "a/b".to_owned(),
+            source: said.into(),
+        }
+    }
+
+    #[test]
+    fn a_missing_bucket_is_not_a_missing_object() {
+        let failures = Failures::new(Protocol::S3, "media");
+        let bucket = failures.of(not_found("<Code>NoSuchBucket</Code>"));
+        assert!(
+            bucket.to_string().contains("no bucket \"media\""),
+            "{bucket}"
+        );
+        let object = failures.of(not_found("<Code>NoSuchKey</Code>"));
+        assert!(matches!(object, BlobError::Missing { key } if key == "a/b"));
+    }
+
+    #[test]
+    fn refused_credentials_say_where_they_come_from() {
+        let refused = |protocol| {
+            let error = Error::PermissionDenied {
+                path: String::new(),
+                source: "SignatureDoesNotMatch".into(),
+            };
+            Failures::new(protocol, "x").of(error).to_string()
+        };
+        assert!(refused(Protocol::S3).contains("AWS_SECRET_ACCESS_KEY"));
+        assert!(refused(Protocol::Google).contains("GOOGLE_"));
+        assert!(refused(Protocol::Azure).contains("AZURE_"));
+    }
+
+    #[test]
+    fn a_page_of_html_becomes_one_short_line() {
+        let source = format!("<html>\n{}", "x".repeat(10_000));
+        let error = Error::Generic {
+            store: "S3",
+            source: source.into(),
+        };
+        let said = Failures::new(Protocol::S3, "x").of(error).to_string();
+        assert!(said.len() < 700 && !said.contains('\n'), "{said}");
+    }
+}
