@@ -69,7 +69,7 @@ async fn a_transform_is_made_when_it_is_fetched_and_served_from_storage_then(db:
         (&signed["width"], &signed["height"]),
         (&json!(90), &json!(60))
     );
-    assert_eq!(signed["expires_at"], "2026-09-21T14:23:20Z");
+    assert_eq!(signed["expires_at"], "2026-09-21T14:23:20.000000Z");
     assert!(results(&app).is_empty(), "signing makes nothing");
     let first = get(&signed).send().await.assert(200);
     assert_eq!(first.header("content-type"), Some("image/webp"));
