@@ -54,7 +54,7 @@ for ((i = 0; i < transforms; i++)); do
 done >"$BENCH_DIR/urls"
 
 began=$(date +%s.%N)
-answers=$(curl -sS --parallel --parallel-immediate --parallel-max "$transforms" --max-time 900 \
+answers=$(curl --no-progress-meter --parallel --parallel-immediate --parallel-max "$transforms" --max-time 900 \
     --write-out '%{http_code}\n' --config "$BENCH_DIR/urls" || true)
 took=$(awk -v began="$began" -v ended="$(date +%s.%N)" 'BEGIN { printf "%.1f", ended - began }')
 answered=$(grep -c '^200$' <<<"$answers" || true)
