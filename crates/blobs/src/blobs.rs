@@ -246,20 +246,17 @@ impl Blobs {
     }
 
     /// A URL of the storage's own by which an object may be fetched for the
-    /// time given; `None` where the server sends it.
-    ///
-    /// # Errors
-    /// When there are no credentials to sign with.
-    pub async fn presign_get(
+    /// time given, seven days at most; `None` where the server sends it.
+    pub fn presign_get(
         &self,
         key: &Key,
         now: Timestamp,
         valid_for: Duration,
         download: Download<'_>,
-    ) -> Result<Option<String>, BlobError> {
+    ) -> Option<String> {
         match &self.0 {
-            Place::Local(_) => Ok(None),
-            Place::Remote(remote) => remote.presign_get(key, now, valid_for, download).await,
+            Place::Local(_) => None,
+            Place::Remote(remote) => remote.presign_get(key, now, valid_for, download),
         }
     }
 }

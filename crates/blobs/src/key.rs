@@ -24,8 +24,10 @@ const MAX_NAME: usize = 100;
 /// The name of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Key {
-    /// What an upload URL names. No object lies here: each body that arrives
-    /// gets an [`Key::Asset`] of its own. `{org}/uploads/{asset}/{name}`.
+    /// What an upload URL names. Where the server takes the bytes, no object
+    /// lies here: each body that arrives gets an [`Key::Asset`] of its own.
+    /// Where a store takes them, the last body lies here until it is
+    /// confirmed, which copies it. `{org}/uploads/{asset}/{name}`.
     Upload {
         /// The organization.
         org: OrgId,
@@ -90,6 +92,21 @@ impl Key {
             asset,
             body,
             name: safe_name(filename),
+        }
+    }
+
+    /// The key that the URL of the upload of these bytes names.
+    #[must_use]
+    pub fn upload_of(&self) -> Option<Self> {
+        match self {
+            Self::Asset {
+                org, asset, name, ..
+            } => Some(Self::Upload {
+                org: *org,
+                asset: *asset,
+                name: name.clone(),
+            }),
+            Self::Upload { .. } | Self::Thumbnail { .. } => None,
         }
     }
 

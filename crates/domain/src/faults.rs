@@ -15,13 +15,26 @@ pub(crate) fn store(error: StoreError) -> Fault {
     }
 }
 
-/// A full disk is worth a word to the caller; anything else is ours to mend.
+/// A storage that is full, away or closed is worth a word to the caller;
+/// anything else is ours to mend.
 pub(crate) fn blob(error: BlobError) -> Fault {
-    match error {
-        BlobError::Full { .. } => Fault {
-            detail: Some(error.to_string()),
-            ..Fault::unavailable("the server's storage is full; try again later")
-        },
-        other => Fault::internal(other),
+    let told = match error {
+        BlobError::Full { .. } | BlobError::TemporaryFull { .. } => {
+            "the server's storage is full; try again later"
+        }
+        BlobError::ReadOnly { .. } => {
+            "the server's storage cannot be written at present; try again later"
+        }
+        BlobError::Unavailable { .. } => {
+            "the server's object store does not answer; try again in a moment"
+        }
+        BlobError::Denied { .. } | BlobError::NoBucket { .. } => {
+            "the server's object store turns it away; try again later"
+        }
+        other => return Fault::internal(other),
+    };
+    Fault {
+        detail: Some(error.to_string()),
+        ..Fault::unavailable(told)
     }
 }

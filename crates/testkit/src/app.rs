@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use runnel::config::Settings;
 use runnel::wire::{App, Environment};
-use runnel_types::{Entropy, ManualClock, Scope, SeededEntropy, Timestamp};
+use runnel_types::{Clock, Entropy, ManualClock, Scope, SeededEntropy, SystemClock, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::http::Request;
+use crate::s3::S3Server;
 
 /// Which database a server stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,15 @@ pub enum Db {
     Sqlite,
     /// A fresh database of a PostgreSQL server.
     Postgres,
+}
+
+/// Where the objects of a server lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// In the test's folder.
+    Disk,
+    /// In a bucket of a server of the test's own.
+    S3,
 }
 
 /// The URL of a fresh database, where the data folder does not hold it.
@@ -42,6 +52,7 @@ pub struct TestApp {
     entropy: Arc<dyn Entropy>,
     key: String,
     folder: TempDir,
+    s3: Option<S3Server>,
 }
 
 impl TestApp {
@@ -52,16 +63,29 @@ impl TestApp {
 
     /// Starts a server with settings of the test's own.
     pub async fn start_with(db: Db, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_on(db, Storage::Disk, change).await
+    }
+
+    /// Starts a server on an empty storage of some kind.
+    pub async fn start_on(db: Db, storage: Storage, change: impl FnOnce(&mut Settings)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings {
             workers: 0,
             ..Settings::for_data_dir(folder.path().join("data"))
         };
         settings.database_url = database_url(db).await;
+        let mut begin = Timestamp::from_micros(1_790_000_000_000_000);
+        let mut s3 = None;
+        if storage == Storage::S3 {
+            let server = S3Server::start().await;
+            settings.storage_url = Some(server.storage_url());
+            settings.storage_variables = server.variables();
+            // The store looks at its own clock.
+            begin = SystemClock.now();
+            s3 = Some(server);
+        }
         change(&mut settings);
-        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(
-            1_790_000_000_000_000,
-        )));
+        let clock = Arc::new(ManualClock::at(begin));
         let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
         let app = start(&settings, &clock, &entropy).await;
         let key = app
@@ -78,6 +102,7 @@ impl TestApp {
             entropy,
             key,
             folder,
+            s3,
         }
     }
 
@@ -91,6 +116,7 @@ impl TestApp {
             entropy,
             key,
             folder,
+            s3,
         } = self;
         app.stop().await;
         let app = start(&settings, &clock, &entropy).await;
@@ -101,6 +127,7 @@ impl TestApp {
             entropy,
             key,
             folder,
+            s3,
         }
     }
 
@@ -228,7 +255,16 @@ impl TestApp {
 
     /// Every file of the object store, temporary ones too.
     pub fn objects(&self) -> Vec<PathBuf> {
-        files(&self.settings.data_dir.join("objects"))
+        match &self.s3 {
+            Some(s3) => s3.objects(),
+            None => files(&self.settings.data_dir.join("objects")),
+        }
+    }
+
+    /// The store of an app that has one.
+    pub const fn s3(&self) -> &S3Server {
+        // INVARIANT: only tests on `Storage::S3` ask.
+        self.s3.as_ref().expect("the test began with Storage::S3")
     }
 
     /// The folder of the server's data.
@@ -259,7 +295,8 @@ async fn start(settings: &Settings, clock: &Arc<ManualClock>, entropy: &Arc<dyn 
         .unwrap_or_else(|failure| panic!("the server does not start: {failure}"))
 }
 
-fn files(folder: &Path) -> Vec<PathBuf> {
+/// Every file below a folder.
+pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return Vec::new();
     };

@@ -7,15 +7,19 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
+mod chaos;
 mod http;
 mod process;
 mod receiver;
+mod s3;
 mod wait;
 
-pub use app::{Db, TestApp, database_url};
+pub use app::{Db, Storage, TestApp, database_url};
+pub use chaos::Mood;
 pub use http::{Begun, Request, Response, send_raw};
 pub use process::Process;
 pub use receiver::Receiver;
+pub use s3::S3Server;
 pub use wait::wait_until;
 
 /// Expands a test `async fn name(db: Db)` to one on each database.

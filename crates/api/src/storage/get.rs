@@ -99,7 +99,8 @@ fn describe(opened: &Opened) -> HeaderMap {
         CONTENT_SECURITY_POLICY,
         "default-src 'none'; sandbox",
     );
-    set(&mut headers, CONTENT_DISPOSITION, &opened.disposition());
+    let disposition = assets::disposition(&opened.name, opened.is_active);
+    set(&mut headers, CONTENT_DISPOSITION, &disposition);
     headers
 }
 

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::failure::Failures;
 use super::presign::Presigner;
-use super::urls::Urls;
+use super::urls::{Urls, signs_alone};
 use super::{Remote, credential_names};
 use crate::error::BlobError;
 use crate::storage_url::{BucketUrl, Protocol};
@@ -125,7 +125,11 @@ fn google(url: &BucketUrl, variables: &Variables) -> Result<Remote, BlobError> {
         .build()
         .map_err(|error| incomplete(url, &error))?;
     let store = Arc::new(store);
-    let urls = Urls::Google(Arc::clone(&store) as _);
+    let urls = if signs_alone(store.as_ref()) {
+        Urls::Google(Arc::clone(&store) as _)
+    } else {
+        Urls::Nobody
+    };
     Ok(connected(url, store, urls))
 }
 
@@ -146,7 +150,11 @@ fn azure(url: &BucketUrl, variables: &Variables) -> Result<Remote, BlobError> {
         .build()
         .map_err(|error| incomplete(url, &error))?;
     let store = Arc::new(store);
-    let urls = Urls::Azure(Arc::clone(&store) as _);
+    let urls = if signs_alone(store.as_ref()) {
+        Urls::Azure(Arc::clone(&store) as _)
+    } else {
+        Urls::Nobody
+    };
     Ok(connected(url, store, urls))
 }
 

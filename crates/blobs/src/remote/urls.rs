@@ -3,11 +3,13 @@
 //! S3: our own signature, with type and size of an upload in it. Google: the
 //! signer of `object_store`, with the type. Azure: downloads alone, since a
 //! PUT to it needs a header that clients do not send; the server takes those
-//! uploads itself and passes them on.
+//! uploads itself and passes them on. Where a signature takes a request to
+//! another server, the server sends and takes everything.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use object_store::aws::AwsCredentialProvider;
 use object_store::path::Path;
 use object_store::signer::{SignedUrlOptions, Signer};
@@ -29,7 +31,6 @@ pub(super) enum Urls {
     Google(Arc<dyn Signer>),
     Azure(Arc<dyn Signer>),
     /// Nobody: the server takes and sends everything.
-    #[cfg(test)]
     Nobody,
 }
 
@@ -59,8 +60,9 @@ impl Remote {
                     query: &[],
                     headers: &[("content-type", mime_type), ("content-length", &size)],
                 };
-                let url = self.sign(presigner, credentials, &request, now, valid_for);
-                url.await.map(Some)
+                let credential = credentials.get_credential().await;
+                let credential = credential.map_err(|error| self.failed(error))?;
+                Ok(Some(presigner.sign(&credential, &request, now, valid_for)))
             }
             Urls::Google(signer) => {
                 let value = mime_type.parse().map_err(|_| BlobError::Unavailable {
@@ -71,23 +73,26 @@ impl Remote {
                 let url = self.ask(signer, http::Method::PUT, &path, valid_for, &options);
                 url.await.map(Some)
             }
-            _ => Ok(None),
+            Urls::Azure(_) | Urls::Nobody => Ok(None),
         }
     }
 
-    pub(crate) async fn presign_get(
+    /// A URL when it can be signed here and now. Temporary credentials that
+    /// have to be fetched afresh are fetched behind the caller's back; until
+    /// then the server sends the bytes itself.
+    pub(crate) fn presign_get(
         &self,
         key: &Key,
         now: Timestamp,
         valid_for: Duration,
         download: Download<'_>,
-    ) -> Result<Option<String>, BlobError> {
+    ) -> Option<String> {
         let path = self.path(&key.to_string());
         let query = [
             ("response-content-type", download.mime_type),
             ("response-content-disposition", download.disposition),
         ];
-        match &self.inner.urls {
+        let (signer, options) = match &self.inner.urls {
             Urls::S3 {
                 presigner,
                 credentials,
@@ -98,36 +103,24 @@ impl Remote {
                     query: &query,
                     headers: &[],
                 };
-                let url = self.sign(presigner, credentials, &request, now, valid_for);
-                url.await.map(Some)
+                return match credentials.get_credential().now_or_never() {
+                    Some(Ok(credential)) => {
+                        Some(presigner.sign(&credential, &request, now, valid_for))
+                    }
+                    _ => {
+                        refresh(credentials);
+                        None
+                    }
+                };
             }
-            Urls::Google(signer) => {
-                let options = SignedUrlOptions::new().with_query(query);
-                let url = self.ask(signer, http::Method::GET, &path, valid_for, &options);
-                url.await.map(Some)
-            }
+            Urls::Google(signer) => (signer, SignedUrlOptions::new().with_query(query)),
             // A signature of Azure's cannot say that a browser is to keep a
             // file instead of running it, so those are sent by the server.
-            Urls::Azure(signer) if !download.is_active => {
-                let options = SignedUrlOptions::new();
-                let url = self.ask(signer, http::Method::GET, &path, valid_for, &options);
-                url.await.map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
-
-    async fn sign(
-        &self,
-        presigner: &Presigner,
-        credentials: &AwsCredentialProvider,
-        request: &Request<'_>,
-        now: Timestamp,
-        valid_for: Duration,
-    ) -> Result<String, BlobError> {
-        let credential = credentials.get_credential().await;
-        let credential = credential.map_err(|error| self.failed(error))?;
-        Ok(presigner.sign(&credential, request, now, valid_for))
+            Urls::Azure(signer) if !download.is_active => (signer, SignedUrlOptions::new()),
+            Urls::Azure(_) | Urls::Nobody => return None,
+        };
+        let url = self.ask(signer, http::Method::GET, &path, valid_for, &options);
+        url.now_or_never()?.ok()
     }
 
     async fn ask(
@@ -142,5 +135,24 @@ impl Remote {
         let signed = signer.signed_url_opts(method, path, valid_for, options);
         let url = signed.await.map_err(|error| self.failed(error))?;
         Ok(url.into())
+    }
+}
+
+/// Whether `signer` signs by itself. One that asks another server for each
+/// signature is of no use for lists.
+pub(super) fn signs_alone(signer: &dyn Signer) -> bool {
+    let path = Path::from("probe");
+    let signed = signer.signed_url(http::Method::GET, &path, Duration::from_mins(1));
+    matches!(signed.now_or_never(), Some(Ok(_)))
+}
+
+fn refresh(credentials: &AwsCredentialProvider) {
+    let credentials = Arc::clone(credentials);
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        runtime.spawn(async move {
+            if let Err(error) = credentials.get_credential().await {
+                tracing::warn!(%error, "the credentials of the object store cannot be had");
+            }
+        });
     }
 }

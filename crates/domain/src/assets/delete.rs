@@ -4,6 +4,7 @@
 //! working with the commit. The bytes go when the grace time is over, and until
 //! then a restoration finds everything as it was.
 
+use runnel_blobs::Key;
 use runnel_types::{Asset, AssetId, Fault, Scope};
 
 use crate::{Caller, Services, faults};
@@ -93,23 +94,30 @@ impl Services {
                 }
                 tx.commit().await.map_err(faults::store)?;
                 if gone {
-                    self.discard_everything(&asset).await;
+                    self.discard_all(&asset).await;
                     purged += 1;
                 }
             }
         }
     }
 
-    /// Removes the bytes of an asset and everything that was made of them. A
-    /// failure costs disk, not truth, so it is told to the log alone.
-    async fn discard_everything(&self, asset: &Asset) {
-        let removed = self.blobs.delete_asset(asset.org_id, asset.id).await;
-        if let Err(error) = removed {
+    /// Removes everything that lies in storage for an asset without a row: its
+    /// bytes, what was made of them, and what a client sent again after the
+    /// confirmation, where the store takes it. A failure costs room, not
+    /// truth, so it is told to the log alone.
+    async fn discard_all(&self, asset: &Asset) {
+        if let Err(error) = self.blobs.delete_asset(asset.org_id, asset.id).await {
             tracing::warn!(
                 asset.id = %asset.id,
                 %error,
-                "the bytes of a purged asset could not be removed"
+                "the objects of a purged asset could not all be removed"
             );
+        }
+        let key = asset.storage_key.parse::<Key>().ok();
+        if let Some(sent) = key.and_then(|key| key.upload_of())
+            && self.blobs.takes_uploads()
+        {
+            self.discard(&sent.to_string()).await;
         }
     }
 }

@@ -1,10 +1,12 @@
-//! How a browser is told to keep a file: under which name, shown or not.
+//! How a file arrives at whoever fetches it: shown or kept, and under which name.
 
 use std::fmt::Write;
 
-/// The `Content-Disposition` of a file called `name`. A browser keeps what it
-/// might run as a file instead of showing it.
-pub(crate) fn disposition(name: &str, is_active: bool) -> String {
+use runnel_types::AssetType;
+
+/// The `Content-Disposition` of a file. A browser keeps what it might run
+/// instead of showing it.
+pub fn disposition(name: &str, is_active: bool) -> String {
     let kind = if is_active { "attachment" } else { "inline" };
     let plain: String = name
         .chars()
@@ -27,26 +29,26 @@ pub(crate) fn disposition(name: &str, is_active: bool) -> String {
     format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
 }
 
+/// Whether a browser would run what is in a file of this type, or might guess
+/// so. Pictures, sounds and films that cannot hold a script are shown inline.
+pub(super) fn is_active(mime_type: &str, asset_type: AssetType) -> bool {
+    let inert = matches!(
+        asset_type,
+        AssetType::Image | AssetType::Video | AssetType::Audio
+    );
+    !inert || mime_type.contains("svg") || mime_type.contains("xml")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn odd_names_stay_within_their_quotes() {
-        let table = [
-            (
-                "a.png",
-                false,
-                "inline; filename=\"a.png\"; filename*=UTF-8''a.png",
-            ),
-            (
-                "a\"\r\nx: \\%.svg",
-                true,
-                "attachment; filename=\"a___x: __.svg\"; filename*=UTF-8''a%22%0D%0Ax%3A%20%5C%25.svg",
-            ),
-        ];
-        for (name, is_active, expected) in table {
-            assert_eq!(disposition(name, is_active), expected);
-        }
+    fn a_name_in_any_script_is_sent_in_letters_that_a_header_takes() {
+        assert_eq!(
+            disposition("Kuchen \"🍰\".png", false),
+            "inline; filename=\"Kuchen ___.png\"; filename*=UTF-8''Kuchen%20%22%F0%9F%8D%B0%22.png"
+        );
+        assert!(disposition("a.svg", true).starts_with("attachment; "));
     }
 }

@@ -52,6 +52,15 @@ impl Services {
     ) -> Result<Inspected, Fault> {
         let key: Key = storage_key.parse().map_err(Fault::internal)?;
         let file = self.blobs.open_std(&key).await.map_err(faults::blob)?;
+        self.inspect_opened(file, declared).await
+    }
+
+    /// Looks at a file that is open at its beginning.
+    pub(crate) async fn inspect_opened(
+        &self,
+        file: std::fs::File,
+        declared: Option<&str>,
+    ) -> Result<Inspected, Fault> {
         let declared = declared.map(str::to_owned);
         self.with_pixels(move || inspect_file(file, declared.as_deref()))
             .await?
@@ -98,19 +107,9 @@ fn inspect_file(mut file: std::fs::File, declared: Option<&str>) -> Result<Inspe
         .take(HEAD_BYTES as u64)
         .read_to_end(&mut head)
         .map_err(Fault::internal)?;
-    let found = runnel_media::sniff(&head).media_type;
-    if let Some(declared) = declared
-        && MediaType::from_mime(declared) != found
-    {
-        let found = found.map_or("of a type that is not known here", |kind| kind.as_mime());
-        return Ok(Inspected::Refused(format!(
-            "the upload was declared as {declared}, its bytes are {found}; create an upload with the right type"
-        )));
-    }
-    let Some(media_type) = found.filter(|kind| kind.is_supported()) else {
-        return Ok(Inspected::Refused(
-            "the bytes are not of a supported type".to_owned(),
-        ));
+    let media_type = match judge_head(&head, declared) {
+        Ok(media_type) => media_type,
+        Err(message) => return Ok(Inspected::Refused(message)),
     };
     match runnel_media::thumbnail(&mut file, &Budget::default()) {
         Ok(thumbnail) => Ok(Inspected::Sound(Facts {
@@ -120,4 +119,25 @@ fn inspect_file(mut file: std::fs::File, declared: Option<&str>) -> Result<Inspe
         Err(MediaError::Read(error)) => Err(Fault::internal(error)),
         Err(error) => Ok(Inspected::Refused(error.to_string())),
     }
+}
+
+/// Why the first bytes of a file are not those of `declared`, when they are not.
+pub(crate) fn refuse_head(head: &[u8], declared: Option<&str>) -> Option<String> {
+    judge_head(head, declared).err()
+}
+
+/// The type of a file by its first bytes; the message of a refusal otherwise.
+fn judge_head(head: &[u8], declared: Option<&str>) -> Result<MediaType, String> {
+    let found = runnel_media::sniff(head).media_type;
+    if let Some(declared) = declared
+        && MediaType::from_mime(declared) != found
+    {
+        let found = found.map_or("of a type that is not known here", |kind| kind.as_mime());
+        return Err(format!(
+            "the upload was declared as {declared}, its bytes are {found}; create an upload with the right type"
+        ));
+    }
+    found
+        .filter(|kind| kind.is_supported())
+        .ok_or_else(|| "the bytes are not of a supported type".to_owned())
 }

@@ -13,8 +13,9 @@ mod transform;
 mod upload;
 mod url;
 
+pub use disposition::disposition;
 pub use get::AssetView;
-pub(crate) use inspect::{Facts, Inspected};
+pub(crate) use inspect::{Facts, Inspected, refuse_head};
 pub use list::AcceptedType;
 pub use open::{Opened, SignedRequest, UploadGrant};
 pub(crate) use register::NewFile;

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runnel_blobs::{Download, Grant, Key, Object, UrlError};
-use runnel_types::{Asset, AssetId, AssetType, Fault, OrgId};
+use runnel_types::{Asset, AssetId, Fault, OrgId};
 
-use super::disposition::disposition;
+use super::disposition::{disposition, is_active};
 use super::transform::{Source, Wanted};
 use crate::{Services, faults};
 
@@ -57,13 +57,6 @@ pub struct Opened {
     pub max_age: u64,
     /// Whether another `Accept` may get other bytes.
     pub is_negotiated: bool,
-}
-
-impl Opened {
-    /// Its `Content-Disposition`.
-    pub fn disposition(&self) -> String {
-        disposition(&self.name, self.is_active)
-    }
 }
 
 impl Services {
@@ -207,9 +200,7 @@ impl Services {
         let valid_for = Duration::from_secs(max_age + 60);
         let elsewhere = self
             .blobs
-            .presign_get(&made.key, self.now(), valid_for, download)
-            .await
-            .map_err(faults::blob)?;
+            .presign_get(&made.key, self.now(), valid_for, download);
         Ok(Opened {
             etag: format!("\"{base}-{}\"", made.digest),
             name,
@@ -230,16 +221,6 @@ impl Services {
 
 fn gone() -> Fault {
     Fault::not_found("ASSET_NOT_FOUND", "the asset behind this URL was deleted")
-}
-
-/// Whether a browser would run what is in a file of this type, or might guess
-/// so. Pictures, sounds and films that cannot hold a script are shown inline.
-fn is_active(mime_type: &str, asset_type: AssetType) -> bool {
-    let inert = matches!(
-        asset_type,
-        AssetType::Image | AssetType::Video | AssetType::Audio
-    );
-    !inert || mime_type.contains("svg") || mime_type.contains("xml")
 }
 
 fn url_fault(error: &UrlError) -> Fault {

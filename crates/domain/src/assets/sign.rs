@@ -52,8 +52,9 @@ impl Services {
         let key: Key = asset.storage_key.parse().map_err(Fault::internal)?;
         let parameters = wanted.parameters();
         let (sides, url) = if parameters.is_empty() {
-            let url = self.signer.sign_get(&self.public_url, &key, expires_at);
-            (asset.width.zip(asset.height), url)
+            let url = self.asset_url_for(&asset, self.now(), life);
+            let broken = || Fault::internal(format!("{key} could not be signed"));
+            (asset.width.zip(asset.height), url.ok_or_else(broken)?)
         } else {
             let sides = result_sides(&asset, &wanted)?;
             let url = self

@@ -1,8 +1,11 @@
 //! Signed URLs of assets, made afresh on every read.
 
-use runnel_blobs::Key;
+use std::time::Duration;
+
+use runnel_blobs::{Download, Key};
 use runnel_types::{Asset, AssetId, Timestamp};
 
+use super::disposition::{disposition, is_active};
 use crate::Services;
 
 /// What a stable reference to an asset begins with.
@@ -23,23 +26,56 @@ pub(crate) fn parse_reference(text: &str) -> Option<Result<AssetId, ()>> {
 impl Services {
     /// A signed URL for the bytes of an asset.
     pub(crate) fn asset_url(&self, asset: &Asset, now: Timestamp) -> Option<String> {
-        self.object_url(&asset.storage_key, now)
+        self.asset_url_for(asset, now, self.limits.asset_url_ttl)
+    }
+
+    /// The same for a time of the caller's own.
+    pub(super) fn asset_url_for(
+        &self,
+        asset: &Asset,
+        now: Timestamp,
+        valid_for: Duration,
+    ) -> Option<String> {
+        let is_active = is_active(&asset.mime_type, asset.asset_type);
+        let download = Download {
+            mime_type: &asset.mime_type,
+            disposition: &disposition(&asset.name, is_active),
+            is_active,
+        };
+        self.object_url(&asset.storage_key, now, valid_for, download)
     }
 
     /// A signed URL for the thumbnail of an asset.
     pub(crate) fn thumbnail_url(&self, asset: &Asset, now: Timestamp) -> Option<String> {
-        self.object_url(asset.thumbnail_key.as_deref()?, now)
+        let download = Download {
+            mime_type: "image/webp",
+            disposition: &disposition("thumbnail.webp", false),
+            is_active: false,
+        };
+        let valid_for = self.limits.asset_url_ttl;
+        self.object_url(asset.thumbnail_key.as_deref()?, now, valid_for, download)
     }
 
-    fn object_url(&self, storage_key: &str, now: Timestamp) -> Option<String> {
-        let expires = now.plus(self.limits.asset_url_ttl);
-        match storage_key.parse::<Key>() {
-            Ok(key) => Some(self.signer.sign_get(&self.public_url, &key, expires)),
+    /// A URL of the storage's own where it signs some, of ours otherwise.
+    fn object_url(
+        &self,
+        storage_key: &str,
+        now: Timestamp,
+        valid_for: Duration,
+        download: Download<'_>,
+    ) -> Option<String> {
+        let key = match storage_key.parse::<Key>() {
+            Ok(key) => key,
             Err(error) => {
                 tracing::error!(storage.key = storage_key, %error, "a row names an object by a key that is none");
-                None
+                return None;
             }
-        }
+        };
+        let presigned = self.blobs.presign_get(&key, now, valid_for, download);
+        Some(presigned.unwrap_or_else(|| {
+            self.signer
+                .sign_get(&self.public_url, &key, now.plus(valid_for))
+        }))
     }
 }
 

@@ -3,6 +3,7 @@
 use runnel_types::{Asset, AssetId, Fault, FolderId, Received, Scope, SourceType, Upload};
 use serde_json::Value;
 
+use super::collect::{Body, Collected};
 use crate::assets::{Facts, Inspected};
 use crate::fields::Fields;
 use crate::{Caller, Services, faults, folders};
@@ -31,18 +32,28 @@ impl Services {
                 return self.confirmed_asset(caller, asset_id).await;
             }
             self.check_folder(caller, folder).await?;
-            let Some(received) = &upload.received else {
+            let body = match self.collect(&upload).await? {
+                Collected::Body(body) => Some(body),
+                Collected::Nothing => None,
+                Collected::Refused(message) => return Err(mismatch(message)),
+            };
+            let received = body.as_ref().map(|body| &body.received);
+            let Some(received) = received.or(upload.received.as_ref()) else {
                 return Err(Fault::conflict(
                     "no bytes have arrived for this upload; PUT them to its upload_url first",
                 ));
             };
-            let facts = match self.inspect(received, &upload).await? {
+            let inspected = self.inspect(received, body.as_ref(), &upload).await?;
+            let facts = match inspected {
                 Inspected::Sound(facts) => facts,
                 Inspected::Refused(message) => {
-                    return Err(self.refuse(&upload, received, message).await?);
+                    let fault = self.refuse(&upload, received, message).await?;
+                    self.forget(&upload, body.as_ref()).await;
+                    return Err(fault);
                 }
             };
             if let Some(asset) = self.adopt(caller, &upload, received, facts, folder).await? {
+                self.forget(&upload, body.as_ref()).await;
                 return Ok(asset);
             }
             // Another confirmation or another PUT came first: look again. Each
@@ -82,9 +93,28 @@ impl Services {
         })
     }
 
-    async fn inspect(&self, received: &Received, upload: &Upload) -> Result<Inspected, Fault> {
-        self.inspect_object(&received.storage_key, Some(&upload.mime_type))
-            .await
+    /// Looks at a body: at the file that was brought here where there is one.
+    async fn inspect(
+        &self,
+        received: &Received,
+        body: Option<&Body>,
+        upload: &Upload,
+    ) -> Result<Inspected, Fault> {
+        let declared = Some(upload.mime_type.as_str());
+        match body {
+            Some(body) => {
+                let file = body.file.try_clone().map_err(Fault::internal)?;
+                self.inspect_opened(file, declared).await
+            }
+            None => self.inspect_object(&received.storage_key, declared).await,
+        }
+    }
+
+    /// Removes what a client sent to the store itself, once it is dealt with.
+    async fn forget(&self, upload: &Upload, body: Option<&Body>) {
+        if let Some(body) = body {
+            self.forget_body(upload, body).await;
+        }
     }
 
     /// Writes the asset and closes the session, unless the session moved on
@@ -146,10 +176,10 @@ impl Services {
         if cleared {
             self.discard(&received.storage_key).await;
         }
-        Ok(Fault::invalid_field(
-            "mime_type",
-            "content_mismatch",
-            message,
-        ))
+        Ok(mismatch(message))
     }
+}
+
+fn mismatch(message: String) -> Fault {
+    Fault::invalid_field("mime_type", "content_mismatch", message)
 }

@@ -1,10 +1,10 @@
 //! Creates an upload session and signs the URL for its PUT.
 
-use runnel_blobs::Key;
 use runnel_media::{MediaType, SUPPORTED};
 use runnel_types::{AssetId, Fault, Scope, Upload};
 use serde_json::Value;
 
+use super::collect::sent_key;
 use crate::fields::Fields;
 use crate::{Caller, Services, faults};
 
@@ -60,22 +60,32 @@ impl Services {
             received: None,
             confirmed_at: None,
         };
+        // ORDER: signed first, so that a store that is away leaves no session.
+        let upload_url = self.upload_url(&upload).await?;
         let mut tx = self.begin_once(caller).await?;
         tx.uploads().insert(&upload).await.map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)?;
-
-        let key = Key::upload(caller.org_id, upload.asset_id, filename);
-        let upload_url = self.signer.sign_put(
-            &self.public_url,
-            &key,
-            upload.expires_at,
-            mime_type,
-            size_bytes,
-        );
         Ok(NewUpload {
             asset_id: upload.asset_id,
             upload_url,
         })
+    }
+
+    /// Where the bytes go: to the storage itself where it takes them.
+    async fn upload_url(&self, upload: &Upload) -> Result<String, Fault> {
+        let key = sent_key(upload);
+        let (mime_type, size_bytes) = (&upload.mime_type, upload.size_bytes);
+        let valid_for = self.limits.upload_url_ttl;
+        let presigned = self
+            .blobs
+            .presign_put(&key, upload.created_at, valid_for, mime_type, size_bytes)
+            .await
+            .map_err(faults::blob)?;
+        Ok(presigned.unwrap_or_else(|| {
+            let expires = upload.expires_at;
+            self.signer
+                .sign_put(&self.public_url, &key, expires, mime_type, size_bytes)
+        }))
     }
 }
 

@@ -11,8 +11,11 @@
 //! 3. `confirm` looks at the bytes, then writes the asset and closes the
 //!    session in one transaction, on condition that the row still names the
 //!    body it looked at.
+//!    Where the store takes the bytes itself, `collect` comes first: it copies
+//!    what was sent to a key of its own and records it as `receive` would have.
 //! 4. `sweep` removes what was never confirmed, long after its URL expired.
 
+mod collect;
 mod confirm;
 mod create;
 mod receive;

@@ -2,6 +2,7 @@
 
 use runnel_types::Fault;
 
+use super::collect::sent_key;
 use crate::{Services, faults};
 
 /// Sessions removed in one go, between two looks at what is left.
@@ -36,6 +37,9 @@ impl Services {
                 tx.commit().await.map_err(faults::store)?;
                 // ORDER: the row first; a PUT that ends just now finds it gone
                 // and removes its own bytes.
+                if removed && self.blobs.takes_uploads() {
+                    self.discard(&sent_key(&upload).to_string()).await;
+                }
                 if let Some(received) = upload.received.filter(|_| removed) {
                     self.discard(&received.storage_key).await;
                 }

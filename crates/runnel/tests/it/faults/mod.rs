@@ -2,4 +2,5 @@
 
 mod callbacks;
 mod kill;
+mod stores;
 mod workers;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use runnel_media::{Budget, MediaType, Picture, Want, decode, probe, sample, sniff};
-use runnel_testkit::{Db, Request, Response, TestApp, on_both_databases, wait_until};
+use runnel_testkit::{Db, Request, Response, Storage, TestApp, on_both_databases, wait_until};
 use serde_json::{Value, json};
 
 on_both_databases!(
@@ -490,5 +490,55 @@ async fn a_picture_that_went_bad_is_told_and_can_be_asked_for_again(db: Db) {
     assert!(results(&app).is_empty());
     std::fs::write(&file, &good).unwrap();
     get(&signed).send().await.assert(200);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_a_bucket_the_result_is_kept_and_fetched_there() {
+    let app = TestApp::start_on(Db::Sqlite, Storage::S3, |_| {}).await;
+    let store = app.s3().endpoint();
+    let asset = photo(&app).await;
+    let plain = sign(&app, &asset, &json!({"expires_in": 60})).await;
+    assert!(plain["url"].as_str().unwrap().starts_with(&store));
+    get(&plain).send().await.assert(200);
+
+    let signed = sign(&app, &asset, &json!({"w": 90})).await;
+    let url = signed["url"].as_str().unwrap();
+    assert!(url.starts_with(&app.url("/storage/")), "{url}");
+    for _ in 0..2 {
+        let sent_on = get(&signed).header("accept", "image/webp").send().await;
+        let sent_on = sent_on.assert(307);
+        assert_eq!(sent_on.header("vary"), Some("accept"));
+        assert_eq!(
+            sent_on.header("cache-control"),
+            Some("private, max-age=3600")
+        );
+        let place = sent_on.header("location").unwrap();
+        assert!(place.starts_with(&store), "{place}");
+        let there = Request::new("GET", place).send().await.assert(200);
+        assert_eq!(there.header("content-type"), Some("image/webp"));
+        assert_eq!((pixels(&there).width(), pixels(&there).height()), (90, 60));
+        let part = Request::new("GET", place).header("range", "bytes=2-5");
+        assert_eq!(part.send().await.assert(206).body, there.body[2..6]);
+        assert_eq!(results(&app).len(), 1);
+    }
+    // A store signs one method, so a question about the head is answered here.
+    let head = Request::new("HEAD", url).header("accept", "image/webp");
+    let head = head.send().await.assert(200);
+    let size = std::fs::metadata(&results(&app)[0]).unwrap().len();
+    assert_eq!(head.header("content-length"), Some(&*size.to_string()));
+    let unchanged = get(&signed).header("accept", "image/webp");
+    let unchanged = unchanged.header("if-none-match", head.header("etag").unwrap());
+    unchanged.send().await.assert(304);
+
+    let path = format!("/v1/assets/{}", id(&asset));
+    app.delete(&path).send().await.assert(204);
+    get(&signed)
+        .send()
+        .await
+        .assert_error(404, "ASSET_NOT_FOUND");
+    app.advance(Duration::from_hours(8 * 24));
+    app.run_jobs().await;
+    assert_eq!(app.objects(), Vec::<PathBuf>::new());
     app.stop().await;
 }

@@ -1,0 +1,155 @@
+//! A bucket that fails, is silent, hangs up or forgets: nothing half done, a
+//! clear answer in bounded time, and asking again works.
+
+use std::time::{Duration, Instant};
+
+use runnel_blobs::{Blobs, Variables};
+use runnel_media::sample;
+use runnel_testkit::{Db, Mood, Request, S3Server, Storage, TestApp};
+use serde_json::json;
+
+/// The store may be silent for two seconds, and is asked twice.
+const BOUND: Duration = Duration::from_secs(20);
+
+async fn app() -> TestApp {
+    TestApp::start_on(Db::Sqlite, Storage::S3, |_| {}).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_confirmation_waits_for_a_store_that_is_ill_and_works_when_it_is_well() {
+    let app = app().await;
+    for mood in [Mood::Failing, Mood::Silent, Mood::Dropping] {
+        let id = app.upload("image/png", &sample::gradient_png(50, 50)).await;
+        let before = app.objects();
+        app.s3().set_mood(mood);
+        let began = Instant::now();
+        let error = app
+            .confirm(&id)
+            .await
+            .assert_error(503, "SERVICE_UNAVAILABLE");
+        assert!(began.elapsed() < BOUND, "{mood:?}: {:?}", began.elapsed());
+        let message = error["message"].as_str().unwrap();
+        assert!(
+            message.contains("object store does not answer"),
+            "{message}"
+        );
+        assert!(!message.contains("127.0.0.1"), "no detail leaks: {message}");
+        assert_eq!(app.objects(), before, "{mood:?}");
+        let ready = app.get("/v1/readiness").send().await;
+        assert_eq!(ready.status, 503, "{mood:?}");
+        app.s3().set_mood(Mood::Well);
+        app.confirm(&id).await.assert(201);
+    }
+    assert_eq!(app.get("/v1/readiness").send().await.status, 200);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_one_step_upload_to_a_store_that_is_ill_makes_no_asset() {
+    let app = app().await;
+    let send = || {
+        let request = Request::new("POST", &app.url("/v1/assets")).key(app.key());
+        request
+            .file("a.png", "image/png", &sample::gradient_png(50, 50))
+            .send()
+    };
+    app.s3().set_mood(Mood::Failing);
+    send().await.assert_error(503, "SERVICE_UNAVAILABLE");
+    app.s3().set_mood(Mood::Well);
+    let list = app.get("/v1/assets").send().await.assert(200).json();
+    assert_eq!(list["items"], json!([]));
+    assert!(app.objects().is_empty(), "{:?}", app.objects());
+    send().await.assert(201);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_object_that_is_lost_before_the_confirmation_is_asked_for_again() {
+    let app = app().await;
+    let png = sample::gradient_png(50, 50);
+    let (id, url) = app.create_upload("image/png", png.len()).await;
+    let put = Request::new("PUT", &url)
+        .header("content-type", "image/png")
+        .body(png.as_slice());
+    put.clone().send().await.assert(200);
+    for lost in app.objects() {
+        std::fs::remove_file(lost).unwrap();
+    }
+    app.confirm(&id).await.assert_error(409, "CONFLICT");
+    put.send().await.assert(200);
+    app.confirm(&id).await.assert(201);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_on_an_object_that_is_lost_fails_with_a_reason() {
+    let app = app().await;
+    let asset = app.asset("image/png", &sample::gradient_png(64, 64)).await;
+    for lost in app.objects() {
+        std::fs::remove_file(lost).unwrap();
+    }
+    // The record stays; the store itself says that the bytes are gone.
+    let path = format!("/v1/assets/{}", asset["id"].as_str().unwrap());
+    let read = app.get(&path).send().await.assert(200).json();
+    Request::new("GET", read["url"].as_str().unwrap())
+        .send()
+        .await
+        .assert(404);
+    let run = app
+        .post(
+            "/v1/models/runflow/background-replace/runs",
+            &json!({"input": {"asset_id": asset["id"], "prompt": "white studio"}}),
+        )
+        .send()
+        .await
+        .assert(201)
+        .json();
+    let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
+    let mut ended = json!(null);
+    for _ in 0..10 {
+        app.run_jobs().await;
+        ended = app.get(&path).send().await.assert(200).json();
+        if ended["status_code"] == "failed" {
+            break;
+        }
+        app.advance(Duration::from_mins(10));
+    }
+    assert_eq!(ended["status_code"], "failed", "{ended}");
+    assert!(ended["error"].is_object(), "{ended}");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_wrong_with_a_bucket_is_told_at_the_start() {
+    let s3 = S3Server::start().await;
+    let closed = "s3://media?endpoint=http://127.0.0.1:1&timeout=1".to_owned();
+    let cases = [
+        (
+            s3.url_of("nothere"),
+            s3.variables(),
+            "no bucket \"nothere\"",
+        ),
+        (
+            s3.storage_url(),
+            S3Server::variables_with("wrong"),
+            "check AWS_ACCESS_KEY_ID",
+        ),
+        (closed, s3.variables(), "127.0.0.1:1"),
+        (
+            s3.storage_url(),
+            Variables::of([("AWS_ACCESS_KEY_ID".to_owned(), "x".to_owned())]),
+            "AWS_SECRET_ACCESS_KEY",
+        ),
+        (
+            s3.storage_url() + "&regoin=x",
+            s3.variables(),
+            "no option \"regoin\"",
+        ),
+    ];
+    for (url, variables, words) in cases {
+        let error = Blobs::open(&url, &variables).await.unwrap_err().to_string();
+        assert!(error.contains(words), "{url}: {error}");
+        assert!(!error.contains("a-secret"), "{error}");
+    }
+    assert!(s3.objects().is_empty());
+}
