@@ -11,6 +11,7 @@ use runnel_store::Store;
 use runnel_types::{Clock, IdSource, Timestamp};
 use tokio::sync::Semaphore;
 
+use crate::assets::Flights;
 use crate::thumbnails::Turns;
 
 /// Limits and lifetimes that an operator may set.
@@ -80,6 +81,8 @@ pub struct Services {
     pub frame_slots: Arc<Semaphore>,
     /// When thumbnails that found no slot are tried again.
     pub thumbnail_turns: Turns,
+    /// The transforms that are being made.
+    pub flights: Flights,
 }
 
 impl Services {

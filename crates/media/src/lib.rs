@@ -27,6 +27,7 @@ mod picture;
 mod plane;
 mod ppm;
 mod probe;
+mod resize;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod sample;
 pub mod segment;
@@ -35,11 +36,12 @@ pub mod studio;
 pub mod subprocess;
 mod svg;
 mod thumbnail;
+mod transform;
 mod types;
 
 pub use budget::Budget;
 pub use decode::{Want, decode};
-pub use encode::{encode_jpeg, encode_png, encode_webp};
+pub use encode::{encode_avif, encode_jpeg, encode_png, encode_webp};
 pub use error::MediaError;
 pub use inspect::{Inspection, inspect, thumbnail_of};
 pub use orient::Orientation;
@@ -47,4 +49,5 @@ pub use picture::{Channels, Picture};
 pub use probe::{MAX_FRAMES, Probe, probe};
 pub use sniff::{HEAD_BYTES, Sniffed, sniff};
 pub use thumbnail::{THUMBNAIL_SIDE, Thumbnail, thumbnail};
+pub use transform::{Fit, Format, MAX_RESULT_SIDE, Transform, Transformed, transform};
 pub use types::{MediaType, SUPPORTED, TypeInfo, declared_fits, types};

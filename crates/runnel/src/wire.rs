@@ -219,6 +219,7 @@ pub async fn open_services(
         program_slots: Arc::new(Semaphore::new(cores)),
         frame_slots: Arc::new(Semaphore::new(cores.div_ceil(2))),
         thumbnail_turns: Turns::default(),
+        flights: runnel_domain::assets::Flights::default(),
     }))
 }
 

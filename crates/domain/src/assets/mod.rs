@@ -9,6 +9,8 @@ mod inspect;
 mod list;
 mod open;
 mod register;
+mod sign;
+mod transform;
 mod upload;
 mod url;
 
@@ -20,6 +22,8 @@ pub use open::{Opened, SignedRequest, UploadGrant};
 pub(crate) use register::NewFile;
 pub use runnel_blobs::{Method, RangeError, parse_range};
 pub use runnel_media::subprocess::Programs;
+pub use sign::SignedUrl;
+pub use transform::Flights;
 pub use upload::IncomingFile;
 pub(crate) use url::{parse_reference, reference};
 

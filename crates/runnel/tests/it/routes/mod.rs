@@ -8,5 +8,6 @@ mod forms;
 mod idempotency;
 mod library;
 mod runs;
+mod transforms;
 mod types;
 mod uploads;
