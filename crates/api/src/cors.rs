@@ -3,7 +3,13 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::ACCESS_CONTROL_REQUEST_METHOD;
 use axum::http::{HeaderName, HeaderValue, Method};
+use axum::middleware::Next;
+use axum::response::Response;
+use tower::ServiceExt;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// How long a browser may remember what it was allowed.
@@ -49,6 +55,19 @@ const EXPOSED: &[&str] = &[
     "x-ratelimit-remaining",
     "x-ratelimit-reset",
 ];
+
+/// Keeps an `OPTIONS` that no browser asks on a page's behalf from the layer,
+/// which would answer it: it is a request to `plain` like any other.
+pub(crate) async fn only_questions(plain: Router, request: Request, next: Next) -> Response {
+    let is_question = request
+        .headers()
+        .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    if request.method() != Method::OPTIONS || is_question {
+        return next.run(request).await;
+    }
+    let answered = plain.oneshot(request).await;
+    answered.unwrap_or_else(|never| match never {})
+}
 
 /// Whose pages may call the server; nobody's by default. Read from a list such
 /// as `https://app.example.com,http://localhost:3000`, or `*` for everybody's:

@@ -57,7 +57,7 @@ impl From<FieldFault> for FieldError {
 }
 
 /// The status of a kind of fault.
-pub(crate) const fn status(kind: Kind) -> StatusCode {
+pub(crate) fn status(kind: Kind) -> StatusCode {
     match kind {
         Kind::BadRequest => StatusCode::BAD_REQUEST,
         Kind::Unauthorized => StatusCode::UNAUTHORIZED,
@@ -65,6 +65,10 @@ pub(crate) const fn status(kind: Kind) -> StatusCode {
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Kind::Conflict => StatusCode::CONFLICT,
+        Kind::UnknownVersion => StatusCode::PRECONDITION_FAILED,
+        Kind::Locked => StatusCode::LOCKED,
+        // SPEC: tus 1.0, checksum extension; the number is not one of HTTP's own.
+        Kind::Corrupted => StatusCode::from_u16(460).unwrap_or(StatusCode::BAD_REQUEST),
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,

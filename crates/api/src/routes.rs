@@ -6,13 +6,13 @@ use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, post_with};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use runnel_domain::Services;
 use runnel_types::Fault;
 
-use crate::cors::Cors;
+use crate::cors::{self, Cors};
 use crate::error::ApiError;
 use crate::{
     assets, auth, docs, folders, health, idempotency, openapi, request, runs, storage, uploads,
@@ -124,7 +124,11 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
             "/storage/{*key}",
             get(storage::get::get)
                 .head(storage::get::get)
-                .put(storage::put::put),
+                .put(storage::put::put)
+                .post(storage::tus::serve)
+                .patch(storage::tus::serve)
+                .delete(storage::tus::serve)
+                .options(storage::tus::options),
         )
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
@@ -132,7 +136,13 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .with_state(services);
     match cors.layer() {
         // Outermost: a question before the request itself is no request yet.
-        Some(layer) => router.layer(layer),
+        Some(layer) => {
+            let plain = router.clone();
+            let asked = move |request: Request, next: Next| {
+                cors::only_questions(plain.clone(), request, next)
+            };
+            router.layer(layer).layer(from_fn(asked))
+        }
         None => router,
     }
 }

@@ -22,8 +22,9 @@ use crate::variables::Variables;
 #[derive(Debug, Clone)]
 pub struct Blobs(Place);
 
+/// Where they lie.
 #[derive(Debug, Clone)]
-enum Place {
+pub(crate) enum Place {
     Local(Local),
     Remote(Remote),
 }
@@ -59,6 +60,11 @@ impl Blobs {
             Place::Local(local) => local.put_named(name, bytes),
             Place::Remote(remote) => remote.put_named(name, bytes).await,
         }
+    }
+
+    /// Where the objects lie, for the ways to keep one that are told elsewhere.
+    pub(crate) const fn place(&self) -> &Place {
+        &self.0
     }
 
     /// Whether the objects lie on another machine.

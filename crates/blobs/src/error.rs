@@ -39,6 +39,9 @@ pub enum BlobError {
         /// The object's key.
         key: String,
     },
+    /// Somebody else is appending to the same body.
+    #[error("another request is appending to this body")]
+    Busy,
     /// The storage URL cannot be used.
     #[error("the storage URL {url} cannot be used: {reason}")]
     Unsupported {

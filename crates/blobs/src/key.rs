@@ -47,6 +47,16 @@ pub enum Key {
         /// The file's name, made safe.
         name: String,
     },
+    /// A part of a body that is still arriving, removed when it is complete.
+    /// `{org}/resumable/{asset}/{piece}`.
+    Piece {
+        /// The organization.
+        org: OrgId,
+        /// The upload.
+        asset: AssetId,
+        /// Tells this part from others of the same upload.
+        piece: Uuid,
+    },
     /// The thumbnail of those bytes. `{org}/assets/{asset}/{body}/thumbnail.webp`.
     Thumbnail {
         /// The organization.
@@ -107,7 +117,7 @@ impl Key {
                 asset: *asset,
                 name: name.clone(),
             }),
-            Self::Upload { .. } | Self::Thumbnail { .. } => None,
+            _ => None,
         }
     }
 
@@ -128,6 +138,16 @@ impl Key {
         }
     }
 
+    /// The organization and the asset that it belongs to.
+    pub const fn owner(&self) -> (OrgId, AssetId) {
+        let (Self::Upload { org, asset, .. }
+        | Self::Asset { org, asset, .. }
+        | Self::Piece { org, asset, .. }
+        | Self::Thumbnail { org, asset, .. }
+        | Self::Transform { org, asset, .. }) = self;
+        (*org, *asset)
+    }
+
     /// The thumbnail's key, beside the bytes of an asset.
     pub fn thumbnail(&self) -> Option<Self> {
         match self {
@@ -138,8 +158,17 @@ impl Key {
                 asset: *asset,
                 body: *body,
             }),
-            Self::Upload { .. } | Self::Thumbnail { .. } | Self::Transform { .. } => None,
+            Self::Upload { .. }
+            | Self::Piece { .. }
+            | Self::Thumbnail { .. }
+            | Self::Transform { .. } => None,
         }
+    }
+
+    /// The key of a part that arrives before the rest of this body.
+    pub(crate) const fn piece(&self, piece: Uuid) -> Self {
+        let (org, asset) = self.owner();
+        Self::Piece { org, asset, piece }
     }
 
     /// The key of what a transform makes of an asset: `digest` has 32 hex
@@ -179,6 +208,7 @@ impl fmt::Display for Key {
                 body,
                 name,
             } => write!(f, "{org}/assets/{asset}/{body}/{name}"),
+            Self::Piece { org, asset, piece } => write!(f, "{org}/resumable/{asset}/{piece}"),
             Self::Thumbnail { org, asset, body } => {
                 write!(f, "{org}/assets/{asset}/{body}/{THUMBNAIL}")
             }
@@ -203,6 +233,11 @@ impl FromStr for Key {
                 org: org.parse().map_err(|_| bad())?,
                 asset: asset.parse().map_err(|_| bad())?,
                 name: (*name).to_owned(),
+            },
+            [org, "resumable", asset, piece] => Self::Piece {
+                org: org.parse().map_err(|_| bad())?,
+                asset: asset.parse().map_err(|_| bad())?,
+                piece: piece.parse().map_err(|_| bad())?,
             },
             [org, "assets", asset, body, name] => {
                 let org = org.parse().map_err(|_| bad())?;

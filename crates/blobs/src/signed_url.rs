@@ -168,6 +168,24 @@ impl UrlSigner {
         query: &str,
         now: Timestamp,
     ) -> Result<Grant, UrlError> {
+        let (grant, at) = self.read_signed(method, path, query)?;
+        if now >= at {
+            return Err(UrlError::Expired { at });
+        }
+        Ok(grant)
+    }
+
+    /// What a URL of this server allows, and until when; for a caller that
+    /// judges the time by itself.
+    ///
+    /// # Errors
+    /// [`UrlError::Invalid`] alone.
+    pub fn read_signed(
+        &self,
+        method: Method,
+        path: &str,
+        query: &str,
+    ) -> Result<(Grant, Timestamp), UrlError> {
         let invalid = |reason| UrlError::Invalid { reason };
         if query.len() > MAX_QUERY {
             return Err(invalid("its query is too long"));
@@ -183,21 +201,19 @@ impl UrlSigner {
             .and_then(|text| text.parse().ok())
             .ok_or_else(|| invalid("it has no expiry"))?;
         let at = Timestamp::from_micros(seconds.saturating_mul(1_000_000));
-        if now >= at {
-            return Err(UrlError::Expired { at });
-        }
         let key = path.parse().map_err(|_| invalid("it names no object"))?;
         let size_bytes = parameters
             .size
             .as_deref()
             .and_then(|text| text.parse().ok());
-        Ok(Grant {
+        let grant = Grant {
             key,
             mime_type: parameters.mime_type,
             size_bytes,
             transform: parameters.transform,
             expires: at,
-        })
+        };
+        Ok((grant, at))
     }
 
     fn sign(&self, method: Method, base_url: &str, key: &Key, parameters: &Parameters) -> String {

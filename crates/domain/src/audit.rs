@@ -105,8 +105,8 @@ impl Services {
                 audited.young += 1;
                 continue;
             }
-            if rows.asset_id != Some(key.asset_id()) {
-                rows = self.rows_of(key.asset_id()).await?;
+            if rows.asset_id != Some(key.owner().1) {
+                rows = self.rows_of(key.owner().1).await?;
             }
             if rows.name(&key) {
                 continue;
@@ -127,10 +127,19 @@ impl Services {
         let reader = self.store.read();
         let asset = reader.assets().get_for_url(id).await;
         let upload = reader.uploads().get_unscoped_for_url(id).await;
+        let upload = upload.map_err(faults::store)?;
+        let progress = match &upload {
+            Some(upload) => {
+                let arriving = reader.resumable_uploads().get(upload.org_id, id).await;
+                arriving.map_err(faults::store)?.and_then(|row| row.progress)
+            }
+            None => None,
+        };
         Ok(Rows {
             asset_id: Some(id),
             asset: asset.map_err(faults::store)?,
-            upload: upload.map_err(faults::store)?,
+            upload,
+            progress,
         })
     }
 
@@ -212,6 +221,8 @@ struct Rows {
     asset_id: Option<AssetId>,
     asset: Option<Asset>,
     upload: Option<Upload>,
+    /// How far its body has come, which names what has arrived of it.
+    progress: Option<String>,
 }
 
 impl Rows {
@@ -224,14 +235,23 @@ impl Rows {
             .filter(|upload| upload.confirmed_at.is_none());
         let received = open.and_then(|upload| upload.received.as_ref());
         let asset = self.asset.as_ref();
+        let arriving = || self.progress.as_ref().is_some_and(|it| it.contains(&text));
         match key {
             Key::Upload { .. } => open.is_some(),
+            Key::Piece { .. } => arriving(),
             Key::Asset { .. } => {
                 asset.is_some_and(|asset| asset.storage_key == text)
                     || received.is_some_and(|received| received.storage_key == text)
+                    || arriving()
             }
             Key::Thumbnail { .. } => {
                 asset.is_some_and(|asset| asset.thumbnail_key.as_ref() == Some(&text))
+            }
+            // It is found by its name alone, as long as the bytes are there
+            // that it was made of.
+            Key::Transform { body, .. } => {
+                let source = asset.and_then(|asset| asset.storage_key.parse().ok());
+                matches!(source, Some(Key::Asset { body: of, .. }) if of == *body)
             }
         }
     }

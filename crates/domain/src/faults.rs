@@ -31,6 +31,11 @@ pub(crate) fn blob(error: BlobError) -> Fault {
         BlobError::Denied { .. } | BlobError::NoBucket { .. } => {
             "the server's object store turns it away; try again later"
         }
+        BlobError::Busy => {
+            return Fault::upload_locked(
+                "another request is appending to this upload; ask for the offset with HEAD and go on from there",
+            );
+        }
         other => return Fault::internal(other),
     };
     Fault {

@@ -196,6 +196,21 @@ impl<'a> Fields<'a> {
         Some(value)
     }
 
+    /// Yes or no; no when it is absent or null.
+    pub(crate) fn optional_flag(&mut self, field: &str) -> bool {
+        let Some(value) = self.present(field) else {
+            return false;
+        };
+        if !value.is_boolean() {
+            self.refuse(
+                field,
+                "bool_type",
+                format!("must be true or false, not {}", kind_of(value)),
+            );
+        }
+        *value == Value::Bool(true)
+    }
+
     /// An id that may be absent or null.
     pub(crate) fn optional_id<T: std::str::FromStr>(&mut self, field: &str) -> Option<T> {
         let value = self.present(field)?;

@@ -12,15 +12,19 @@ use runnel_types::{Clock, IdSource, Timestamp};
 use tokio::sync::Semaphore;
 
 use crate::assets::Flights;
-use crate::thumbnails::Turns;
+use crate::{thumbnails, uploads};
 
 /// Limits and lifetimes that an operator may set.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// The largest upload, in bytes.
     pub max_upload_bytes: u64,
+    /// The largest upload whose bytes arrive in pieces, in bytes.
+    pub max_resumable_bytes: u64,
     /// How long a PUT to an upload URL may begin.
     pub upload_url_ttl: Duration,
+    /// How long an upload whose bytes arrive in pieces may begin.
+    pub resumable_url_ttl: Duration,
     /// How long a signed GET URL works.
     pub asset_url_ttl: Duration,
     /// How long after its URL expired an unconfirmed upload is kept.
@@ -34,11 +38,13 @@ pub struct Limits {
 
 impl Default for Limits {
     /// The contract's defaults: 50 MiB, one hour, one day, one day, seven days,
-    /// two seconds.
+    /// two seconds; and one day to begin a resumable upload.
     fn default() -> Self {
         Self {
             max_upload_bytes: 52_428_800,
+            max_resumable_bytes: 5 * 1024 * 1024 * 1024,
             upload_url_ttl: Duration::from_hours(1),
+            resumable_url_ttl: Duration::from_hours(24),
             asset_url_ttl: Duration::from_hours(24),
             sweep_after: Duration::from_hours(24),
             purge_after: Duration::from_hours(7 * 24),
@@ -68,6 +74,8 @@ pub struct Services {
     pub limits: Limits,
     /// The address that signed URLs begin with, without a slash at the end.
     pub public_url: String,
+    /// Which uploads this process is appending to.
+    pub turns: uploads::Turns,
     /// Bounds how many pictures are decoded at once, and so the memory they take.
     pub pixel_slots: Arc<Semaphore>,
     /// The programs that read what is not read in this process.
@@ -80,7 +88,7 @@ pub struct Services {
     /// for longer than [`Limits::thumbnail_wait`].
     pub frame_slots: Arc<Semaphore>,
     /// When thumbnails that found no slot are tried again.
-    pub thumbnail_turns: Turns,
+    pub thumbnail_turns: thumbnails::Turns,
     /// The transforms that are being made.
     pub flights: Flights,
 }

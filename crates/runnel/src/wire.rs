@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use runnel_blobs::{Blobs, UrlSigner};
 use runnel_domain::assets::Programs;
-use runnel_domain::thumbnails::Turns;
+use runnel_domain::{thumbnails, uploads};
 use runnel_domain::{Limits, Services};
 use runnel_egress::{Egress, EgressConfig, Policy};
 use runnel_engines::Registry;
@@ -207,18 +207,21 @@ pub async fn open_services(
         ids,
         limits: Limits {
             max_upload_bytes: settings.max_upload_bytes,
+            max_resumable_bytes: settings.max_resumable_bytes,
             upload_url_ttl: settings.upload_url_ttl,
             asset_url_ttl: settings.asset_url_ttl,
             sweep_after: settings.upload_kept_for,
             purge_after: settings.asset_kept_for,
             thumbnail_wait: environment.thumbnail_wait,
+            ..Limits::default()
         },
         public_url,
+        turns: uploads::Turns::default(),
         pixel_slots: Arc::new(Semaphore::new(cores)),
         programs: environment.programs.clone(),
         program_slots: Arc::new(Semaphore::new(cores)),
         frame_slots: Arc::new(Semaphore::new(cores.div_ceil(2))),
-        thumbnail_turns: Turns::default(),
+        thumbnail_turns: thumbnails::Turns::default(),
         flights: runnel_domain::assets::Flights::default(),
     }))
 }

@@ -37,6 +37,7 @@ pub mod folders;
 pub mod idempotency_keys;
 pub mod jobs;
 pub mod orgs;
+pub mod resumable_uploads;
 pub mod run_logs;
 pub mod runs;
 pub mod settings;

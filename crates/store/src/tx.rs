@@ -9,8 +9,8 @@ use crate::error::StoreError;
 use crate::group_commit::Lease;
 use crate::reader::{Read, Reader, Statement};
 use crate::{
-    Store, api_keys, assets, deliveries, folders, idempotency_keys, jobs, orgs, run_logs, runs,
-    settings, signal, uploads,
+    Store, api_keys, assets, deliveries, folders, idempotency_keys, jobs, orgs, resumable_uploads,
+    run_logs, runs, settings, signal, uploads,
 };
 
 /// A transaction. Dropping it leaves nothing of it.
@@ -151,6 +151,8 @@ tables! {
     api_keys: ApiKeys,
     /// Upload sessions.
     uploads: Uploads,
+    /// Uploads whose bytes arrive in pieces.
+    resumable_uploads: ResumableUploads,
     /// Assets.
     assets: Assets,
     /// Folders.

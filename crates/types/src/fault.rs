@@ -21,6 +21,12 @@ pub enum Kind {
     MethodNotAllowed,
     /// The state of the thing does not allow it now.
     Conflict,
+    /// The request names a version of its protocol that is not spoken here.
+    UnknownVersion,
+    /// Another request is at work on the same thing.
+    Locked,
+    /// The bytes that arrived are not those that were sent.
+    Corrupted,
     /// The body is larger than the limit.
     TooLarge,
     /// The body has a content type that is not taken here.
@@ -128,6 +134,21 @@ impl Fault {
     /// The state does not allow it.
     pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(Kind::Conflict, "CONFLICT", message)
+    }
+
+    /// The version of the upload protocol is another one.
+    pub fn tus_version_unsupported(message: impl Into<String>) -> Self {
+        Self::new(Kind::UnknownVersion, "TUS_VERSION_UNSUPPORTED", message)
+    }
+
+    /// Another request is appending to the upload.
+    pub fn upload_locked(message: impl Into<String>) -> Self {
+        Self::new(Kind::Locked, "UPLOAD_LOCKED", message)
+    }
+
+    /// The bytes do not have the checksum that was sent with them.
+    pub fn checksum_mismatch(message: impl Into<String>) -> Self {
+        Self::new(Kind::Corrupted, "CHECKSUM_MISMATCH", message)
     }
 
     /// The body is over the limit.

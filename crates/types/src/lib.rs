@@ -36,4 +36,4 @@ pub use org::Org;
 pub use page::{Cursor, Page, PageRequest};
 pub use run::{FailureCode, FailureStage, LogLevel, Run, RunFailure, RunLog, RunSource, RunStatus};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
-pub use upload::{Received, Upload};
+pub use upload::{Received, ResumableUpload, Upload};

@@ -28,6 +28,22 @@ pub struct Upload {
     pub confirmed_at: Option<Timestamp>,
 }
 
+/// How far an upload has come whose bytes arrive in pieces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumableUpload {
+    /// The session's id.
+    pub asset_id: AssetId,
+    /// The organization.
+    pub org_id: OrgId,
+    /// The bytes that are safely stored.
+    pub offset_bytes: u64,
+    /// What the storage needs to go on; absent before the first byte and after
+    /// the last.
+    pub progress: Option<String>,
+    /// Grows with every change.
+    pub version: i64,
+}
+
 /// A complete body of an upload, as it lies in storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {

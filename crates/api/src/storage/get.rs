@@ -1,5 +1,6 @@
 //! `GET` and `HEAD /storage/{key}`: the bytes of an asset, its thumbnail, or
-//! what a transform makes of it.
+//! what a transform makes of it. A `HEAD` on the URL of an upload asks how far
+//! that has come.
 
 use std::sync::Arc;
 
@@ -22,6 +23,9 @@ pub(crate) async fn get(
     State(services): State<Arc<Services>>,
     request: Request,
 ) -> Result<Response, ApiError> {
+    if super::tus::is_meant(&request) {
+        return Ok(super::tus::serve(State(services), request).await);
+    }
     let (parts, _) = request.into_parts();
     let is_head = parts.method == Method::HEAD;
     let signed = SignedRequest {

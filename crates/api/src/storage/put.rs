@@ -56,7 +56,9 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 /// The body's bytes as they arrive; a client that pauses too long ends them.
-fn chunks(body: &mut Body) -> impl futures_util::Stream<Item = Result<Bytes, String>> + '_ {
+pub(super) fn chunks(
+    body: &mut Body,
+) -> impl futures_util::Stream<Item = Result<Bytes, String>> + '_ {
     stream::try_unfold(body, |body| async move {
         loop {
             let frame = tokio::time::timeout(IDLE, body.frame())

@@ -15,6 +15,15 @@ use crate::caller::Authenticated;
 use crate::error::ApiError;
 use crate::extract::JsonBody;
 
+/// What a client does after this.
+const DESCRIPTION: &str = "Then PUT the bytes to `upload_url` and confirm the upload.\n\n\
+With `\"resumable\": true` the `upload_url` also speaks [tus 1.0](https://tus.io/protocols/resumable-upload), \
+so that an upload which breaks off is gone on with: `HEAD` answers with the `Upload-Offset`, `PATCH` sends what \
+follows it (with an `Upload-Checksum` of `sha1` or `sha256`, if you like), `POST` begins afresh, with or without \
+the first bytes, and answers with the same URL, `DELETE` gives the session up, and `OPTIONS` tells what is spoken. \
+Give a tus client the `upload_url` as its upload URL or as its endpoint, and no key. Such a URL works for 24 hours; \
+an upload that has begun by then may go on until it is swept. Confirm it when the offset is the size.";
+
 /// What is to be uploaded.
 #[derive(Debug, JsonSchema)]
 #[expect(
@@ -28,9 +37,12 @@ pub(crate) struct CreateUploadRequest {
     /// The type of the bytes, one of the supported types.
     #[schemars(length(min = 1, max = 255))]
     mime_type: String,
-    /// The size of the bytes.
-    #[schemars(range(min = 1, max = 52_428_800))]
+    /// The size of the bytes: at most 50 MiB, or 5 GiB for a resumable upload,
+    /// unless the server is set otherwise.
+    #[schemars(range(min = 1, max = 5_368_709_120_u64))]
     size_bytes: u64,
+    /// Whether the bytes may come in pieces, by the tus protocol, and so many of them.
+    resumable: Option<bool>,
 }
 
 /// Where the bytes go.
@@ -48,7 +60,7 @@ pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> 
         .id("uploads.create")
         .tag("Uploads")
         .summary("Create an upload session")
-        .description("Then PUT the bytes to `upload_url` and confirm the upload.")
+        .description(DESCRIPTION)
         .response::<201, Json<CreateUploadResponse>>()
 }
 

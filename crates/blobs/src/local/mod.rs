@@ -23,7 +23,7 @@ use crate::error::BlobError;
 use crate::key::Key;
 use crate::object::{Meta, Object, Opened, Stored};
 
-pub(crate) use stage::LocalStaged;
+pub(crate) use stage::{LocalStaged, create_folders};
 
 /// Where bodies lie while they arrive. No key begins with a dot.
 const STAGING: &str = ".staging";
@@ -205,6 +205,16 @@ impl Local {
         std::fs::write(path, bytes).unwrap();
     }
 
+    /// The folder of everything.
+    pub(crate) const fn root(&self) -> &Arc<PathBuf> {
+        &self.root
+    }
+
+    /// Whether a crash may lose nothing that was answered.
+    pub(crate) const fn is_synced(&self) -> bool {
+        self.is_synced
+    }
+
     fn path(&self, key: &Key) -> PathBuf {
         // A key has no dots, slashes or odd letters but those that `Key` writes.
         self.root.join(key.to_string())
@@ -248,7 +258,7 @@ pub(crate) fn read_range(
 }
 
 /// Removes the folders above `path` that have nothing left in them.
-fn remove_empty_above(root: &Path, path: &Path) {
+pub(crate) fn remove_empty_above(root: &Path, path: &Path) {
     let folders = path
         .ancestors()
         .skip(1)
@@ -282,7 +292,7 @@ fn create_private(folder: &Path) -> io::Result<()> {
         .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))
 }
 
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, BlobError> {
     let result = tokio::task::spawn_blocking(work)

@@ -143,7 +143,7 @@ impl LocalStaged {
 }
 
 /// Creates `folder` below `root`; answers with every folder whose entries changed.
-fn create_folders(root: &Path, folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn create_folders(root: &Path, folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut changed = vec![folder.to_owned()];
     let missing: Vec<&Path> = folder
         .ancestors()

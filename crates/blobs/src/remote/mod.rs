@@ -8,6 +8,7 @@
 
 mod failure;
 mod open;
+mod parts;
 mod presign;
 mod spool;
 mod stage;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload};
 
@@ -29,6 +31,7 @@ use crate::object::{Listed, Meta, Object, Opened};
 
 use failure::Failures;
 pub(crate) use failure::credential_names;
+pub(crate) use parts::{Parts, PartsAppender};
 pub(crate) use stage::RemoteStaged;
 use urls::Urls;
 
@@ -47,6 +50,8 @@ pub(crate) struct Remote {
 
 struct Inner {
     store: Arc<dyn ObjectStore>,
+    /// The same store, for parts of a body that arrive on their own.
+    parts: Arc<dyn MultipartStore>,
     /// What the names of all objects begin with: empty, or with a slash at its end.
     prefix: String,
     urls: Urls,
@@ -64,13 +69,19 @@ impl std::fmt::Debug for Remote {
 }
 
 impl Remote {
-    fn new(store: Arc<dyn ObjectStore>, prefix: &str, urls: Urls, failures: Failures) -> Self {
+    fn new<S: ObjectStore + MultipartStore>(
+        store: Arc<S>,
+        prefix: &str,
+        urls: Urls,
+        failures: Failures,
+    ) -> Self {
         let prefix = if prefix.is_empty() {
             String::new()
         } else {
             format!("{prefix}/")
         };
         let inner = Inner {
+            parts: Arc::<S>::clone(&store),
             store,
             prefix,
             urls,

@@ -7,7 +7,8 @@ use std::time::Duration;
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
-use object_store::{BackoffConfig, ClientOptions, RetryConfig};
+use object_store::multipart::MultipartStore;
+use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
 use super::failure::Failures;
@@ -158,7 +159,11 @@ fn azure(url: &BucketUrl, variables: &Variables) -> Result<Remote, BlobError> {
     Ok(connected(url, store, urls))
 }
 
-fn connected(url: &BucketUrl, store: Arc<dyn object_store::ObjectStore>, urls: Urls) -> Remote {
+fn connected<S: ObjectStore + MultipartStore>(
+    url: &BucketUrl,
+    store: Arc<S>,
+    urls: Urls,
+) -> Remote {
     let failures = Failures::new(url.protocol, &url.bucket);
     Remote::new(store, &url.prefix, urls, failures)
 }

@@ -37,6 +37,10 @@ impl Services {
                 Collected::Nothing => None,
                 Collected::Refused(message) => return Err(mismatch(message)),
             };
+            let is_empty = body.is_none() && upload.received.is_none();
+            if is_empty && self.complete_resumable(&upload).await? {
+                continue;
+            }
             let received = body.as_ref().map(|body| &body.received);
             let Some(received) = received.or(upload.received.as_ref()) else {
                 return Err(Fault::conflict(
@@ -157,8 +161,16 @@ impl Services {
         if !closed {
             return Ok(None);
         }
+        let resumable = tx
+            .resumable_uploads()
+            .end(upload.org_id, upload.asset_id)
+            .await
+            .map_err(faults::store)?;
         self.insert_described(&mut tx, &new).await?;
         tx.commit().await.map_err(faults::store)?;
+        // Pieces of a body that a PUT made needless.
+        let pieces = resumable.and_then(|row| row.progress);
+        self.abandon(pieces.as_deref()).await;
         Ok(Some(new.asset))
     }
 
@@ -175,10 +187,21 @@ impl Services {
             .clear_received(upload.org_id, upload.asset_id, &received.storage_key)
             .await
             .map_err(faults::store)?;
+        // Wrong bytes are not gone on from.
+        let resumable = match cleared {
+            true => tx
+                .resumable_uploads()
+                .reset(upload.org_id, upload.asset_id)
+                .await
+                .map_err(faults::store)?,
+            false => None,
+        };
         tx.commit().await.map_err(faults::store)?;
         // ORDER: the row forgets the object before the object goes.
         if cleared {
             self.discard(&received.storage_key).await;
+            let pieces = resumable.and_then(|row| row.progress);
+            self.abandon(pieces.as_deref()).await;
         }
         Ok(mismatch(message))
     }

@@ -18,7 +18,8 @@ pub struct NewUpload {
 }
 
 impl Services {
-    /// Creates a session from a body with `filename`, `mime_type` and `size_bytes`.
+    /// Creates a session from a body with `filename`, `mime_type`,
+    /// `size_bytes` and perhaps `resumable`.
     ///
     /// # Errors
     /// `VALIDATION_ERROR` naming every wrong field; nothing is created then.
@@ -27,7 +28,8 @@ impl Services {
         let mut fields = Fields::of(body)?;
         let filename = fields.text("filename", 1, 500);
         let mime_type = fields.text("mime_type", 1, 255);
-        let size_bytes = fields.integer("size_bytes", 1, self.limits.max_upload_bytes);
+        let is_resumable = fields.optional_flag("resumable");
+        let size_bytes = self.read_size(&mut fields, is_resumable);
         if let Some(mime_type) = mime_type
             && !MediaType::from_mime(mime_type).is_some_and(MediaType::is_accepted)
         {
@@ -54,16 +56,26 @@ impl Services {
             filename: filename.to_owned(),
             mime_type: mime_type.to_owned(),
             size_bytes,
-            expires_at: now.plus(self.limits.upload_url_ttl),
+            expires_at: now.plus(if is_resumable {
+                self.limits.resumable_url_ttl
+            } else {
+                self.limits.upload_url_ttl
+            }),
             created_by: Some(caller.key_id()),
             created_at: now,
             received: None,
             confirmed_at: None,
         };
         // ORDER: signed first, so that a store that is away leaves no session.
-        let upload_url = self.upload_url(&upload).await?;
+        let upload_url = self.upload_url(&upload, is_resumable).await?;
         let mut tx = self.begin_once(caller).await?;
         tx.uploads().insert(&upload).await.map_err(faults::store)?;
+        if is_resumable {
+            tx.resumable_uploads()
+                .insert(upload.org_id, upload.asset_id)
+                .await
+                .map_err(faults::store)?;
+        }
         tx.commit().await.map_err(faults::store)?;
         Ok(NewUpload {
             asset_id: upload.asset_id,
@@ -71,16 +83,39 @@ impl Services {
         })
     }
 
-    /// Where the bytes go: to the storage itself where it takes them.
-    async fn upload_url(&self, upload: &Upload) -> Result<String, Fault> {
+    /// The declared size, within the limit of the way that the bytes will take.
+    fn read_size(&self, fields: &mut Fields<'_>, is_resumable: bool) -> Option<u64> {
+        let limits = &self.limits;
+        let resumable = limits.max_resumable_bytes.max(limits.max_upload_bytes);
+        if is_resumable {
+            return fields.integer("size_bytes", 1, resumable);
+        }
+        let size_bytes = fields.integer("size_bytes", 1, resumable)?;
+        if size_bytes <= limits.max_upload_bytes {
+            return Some(size_bytes);
+        }
+        let message = format!(
+            "is {size_bytes}, the limit is {}; with \"resumable\": true it is {resumable}, and the bytes are sent in pieces (tus 1.0)",
+            limits.max_upload_bytes
+        );
+        fields.refuse("size_bytes", "less_than_equal", message);
+        None
+    }
+
+    /// Where the bytes go: to the storage itself where it takes them, unless
+    /// they may come in pieces, of which it knows nothing.
+    async fn upload_url(&self, upload: &Upload, is_resumable: bool) -> Result<String, Fault> {
         let key = sent_key(upload);
         let (mime_type, size_bytes) = (&upload.mime_type, upload.size_bytes);
         let valid_for = self.limits.upload_url_ttl;
-        let presigned = self
-            .blobs
-            .presign_put(&key, upload.created_at, valid_for, mime_type, size_bytes)
-            .await
-            .map_err(faults::blob)?;
+        let presigned = if is_resumable {
+            None
+        } else {
+            self.blobs
+                .presign_put(&key, upload.created_at, valid_for, mime_type, size_bytes)
+                .await
+                .map_err(faults::blob)?
+        };
         Ok(presigned.unwrap_or_else(|| {
             let expires = upload.expires_at;
             self.signer

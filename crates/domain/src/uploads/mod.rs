@@ -14,12 +14,16 @@
 //!    Where the store takes the bytes itself, `collect` comes first: it copies
 //!    what was sent to a key of its own and records it as `receive` would have.
 //! 4. `sweep` removes what was never confirmed, long after its URL expired.
+//!
+//! A session created as [`resumable`] takes its bytes in pieces too.
 
 mod collect;
 mod confirm;
 mod create;
 mod receive;
+mod resumable;
 mod sweep;
 
 pub use create::NewUpload;
 pub use receive::Stored;
+pub use resumable::{BadChecksum, Checksum, Chunk, Position, ResumableGrant, Turns};

@@ -2,7 +2,6 @@
 
 use runnel_types::Fault;
 
-use super::collect::sent_key;
 use crate::{Services, faults};
 
 /// Sessions removed in one go, between two looks at what is left.
@@ -28,22 +27,7 @@ impl Services {
                 return Ok(swept);
             }
             for upload in due {
-                let mut tx = self.store.begin().await.map_err(faults::store)?;
-                let removed = tx
-                    .uploads()
-                    .remove_unconfirmed(upload.org_id, upload.asset_id)
-                    .await
-                    .map_err(faults::store)?;
-                tx.commit().await.map_err(faults::store)?;
-                // ORDER: the row first; a PUT that ends just now finds it gone
-                // and removes its own bytes.
-                if removed && self.blobs.takes_uploads() {
-                    self.discard(&sent_key(&upload).to_string()).await;
-                }
-                if let Some(received) = upload.received.filter(|_| removed) {
-                    self.discard(&received.storage_key).await;
-                }
-                swept += usize::from(removed);
+                swept += usize::from(self.remove_session(&upload).await?);
             }
         }
     }

@@ -72,6 +72,14 @@ pub struct ServeFlags {
         default_value_t = 52_428_800
     )]
     pub max_upload_bytes: u64,
+    /// The largest upload whose bytes arrive in pieces ("resumable"), in bytes
+    #[arg(
+        long,
+        env = "RUNNEL_MAX_RESUMABLE_BYTES",
+        value_name = "BYTES",
+        default_value_t = 5_368_709_120
+    )]
+    pub max_resumable_bytes: u64,
     /// How long a PUT to an upload URL may begin, in seconds
     #[arg(
         long,

@@ -12,6 +12,10 @@ use runnel_blobs::Variables;
 use crate::Failure;
 pub use flags::{LogFormat, Places, ServeFlags};
 
+/// The most that `--max-resumable-bytes` may be: an object store takes ten
+/// thousand parts, and each is held in memory while it arrives.
+const MAX_RESUMABLE_BYTES: u64 = 64 * 1024 * 1024 * 1024;
+
 /// Everything a server needs to know before it starts.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -43,6 +47,8 @@ pub struct Settings {
     pub bootstrap_api_key: Option<String>,
     /// The largest upload, in bytes.
     pub max_upload_bytes: u64,
+    /// The largest upload whose bytes arrive in pieces, in bytes.
+    pub max_resumable_bytes: u64,
     /// How long a PUT to an upload URL may begin.
     pub upload_url_ttl: Duration,
     /// How long a signed URL of an asset works.
@@ -73,6 +79,7 @@ impl Settings {
             egress_allow: String::new(),
             bootstrap_api_key: None,
             max_upload_bytes: 52_428_800,
+            max_resumable_bytes: 5_368_709_120,
             upload_url_ttl: Duration::from_hours(1),
             asset_url_ttl: Duration::from_hours(24),
             upload_kept_for: Duration::from_hours(24),
@@ -139,6 +146,13 @@ impl TryFrom<ServeFlags> for Settings {
                 "--max-upload-bytes is 0, so nothing could be uploaded",
             ));
         }
+        if !(1..=MAX_RESUMABLE_BYTES).contains(&flags.max_resumable_bytes) {
+            return Err(Failure::new(format!(
+                "--max-resumable-bytes is {}, it must be from 1 to {MAX_RESUMABLE_BYTES}",
+                flags.max_resumable_bytes
+            ))
+            .hint("5368709120 is 5 GiB, the default"));
+        }
         Ok(Self {
             listen: flags.listen,
             public_url: flags
@@ -153,6 +167,7 @@ impl TryFrom<ServeFlags> for Settings {
             egress_allow: flags.egress_allow,
             bootstrap_api_key: flags.bootstrap_api_key,
             max_upload_bytes: flags.max_upload_bytes,
+            max_resumable_bytes: flags.max_resumable_bytes,
             upload_url_ttl: Duration::from_secs(flags.upload_url_ttl),
             asset_url_ttl: Duration::from_secs(flags.asset_url_ttl),
             upload_kept_for: Duration::from_secs(flags.upload_kept_for),

@@ -15,6 +15,7 @@ mod jobs;
 mod lists;
 mod orgs;
 mod plans;
+mod resumable_uploads;
 mod run_logs;
 mod runs;
 mod schema;
@@ -185,6 +186,12 @@ suite! {
     }
     plans {
         lists_and_claims_use_their_index,
+    }
+    resumable_uploads {
+        of_two_who_go_on_from_one_place_one_is_recorded,
+        what_began_afresh_takes_nothing_from_before,
+        it_ends_once_and_goes_with_its_session,
+        one_of_another_organization_is_not_there,
     }
     run_logs {
         lines_are_numbered_from_one_without_gaps,

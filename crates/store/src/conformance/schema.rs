@@ -27,6 +27,7 @@ pub(super) async fn starts_at_once_migrate_once(db: Db) {
         "run_logs",
         "runs",
         "assets",
+        "resumable_uploads",
         "uploads",
         "api_keys",
         "orgs",
