@@ -34,9 +34,13 @@ case "${1:-test}" in
     test)
         want chromium chromium
         want curl curl
+        want ffmpeg ffmpeg ffprobe
+        want libheif-examples heif-convert heif-enc
+        want librsvg2-bin rsvg-convert
         want nodejs node
         want npm npm
         want openssl openssl
+        want poppler-utils pdftoppm
         want python3 python3
         python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
         want libvips-tools vips vipsthumbnail
@@ -65,7 +69,17 @@ if [ "${#missing[@]}" -gt 0 ]; then
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
     apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" >>"$log" 2>&1; }
-    if ! { apt update && apt install --no-install-recommends "${missing[@]}"; }; then
+    # Newer releases split the codecs of libheif off and merely recommend them.
+    with_codecs() {
+        case " ${missing[*]} " in *" libheif-examples "*) ;; *) return ;; esac
+        local codec
+        for codec in libde265 x265 aomdec aomenc; do
+            if apt-cache show "libheif-plugin-$codec" >/dev/null 2>&1; then
+                missing+=("libheif-plugin-$codec")
+            fi
+        done
+    }
+    if ! { apt update && with_codecs && apt install --no-install-recommends "${missing[@]}"; }; then
         cat "$log" >&2
         echo "setup: apt-get failed, its words are above; as root: apt-get install ${missing[*]}" >&2
         exit 1

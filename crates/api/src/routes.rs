@@ -86,6 +86,10 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
             post_with(assets::restore::restore, assets::restore::docs),
         )
         .api_route(
+            "/v1/assets/{id}/urls",
+            post_with(assets::urls::sign, assets::urls::docs),
+        )
+        .api_route(
             "/v1/asset-folders",
             get_with(folders::list::list, folders::list::docs)
                 .post_with(folders::create::create, folders::create::docs),

@@ -53,11 +53,6 @@ impl Blobs {
         Self(Place::Remote(remote))
     }
 
-    /// Where the objects lie, for the ways to keep one that are told elsewhere.
-    pub(crate) const fn place(&self) -> &Place {
-        &self.0
-    }
-
     /// Stores bytes under a name that is no key.
     #[cfg(test)]
     pub(crate) async fn put_named(&self, name: &str, bytes: &'static [u8]) {
@@ -65,6 +60,11 @@ impl Blobs {
             Place::Local(local) => local.put_named(name, bytes),
             Place::Remote(remote) => remote.put_named(name, bytes).await,
         }
+    }
+
+    /// Where the objects lie, for the ways to keep one that are told elsewhere.
+    pub(crate) const fn place(&self) -> &Place {
+        &self.0
     }
 
     /// Whether the objects lie on another machine.

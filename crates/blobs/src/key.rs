@@ -9,6 +9,15 @@ use uuid::Uuid;
 /// The name of every thumbnail, beside its asset's bytes.
 const THUMBNAIL: &str = "thumbnail.webp";
 
+/// The folder of what was made of an asset's bytes, beside them.
+const TRANSFORMS: &str = "transforms";
+
+/// What such a file's name may end in.
+const TRANSFORM_EXTENSIONS: [&str; 4] = ["avif", "jpg", "png", "webp"];
+
+/// The letters of such a file's name before that.
+const TRANSFORM_DIGEST: usize = 32;
+
 /// The longest safe name, in bytes.
 const MAX_NAME: usize = 100;
 
@@ -54,8 +63,21 @@ pub enum Key {
         org: OrgId,
         /// The asset.
         asset: AssetId,
+        /// The body that it is made of; of one that was drawn later, an id of
+        /// its own.
+        body: Uuid,
+    },
+    /// What a transform made of those bytes; it can be made again at any time.
+    /// `{org}/assets/{asset}/{body}/transforms/{digest}.{extension}`.
+    Transform {
+        /// The organization.
+        org: OrgId,
+        /// The asset.
+        asset: AssetId,
         /// The body that it is made of.
         body: Uuid,
+        /// The digest of the transform, and the extension of what it made.
+        name: String,
     },
 }
 
@@ -95,7 +117,7 @@ impl Key {
                 asset: *asset,
                 name: name.clone(),
             }),
-            Self::Upload { .. } | Self::Thumbnail { .. } => None,
+            _ => None,
         }
     }
 
@@ -103,6 +125,27 @@ impl Key {
     /// the end.
     pub(crate) fn folder_of(org: OrgId, asset: AssetId) -> String {
         format!("{org}/assets/{asset}")
+    }
+
+    /// The key of a thumbnail that is drawn after its asset was made. Each
+    /// attempt has another `drawing`: one that comes late removes its own
+    /// object and no other's.
+    pub const fn later_thumbnail(org: OrgId, asset: AssetId, drawing: Uuid) -> Self {
+        Self::Thumbnail {
+            org,
+            asset,
+            body: drawing,
+        }
+    }
+
+    /// The organization and the asset that it belongs to.
+    pub const fn owner(&self) -> (OrgId, AssetId) {
+        let (Self::Upload { org, asset, .. }
+        | Self::Asset { org, asset, .. }
+        | Self::Piece { org, asset, .. }
+        | Self::Thumbnail { org, asset, .. }
+        | Self::Transform { org, asset, .. }) = self;
+        (*org, *asset)
     }
 
     /// The thumbnail's key, beside the bytes of an asset.
@@ -115,22 +158,44 @@ impl Key {
                 asset: *asset,
                 body: *body,
             }),
-            Self::Upload { .. } | Self::Piece { .. } | Self::Thumbnail { .. } => None,
+            Self::Upload { .. }
+            | Self::Piece { .. }
+            | Self::Thumbnail { .. }
+            | Self::Transform { .. } => None,
         }
     }
 
     /// The key of a part that arrives before the rest of this body.
     pub(crate) const fn piece(&self, piece: Uuid) -> Self {
-        let (Self::Upload { org, asset, .. }
-        | Self::Asset { org, asset, .. }
-        | Self::Piece { org, asset, .. }
-        | Self::Thumbnail { org, asset, .. }) = self;
-        Self::Piece {
-            org: *org,
-            asset: *asset,
-            piece,
+        let (org, asset) = self.owner();
+        Self::Piece { org, asset, piece }
+    }
+
+    /// The key of what a transform makes of an asset: `digest` has 32 hex
+    /// letters and tells it from others; `None` for what is no such name.
+    pub fn transform(&self, digest: &str, extension: &str) -> Option<Self> {
+        let name = format!("{digest}.{extension}");
+        match self {
+            Self::Asset {
+                org, asset, body, ..
+            } if is_transform(&name) => Some(Self::Transform {
+                org: *org,
+                asset: *asset,
+                body: *body,
+                name,
+            }),
+            _ => None,
         }
     }
+}
+
+fn is_transform(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(digest, extension)| {
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        digest.len() == TRANSFORM_DIGEST
+            && digest.bytes().all(is_hex)
+            && TRANSFORM_EXTENSIONS.contains(&extension)
+    })
 }
 
 impl fmt::Display for Key {
@@ -147,6 +212,12 @@ impl fmt::Display for Key {
             Self::Thumbnail { org, asset, body } => {
                 write!(f, "{org}/assets/{asset}/{body}/{THUMBNAIL}")
             }
+            Self::Transform {
+                org,
+                asset,
+                body,
+                name,
+            } => write!(f, "{org}/assets/{asset}/{body}/{TRANSFORMS}/{name}"),
         }
     }
 }
@@ -180,6 +251,14 @@ impl FromStr for Key {
                         body,
                         name: name.to_owned(),
                     },
+                }
+            }
+            [org, "assets", asset, body, TRANSFORMS, name] if is_transform(name) => {
+                Self::Transform {
+                    org: org.parse().map_err(|_| bad())?,
+                    asset: asset.parse().map_err(|_| bad())?,
+                    body: body.parse().map_err(|_| bad())?,
+                    name: (*name).to_owned(),
                 }
             }
             _ => return Err(bad()),
@@ -276,6 +355,30 @@ mod tests {
         for bad in bad {
             assert!(bad.parse::<Key>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_a_transform_makes_lies_beside_the_bytes() {
+        let id = Uuid::from_u128(7);
+        let asset = Key::asset(id.into(), id.into(), id, "a.png");
+        let digest = "0123456789abcdef".repeat(2);
+        let key = asset.transform(&digest, "webp").unwrap();
+        let text = format!("{id}/assets/{id}/{id}/transforms/{digest}.webp");
+        assert_eq!(key.to_string(), text);
+        assert_eq!(text.parse::<Key>().unwrap(), key);
+        for (digest, extension) in [
+            (&digest[1..], "webp"),
+            (&digest.to_uppercase(), "webp"),
+            (&digest, "svg"),
+            (&digest, "webp.svg"),
+            ("../../../../../../../etc/passwd0", "webp"),
+        ] {
+            assert_eq!(asset.transform(digest, extension), None);
+            let text = format!("{id}/assets/{id}/{id}/transforms/{digest}.{extension}");
+            assert!(text.parse::<Key>().is_err(), "{text}");
+        }
+        assert_eq!(key.transform(&digest, "webp"), None);
+        assert_eq!(key.thumbnail(), None);
     }
 
     proptest! {

@@ -27,5 +27,5 @@ pub use key::{BadKey, Key};
 pub use object::{Download, Listed, Meta, Object, Stored};
 pub use range::{RangeError, parse_range};
 pub use resumable::{Appender, Progress};
-pub use signed_url::{Grant, Method, UrlError, UrlSigner};
+pub use signed_url::{Grant, Method, TransformParameters, UrlError, UrlSigner};
 pub use variables::Variables;

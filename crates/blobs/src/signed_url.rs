@@ -38,6 +38,32 @@ pub struct Grant {
     pub mime_type: Option<String>,
     /// The declared size in bytes, of a PUT.
     pub size_bytes: Option<u64>,
+    /// What is to be made of the picture, of a GET.
+    pub transform: TransformParameters,
+    /// When it ends.
+    pub expires: Timestamp,
+}
+
+/// What is to be made of a picture, word for word as a URL says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TransformParameters {
+    /// The width, `w`.
+    pub width: Option<String>,
+    /// The height, `h`.
+    pub height: Option<String>,
+    /// How the picture is fitted in, `fit`.
+    pub fit: Option<String>,
+    /// The format, `format`.
+    pub format: Option<String>,
+    /// The quality, `q`.
+    pub quality: Option<String>,
+}
+
+impl TransformParameters {
+    /// Whether nothing is to be made of it.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Why a URL allows nothing.
@@ -77,6 +103,7 @@ struct Parameters {
     expires: Option<String>,
     size: Option<String>,
     mime_type: Option<String>,
+    transform: TransformParameters,
 }
 
 impl UrlSigner {
@@ -98,6 +125,7 @@ impl UrlSigner {
             expires: Some(expires.as_seconds().to_string()),
             size: Some(size_bytes.to_string()),
             mime_type: Some(mime_type.to_owned()),
+            ..Parameters::default()
         };
         self.sign(Method::Put, base_url, key, &parameters)
     }
@@ -106,6 +134,23 @@ impl UrlSigner {
     pub fn sign_get(&self, base_url: &str, key: &Key, expires: Timestamp) -> String {
         let parameters = Parameters {
             expires: Some(expires.as_seconds().to_string()),
+            ..Parameters::default()
+        };
+        self.sign(Method::Get, base_url, key, &parameters)
+    }
+
+    /// A URL by which what `transform` makes of the object may be fetched
+    /// until `expires`.
+    pub fn sign_transform(
+        &self,
+        base_url: &str,
+        key: &Key,
+        expires: Timestamp,
+        transform: TransformParameters,
+    ) -> String {
+        let parameters = Parameters {
+            expires: Some(expires.as_seconds().to_string()),
+            transform,
             ..Parameters::default()
         };
         self.sign(Method::Get, base_url, key, &parameters)
@@ -165,6 +210,8 @@ impl UrlSigner {
             key,
             mime_type: parameters.mime_type,
             size_bytes,
+            transform: parameters.transform,
+            expires: at,
         };
         Ok((grant, at))
     }
@@ -206,6 +253,11 @@ impl Parameters {
             ("expires", &self.expires),
             ("size", &self.size),
             ("type", &self.mime_type),
+            ("w", &self.transform.width),
+            ("h", &self.transform.height),
+            ("fit", &self.transform.fit),
+            ("format", &self.transform.format),
+            ("q", &self.transform.quality),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value.as_deref()?)))
@@ -221,6 +273,11 @@ fn read(query: &str) -> Result<(Parameters, String), UrlError> {
             "expires" => &mut parameters.expires,
             "size" => &mut parameters.size,
             "type" => &mut parameters.mime_type,
+            "w" => &mut parameters.transform.width,
+            "h" => &mut parameters.transform.height,
+            "fit" => &mut parameters.transform.fit,
+            "format" => &mut parameters.transform.format,
+            "q" => &mut parameters.transform.quality,
             "signature" => &mut signature,
             _ => {
                 return Err(UrlError::Invalid {
@@ -328,6 +385,39 @@ mod tests {
             key
         );
         assert!(signer().verify(Method::Put, &path, &query, NOW).is_err());
+    }
+
+    #[test]
+    fn a_transform_is_part_of_what_is_signed() {
+        let id = Uuid::from_u128(9);
+        let key = Key::asset(id.into(), id.into(), id, "a.png");
+        let text = |text: &str| Some(text.to_owned());
+        let transform = TransformParameters {
+            width: text("800"),
+            fit: text("cover"),
+            quality: text("80"),
+            ..TransformParameters::default()
+        };
+        let url = signer().sign_transform("http://h", &key, later(60), transform.clone());
+        let (path, query) = split(&url);
+        let verify = |query: &str| signer().verify(Method::Get, &path, query, NOW);
+        let grant = verify(&query).unwrap();
+        assert_eq!((grant.transform, grant.expires), (transform, later(60)));
+        for changed in [
+            query.replace("w=800", "w=801"),
+            query.replace("w=800", "h=800"),
+            query.replace("w=800&", ""),
+            query.replace("fit=cover", "fit=crop"),
+            query.replace("q=80", "q=80&h=600"),
+            query.replace("q=80", "q=80&format=png"),
+        ] {
+            assert_ne!(changed, query);
+            assert!(verify(&changed).is_err(), "{changed}");
+        }
+        // A URL without a transform is none with an empty one.
+        let (_, plain) = split(&signer().sign_get("http://h", &key, later(60)));
+        assert!(verify(&plain).unwrap().transform.is_empty());
+        assert!(verify(&format!("{plain}&w=800")).is_err());
     }
 
     proptest! {

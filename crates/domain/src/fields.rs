@@ -7,6 +7,8 @@
 use runnel_types::{Fault, FieldFault};
 use serde_json::{Map, Value};
 
+use crate::words;
+
 /// A body being read; [`Fields::finish`] tells all that was wrong with it.
 #[derive(Debug)]
 pub(crate) struct Fields<'a> {
@@ -105,6 +107,16 @@ impl<'a> Fields<'a> {
     /// A whole number from `least` to `most` that must be there.
     pub(crate) fn integer(&mut self, field: &str, least: u64, most: u64) -> Option<u64> {
         let value = self.required(field)?;
+        self.check_integer(field, value, least, most)
+    }
+
+    /// A whole number from `least` to `most` that may be absent or null.
+    pub(crate) fn optional_integer(&mut self, field: &str, least: u64, most: u64) -> Option<u64> {
+        let value = self.present(field)?;
+        self.check_integer(field, value, least, most)
+    }
+
+    fn check_integer(&mut self, field: &str, value: &Value, least: u64, most: u64) -> Option<u64> {
         let Some(number) = value.as_number().filter(|number| !number.is_f64()) else {
             self.refuse(
                 field,
@@ -129,6 +141,23 @@ impl<'a> Fields<'a> {
                     "greater_than_equal",
                     format!("is {number}, must be at least {least}"),
                 );
+                None
+            }
+        }
+    }
+
+    /// One of `words` that may be absent or null.
+    pub(crate) fn optional_word<T: Copy>(&mut self, field: &str, words: &[(&str, T)]) -> Option<T> {
+        let value = self.present(field)?;
+        let Some(text) = value.as_str() else {
+            let message = format!("must be a string, not {}", kind_of(value));
+            self.refuse(field, "string_type", message);
+            return None;
+        };
+        match words::find(words, text) {
+            Ok(found) => Some(found),
+            Err(message) => {
+                self.refuse(field, "enum", message);
                 None
             }
         }

@@ -7,6 +7,7 @@
 //! from it, commit; network and clean-up come after the commit.
 
 pub mod assets;
+pub mod audit;
 mod caller;
 pub mod deliveries;
 mod faults;
@@ -19,7 +20,9 @@ pub mod models;
 mod readiness;
 pub mod runs;
 mod services;
+pub mod thumbnails;
 pub mod uploads;
+mod words;
 
 pub use caller::Caller;
 pub use idempotency::Begun;

@@ -6,11 +6,13 @@ use std::time::Duration;
 use runnel_blobs::{Blobs, UrlSigner};
 use runnel_egress::Egress;
 use runnel_engines::Registry;
+use runnel_media::subprocess::Programs;
 use runnel_store::Store;
 use runnel_types::{Clock, IdSource, Timestamp};
 use tokio::sync::Semaphore;
 
-use crate::uploads::Turns;
+use crate::assets::Flights;
+use crate::{thumbnails, uploads};
 
 /// Limits and lifetimes that an operator may set.
 #[derive(Debug, Clone)]
@@ -29,10 +31,14 @@ pub struct Limits {
     pub sweep_after: Duration,
     /// How long after its deletion an asset is kept, to be restored.
     pub purge_after: Duration,
+    /// How long a confirmation waits for the thumbnail of a video or a
+    /// document; it is drawn by a job when it is not there by then.
+    pub thumbnail_wait: Duration,
 }
 
 impl Default for Limits {
-    /// The contract's defaults, and one day to begin a resumable upload.
+    /// The contract's defaults: 50 MiB, one hour, one day, one day, seven days,
+    /// two seconds; and one day to begin a resumable upload.
     fn default() -> Self {
         Self {
             max_upload_bytes: 52_428_800,
@@ -42,6 +48,7 @@ impl Default for Limits {
             asset_url_ttl: Duration::from_hours(24),
             sweep_after: Duration::from_hours(24),
             purge_after: Duration::from_hours(7 * 24),
+            thumbnail_wait: Duration::from_secs(2),
         }
     }
 }
@@ -68,9 +75,22 @@ pub struct Services {
     /// The address that signed URLs begin with, without a slash at the end.
     pub public_url: String,
     /// Which uploads this process is appending to.
-    pub turns: Turns,
+    pub turns: uploads::Turns,
     /// Bounds how many pictures are decoded at once, and so the memory they take.
     pub pixel_slots: Arc<Semaphore>,
+    /// The programs that read what is not read in this process.
+    pub programs: Programs,
+    /// Bounds how many of them work at once while a request waits for them:
+    /// apart from `pixel_slots`, so that no film holds up a picture.
+    pub program_slots: Arc<Semaphore>,
+    /// Bounds how many films and documents are drawn at once. That may take
+    /// long, so nothing else stands in this line, and no request stands in it
+    /// for longer than [`Limits::thumbnail_wait`].
+    pub frame_slots: Arc<Semaphore>,
+    /// When thumbnails that found no slot are tried again.
+    pub thumbnail_turns: thumbnails::Turns,
+    /// The transforms that are being made.
+    pub flights: Flights,
 }
 
 impl Services {

@@ -185,4 +185,11 @@ pub trait Engine: Send + Sync + fmt::Debug {
     /// # Errors
     /// The name of the wrong input, and what is wrong with it.
     fn check(&self, model: &str, input: &Map<String, Value>) -> Result<(), (String, String)>;
+
+    /// Checks the type of a file that an input refers to, before the run is
+    /// accepted.
+    ///
+    /// # Errors
+    /// What is wrong with it, and which types to give instead.
+    fn check_type(&self, model: &str, mime_type: &str) -> Result<(), String>;
 }

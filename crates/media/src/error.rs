@@ -65,6 +65,24 @@ pub enum MediaError {
         /// The buffer's length.
         got: usize,
     },
+    /// A picture would become larger than a result may be.
+    #[error(
+        "the result would be {width}×{height}, the limit for {} is {max_pixels} pixels and {max_side} a side; \
+         ask for less width or height",
+        .format.name()
+    )]
+    ResultTooLarge {
+        /// The width that it would have.
+        width: u32,
+        /// The height that it would have.
+        height: u32,
+        /// The wanted type.
+        format: MediaType,
+        /// The most pixels of that type.
+        max_pixels: u64,
+        /// The longest side.
+        max_side: u32,
+    },
     /// An encoder refused the picture.
     #[error("picture could not be written as {}: {reason}", .format.name())]
     Encode {

@@ -2,7 +2,7 @@
 //!
 //! Synchronous: nothing here logs or opens a connection. The callers run it on
 //! threads that may be kept busy. Most pictures are read in this process; AVIF,
-//! HEIC, video, sound and PDF by programs in processes of their own, under
+//! HEIC, SVG, video, sound and PDF by programs in processes of their own, under
 //! limits ([`subprocess`]).
 //!
 //! [`sniff()`] tells the type from the first bytes, [`probe()`] the facts from
@@ -27,18 +27,21 @@ mod picture;
 mod plane;
 mod ppm;
 mod probe;
+mod resize;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod sample;
 pub mod segment;
 mod sniff;
 pub mod studio;
 pub mod subprocess;
+mod svg;
 mod thumbnail;
+mod transform;
 mod types;
 
 pub use budget::Budget;
 pub use decode::{Want, decode};
-pub use encode::{encode_jpeg, encode_png, encode_webp};
+pub use encode::{encode_avif, encode_jpeg, encode_png, encode_webp};
 pub use error::MediaError;
 pub use inspect::{Inspection, inspect, thumbnail_of};
 pub use orient::Orientation;
@@ -46,4 +49,5 @@ pub use picture::{Channels, Picture};
 pub use probe::{MAX_FRAMES, Probe, probe};
 pub use sniff::{HEAD_BYTES, Sniffed, sniff};
 pub use thumbnail::{THUMBNAIL_SIDE, Thumbnail, thumbnail};
+pub use transform::{Fit, Format, MAX_RESULT_SIDE, Transform, Transformed, transform};
 pub use types::{MediaType, SUPPORTED, TypeInfo, declared_fits, types};

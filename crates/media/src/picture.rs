@@ -142,6 +142,25 @@ impl Picture {
             ..self
         }
     }
+
+    /// The picture on a white ground, without alpha.
+    #[must_use]
+    pub fn on_white(self) -> Self {
+        if self.channels == Channels::Rgb {
+            return self;
+        }
+        let mut pixels = Vec::with_capacity(self.pixels.len() / 4 * 3);
+        for rgba in self.pixels.chunks_exact(4) {
+            let alpha = u32::from(rgba[3]);
+            let blend = |sample: u8| (u32::from(sample) * alpha + 255 * (255 - alpha) + 127) / 255;
+            pixels.extend(rgba[..3].iter().map(|sample| blend(*sample) as u8));
+        }
+        Self {
+            channels: Channels::Rgb,
+            pixels,
+            ..self
+        }
+    }
 }
 
 impl std::fmt::Debug for Picture {
@@ -173,6 +192,14 @@ mod tests {
         let rgba = picture.clone().into_rgba();
         assert_eq!(rgba.pixels(), [1, 2, 3, 255, 4, 5, 6, 255]);
         assert_eq!(rgba.into_rgb(), picture);
+    }
+
+    #[test]
+    fn what_is_transparent_becomes_white_by_degrees() {
+        let pixels = vec![10, 20, 30, 255, 10, 20, 30, 0, 0, 0, 0, 128];
+        let picture = Picture::new(3, 1, Channels::Rgba, pixels).unwrap();
+        let white = picture.on_white();
+        assert_eq!(white.pixels(), [10, 20, 30, 255, 255, 255, 127, 127, 127]);
     }
 
     #[test]

@@ -129,6 +129,12 @@ fn iso_media(head: &[u8]) -> Option<MediaType> {
     })
 }
 
+/// What remains of markup from its first element on.
+pub(crate) fn markup_after_prolog(text: &[u8]) -> &[u8] {
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    split_prolog(text).1
+}
+
 /// Markup, which may begin with a byte order mark, white space and comments.
 fn by_text(head: &[u8]) -> Option<MediaType> {
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);

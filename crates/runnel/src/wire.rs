@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runnel_blobs::{Blobs, UrlSigner};
-use runnel_domain::uploads::Turns;
+use runnel_domain::assets::Programs;
+use runnel_domain::{thumbnails, uploads};
 use runnel_domain::{Limits, Services};
 use runnel_egress::{Egress, EgressConfig, Policy};
 use runnel_engines::Registry;
@@ -26,13 +27,18 @@ const REQUEST_GRACE: Duration = Duration::from_secs(20);
 /// How long jobs in hand get to end when the server stops.
 const JOB_GRACE: Duration = Duration::from_secs(22);
 
-/// What differs between a machine and a test: time and randomness.
+/// What differs between a machine and a test: time, randomness, and what else
+/// is installed.
 #[derive(Debug, Clone)]
 pub struct Environment {
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Where random bytes come from.
     pub entropy: Arc<dyn Entropy>,
+    /// Where the programs lie that read what is not read in this process.
+    pub programs: Programs,
+    /// How long a confirmation waits for the thumbnail of a video.
+    pub thumbnail_wait: Duration,
 }
 
 impl Environment {
@@ -41,6 +47,8 @@ impl Environment {
         Self {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
+            programs: Programs::default(),
+            thumbnail_wait: Limits::default().thumbnail_wait,
         }
     }
 }
@@ -204,11 +212,17 @@ pub async fn open_services(
             asset_url_ttl: settings.asset_url_ttl,
             sweep_after: settings.upload_kept_for,
             purge_after: settings.asset_kept_for,
+            thumbnail_wait: environment.thumbnail_wait,
             ..Limits::default()
         },
         public_url,
-        turns: Turns::default(),
+        turns: uploads::Turns::default(),
         pixel_slots: Arc::new(Semaphore::new(cores)),
+        programs: environment.programs.clone(),
+        program_slots: Arc::new(Semaphore::new(cores)),
+        frame_slots: Arc::new(Semaphore::new(cores.div_ceil(2))),
+        thumbnail_turns: thumbnails::Turns::default(),
+        flights: runnel_domain::assets::Flights::default(),
     }))
 }
 

@@ -151,6 +151,25 @@ impl<E: Reader> Assets<E> {
     }
 }
 
+impl<E: Reader> Assets<E> {
+    /// At most `limit` assets of any organization with ids after `after`,
+    /// deleted ones too, in the order of their ids. Takes no tenant: it is for
+    /// holding the objects against the rows.
+    pub async fn list_after_unscoped(
+        &mut self,
+        after: AssetId,
+        limit: i64,
+    ) -> Result<Vec<Asset>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM assets WHERE id > $1 ORDER BY id LIMIT $2"
+        );
+        let args = Args::new().word(after).int(limit);
+        all(&mut self.0, Statement::new(TABLE, sql, args), decode).await
+    }
+}
+
 impl Assets<&mut Tx> {
     /// Adds an asset.
     ///
@@ -231,6 +250,30 @@ impl Assets<&mut Tx> {
             .opt_json(change.metadata)
             .time(at);
         optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
+    }
+
+    /// Names the thumbnail of an asset that has none; says whether it did: an
+    /// asset that is deleted, or got one meanwhile, stays as it is.
+    pub async fn record_thumbnail(
+        &mut self,
+        org: OrgId,
+        id: AssetId,
+        thumbnail_key: &str,
+        blurhash: &str,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE assets SET thumbnail_key = $3, blurhash = $4, updated_at = $5
+            WHERE org_id = $1 AND id = $2 AND thumbnail_key IS NULL AND deleted_at IS NULL
+            RETURNING id";
+        let args = Args::new()
+            .word(org)
+            .word(id)
+            .text(thumbnail_key)
+            .text(blurhash)
+            .time(at);
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(|rows| rows > 0)
     }
 
     /// Takes a deletion back and files the asset in `folder`. `None` when there

@@ -37,6 +37,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0004_resumable_uploads",
         sql: include_str!("../migrations/0004_resumable_uploads.sql"),
     },
+    Migration {
+        version: 5,
+        name: "0005_folder_and_type",
+        sql: include_str!("../migrations/0005_folder_and_type.sql"),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

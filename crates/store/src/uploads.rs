@@ -89,6 +89,26 @@ impl<E: Reader> Uploads<E> {
     }
 }
 
+impl<E: Reader> Uploads<E> {
+    /// At most `limit` sessions of any organization with ids after `after` that
+    /// were not confirmed, in the order of their ids. Takes no tenant: it is
+    /// for holding the objects against the rows.
+    pub async fn list_open_after_unscoped(
+        &mut self,
+        after: AssetId,
+        limit: i64,
+    ) -> Result<Vec<Upload>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM uploads WHERE asset_id > $1 AND confirmed_at IS NULL
+            ORDER BY asset_id LIMIT $2"
+        );
+        let args = Args::new().word(after).int(limit);
+        all(&mut self.0, Statement::new(TABLE, sql, args), decode).await
+    }
+}
+
 impl Uploads<&mut Tx> {
     /// Adds a session.
     pub async fn insert(&mut self, upload: &Upload) -> Result<(), StoreError> {

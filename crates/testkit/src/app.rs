@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use runnel::config::Settings;
 use runnel::wire::{App, Environment};
-use runnel_types::{Clock, Entropy, ManualClock, Scope, SeededEntropy, SystemClock, Timestamp};
+use runnel_types::{Clock, ManualClock, Scope, SeededEntropy, SystemClock, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -49,7 +49,7 @@ pub struct TestApp {
     settings: Settings,
     /// The clock that everything asks.
     pub clock: Arc<ManualClock>,
-    entropy: Arc<dyn Entropy>,
+    environment: Environment,
     key: String,
     folder: TempDir,
     s3: Option<S3Server>,
@@ -68,6 +68,17 @@ impl TestApp {
 
     /// Starts a server on an empty storage of some kind.
     pub async fn start_on(db: Db, storage: Storage, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_in(db, storage, |settings, _| change(settings)).await
+    }
+
+    /// Starts a server on a machine of the test's own: storage, settings,
+    /// programs, and how long a confirmation waits for the thumbnail of a
+    /// video, a minute if nothing is said.
+    pub async fn start_in(
+        db: Db,
+        storage: Storage,
+        change: impl FnOnce(&mut Settings, &mut Environment),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Settings {
             workers: 0,
@@ -84,10 +95,16 @@ impl TestApp {
             begin = SystemClock.now();
             s3 = Some(server);
         }
-        change(&mut settings);
         let clock = Arc::new(ManualClock::at(begin));
-        let entropy: Arc<dyn Entropy> = Arc::new(SeededEntropy::new(7));
-        let app = start(&settings, &clock, &entropy).await;
+        let mut environment = Environment {
+            clock: Arc::<ManualClock>::clone(&clock),
+            entropy: Arc::new(SeededEntropy::new(7)),
+            // A busy machine must not make another test of it.
+            thumbnail_wait: Duration::from_mins(1),
+            ..Environment::system()
+        };
+        change(&mut settings, &mut environment);
+        let app = start(&settings, &environment).await;
         let key = app
             .services()
             .create_first_key()
@@ -99,7 +116,7 @@ impl TestApp {
             app,
             settings,
             clock,
-            entropy,
+            environment,
             key,
             folder,
             s3,
@@ -113,18 +130,18 @@ impl TestApp {
             app,
             settings,
             clock,
-            entropy,
+            environment,
             key,
             folder,
             s3,
         } = self;
         app.stop().await;
-        let app = start(&settings, &clock, &entropy).await;
+        let app = start(&settings, &environment).await;
         Self {
             app,
             settings,
             clock,
-            entropy,
+            environment,
             key,
             folder,
             s3,
@@ -285,12 +302,8 @@ impl TestApp {
     }
 }
 
-async fn start(settings: &Settings, clock: &Arc<ManualClock>, entropy: &Arc<dyn Entropy>) -> App {
-    let environment = Environment {
-        clock: Arc::<ManualClock>::clone(clock),
-        entropy: Arc::clone(entropy),
-    };
-    App::start(settings.clone(), environment)
+async fn start(settings: &Settings, environment: &Environment) -> App {
+    App::start(settings.clone(), environment.clone())
         .await
         .unwrap_or_else(|failure| panic!("the server does not start: {failure}"))
 }

@@ -12,6 +12,7 @@ mod http;
 mod process;
 mod receiver;
 mod s3;
+pub mod samples;
 mod wait;
 
 pub use app::{Db, Storage, TestApp, database_url};

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{DeliveryId, JobId, OrgId, RunId};
+use crate::id::{AssetId, DeliveryId, JobId, OrgId, RunId};
 
 /// A piece of background work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,13 @@ pub enum Job {
         org_id: OrgId,
         /// The delivery.
         delivery_id: DeliveryId,
+    },
+    /// Draws the thumbnail that a confirmation did not wait for.
+    DeriveThumbnail {
+        /// The asset's organization.
+        org_id: OrgId,
+        /// The asset.
+        asset_id: AssetId,
     },
     /// Removes uploads that nobody confirmed. There is one for the whole
     /// installation, which comes again.
@@ -56,6 +63,7 @@ impl Job {
         match self {
             Self::ExecuteRun { .. } => "execute_run",
             Self::AttemptDelivery { .. } => "attempt_delivery",
+            Self::DeriveThumbnail { .. } => "derive_thumbnail",
             Self::SweepUploads {} => "sweep_uploads",
             Self::PurgeAssets {} => "purge_assets",
             Self::ForgetAnswers {} => "forget_answers",
@@ -83,6 +91,13 @@ mod tests {
         assert_eq!(json["kind"], job.kind());
         assert_eq!(json["payload"]["run_id"], id);
         assert_eq!(serde_json::from_value::<Job>(json).unwrap(), job);
+        let job = Job::DeriveThumbnail {
+            org_id: id.parse().unwrap(),
+            asset_id: id.parse().unwrap(),
+        };
+        let json = serde_json::to_value(&job).unwrap();
+        assert_eq!(json["kind"], job.kind());
+        assert_eq!(json["payload"]["asset_id"], id);
         for (job, _) in Job::RECURRING {
             let json = serde_json::to_value(&job).unwrap();
             assert_eq!(json["kind"], job.kind());

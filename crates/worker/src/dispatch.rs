@@ -7,7 +7,9 @@ use runnel_domain::runs::Lease;
 use runnel_types::{Fault, Job};
 use tokio_util::sync::CancellationToken;
 
-use crate::jobs::{attempt_delivery, execute_run, forget_answers, purge_assets, sweep_uploads};
+use crate::jobs::{
+    attempt_delivery, derive_thumbnail, execute_run, forget_answers, purge_assets, sweep_uploads,
+};
 
 /// What is left to do with a job's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,9 @@ pub(crate) async fn work(services: &Services, job: &Job, lease: &Lease, stop: &C
             org_id,
             delivery_id,
         } => attempt_delivery::handle(services, *org_id, *delivery_id, lease).await,
+        Job::DeriveThumbnail { org_id, asset_id } => {
+            derive_thumbnail::handle(services, *org_id, *asset_id, lease, stop).await
+        }
         Job::SweepUploads {} => sweep_uploads::handle(services).await,
         Job::PurgeAssets {} => purge_assets::handle(services).await,
         Job::ForgetAnswers {} => forget_answers::handle(services).await,

@@ -7,6 +7,7 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod restore;
 pub(crate) mod types;
+pub(crate) mod urls;
 
 use std::collections::HashMap;
 

@@ -1,13 +1,14 @@
-//! `GET` and `HEAD /storage/{key}`: the bytes of an asset or its thumbnail.
-//! A `HEAD` on the URL of an upload asks how far that has come.
+//! `GET` and `HEAD /storage/{key}`: the bytes of an asset, its thumbnail, or
+//! what a transform makes of it. A `HEAD` on the URL of an upload asks how far
+//! that has come.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE,
+    ACCEPT, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, LOCATION, RANGE, VARY,
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -40,10 +41,15 @@ pub(crate) async fn get(
             .unwrap_or_default(),
         query: parts.uri.query().unwrap_or_default(),
     };
-    let opened = services.open_signed(signed).await?;
+    let opened = services
+        .open_signed(signed, &accept(&parts.headers))
+        .await?;
     let mut headers = describe(&opened);
     if is_unchanged(&parts.headers, &opened.etag) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    if let Some(place) = opened.elsewhere.filter(|_| !is_head) {
+        return Ok(redirect(&place, &headers));
     }
     let total = opened.object.size_bytes();
     let range = match wanted_range(&parts.headers, &opened.etag, total) {
@@ -86,7 +92,11 @@ fn describe(opened: &Opened) -> HeaderMap {
     set(&mut headers, ETAG, &opened.etag);
     set(&mut headers, ACCEPT_RANGES, "bytes");
     // Private: the URL is a credential, and an asset can be deleted.
-    set(&mut headers, CACHE_CONTROL, "private, max-age=3600");
+    let kept = format!("private, max-age={}", opened.max_age);
+    set(&mut headers, CACHE_CONTROL, &kept);
+    if opened.is_negotiated {
+        set(&mut headers, VARY, "accept");
+    }
     set(&mut headers, X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(
         &mut headers,
@@ -96,6 +106,18 @@ fn describe(opened: &Opened) -> HeaderMap {
     let disposition = assets::disposition(&opened.name, opened.is_active);
     set(&mut headers, CONTENT_DISPOSITION, &disposition);
     headers
+}
+
+/// Sends a client on to the storage, which has the bytes and tells of them.
+fn redirect(place: &str, described: &HeaderMap) -> Response {
+    let mut headers = HeaderMap::new();
+    for name in [CACHE_CONTROL, VARY] {
+        if let Some(value) = described.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    set(&mut headers, LOCATION, place);
+    (StatusCode::TEMPORARY_REDIRECT, headers).into_response()
 }
 
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
@@ -114,6 +136,13 @@ fn range_headers(headers: &HeaderMap) -> HeaderMap {
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
+}
+
+/// Every `Accept` header as one list.
+fn accept(headers: &HeaderMap) -> String {
+    let values = headers.get_all(ACCEPT).iter();
+    let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+    texts.join(",")
 }
 
 /// RFC 9110, 13.1.2: any of the tags listed, weak or not.

@@ -197,6 +197,14 @@ impl Local {
         .await
     }
 
+    /// Stores bytes under a name that is no key.
+    #[cfg(test)]
+    pub(crate) fn put_named(&self, name: &str, bytes: &[u8]) {
+        let path = self.root.join(name);
+        create_private(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
     /// The folder of everything.
     pub(crate) const fn root(&self) -> &Arc<PathBuf> {
         &self.root
@@ -205,14 +213,6 @@ impl Local {
     /// Whether a crash may lose nothing that was answered.
     pub(crate) const fn is_synced(&self) -> bool {
         self.is_synced
-    }
-
-    /// Stores bytes under a name that is no key.
-    #[cfg(test)]
-    pub(crate) fn put_named(&self, name: &str, bytes: &[u8]) {
-        let path = self.root.join(name);
-        create_private(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
     }
 
     fn path(&self, key: &Key) -> PathBuf {

@@ -5,6 +5,7 @@
 //! then a restoration finds everything as it was.
 
 use runnel_blobs::Key;
+use runnel_media::MediaType;
 use runnel_types::{Asset, AssetId, Fault, Scope};
 
 use crate::{Caller, Services, faults};
@@ -59,6 +60,11 @@ impl Services {
         let restored = tx.assets().restore(org, id, folder, now).await;
         let restored = restored.map_err(faults::store)?;
         let restored = restored.ok_or_else(|| super::not_found(id))?;
+        // The job that was to draw it may have come while it was deleted.
+        let kind = MediaType::from_mime(&restored.mime_type);
+        if restored.thumbnail_key.is_none() && kind.is_some_and(MediaType::has_thumbnail) {
+            self.enqueue_thumbnail(&mut tx, &restored).await?;
+        }
         tx.commit().await.map_err(faults::store)?;
         Ok(restored)
     }

@@ -1,33 +1,54 @@
-//! Looks at stored bytes: their real type, and a picture's size and thumbnail.
+//! Looks at stored bytes: their real type, and what is known of them for it.
+//!
+//! Pictures are read here and now, so that their asset has its thumbnail from
+//! the start. What a film, a sound or a document says of itself comes from a
+//! program; where that is not installed, the file is an asset with fewer facts.
 
-use std::io::Read;
-use std::sync::Arc;
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::time::Duration;
 
 use runnel_blobs::Key;
-use runnel_media::{Budget, HEAD_BYTES, MediaError, MediaType, Thumbnail};
+use runnel_media::{
+    Budget, HEAD_BYTES, Inspection, MediaError, MediaType, Thumbnail, declared_fits,
+};
 use runnel_types::{Asset, AssetType, Fault};
 
+use super::draw::Drawn;
 use crate::{Services, faults};
 
 /// What was found in stored bytes.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    pub(crate) media_type: MediaType,
-    pub(crate) thumbnail: Thumbnail,
+    media_type: MediaType,
+    width: Option<u32>,
+    height: Option<u32>,
+    duration_ms: Option<u64>,
+    pub(super) thumbnail: Drawn,
 }
 
 /// The outcome of looking at stored bytes.
 #[derive(Debug)]
 pub(crate) enum Inspected {
-    /// They are whole and of a supported type.
+    /// They are whole and of a type that is taken.
     Sound(Facts),
     /// They are not; the message is for whoever sent them.
     Refused(String),
 }
 
+/// A file whose type is known.
+enum Opened {
+    /// A picture that was read in this process, with what came of it.
+    Read(Result<Thumbnail, MediaError>),
+    /// One of another type.
+    Unread(MediaType, File),
+    /// One of a type that it may not have.
+    Refused(String),
+}
+
 impl Facts {
-    /// Writes what was found onto a record.
-    pub(crate) fn into_asset(self, asset: Asset) -> Asset {
+    /// Writes what was found onto a record, but for the thumbnail.
+    pub(super) fn onto(&self, asset: Asset) -> Asset {
         Asset {
             mime_type: self.media_type.as_mime().to_owned(),
             asset_type: self
@@ -35,73 +56,145 @@ impl Facts {
                 .asset_type()
                 .parse()
                 .unwrap_or(AssetType::Other),
-            width: Some(self.thumbnail.source.width),
-            height: Some(self.thumbnail.source.height),
-            blurhash: Some(self.thumbnail.blurhash),
+            width: self.width,
+            height: self.height,
+            duration_ms: self.duration_ms.and_then(|length| length.try_into().ok()),
             ..asset
+        }
+    }
+
+    /// The facts of a file of which nothing but its type is known.
+    const fn bare(media_type: MediaType) -> Self {
+        Self {
+            media_type,
+            width: None,
+            height: None,
+            duration_ms: None,
+            thumbnail: Drawn::Nothing,
+        }
+    }
+
+    fn of(found: &Inspection) -> Self {
+        Self {
+            width: found.width,
+            height: found.height,
+            duration_ms: found.duration_ms,
+            ..Self::bare(found.media_type)
+        }
+    }
+
+    fn of_picture(thumbnail: Thumbnail) -> Self {
+        let source = thumbnail.source;
+        Self {
+            width: Some(source.width),
+            height: Some(source.height),
+            thumbnail: Drawn::Made(Box::new(thumbnail)),
+            ..Self::bare(source.media_type)
         }
     }
 }
 
 impl Services {
-    /// Looks at the object at `storage_key`; with `declared`, its type must be that.
+    /// Looks at the object at `storage_key`; with `declared`, its type must be
+    /// that. The thumbnail of a film or a document is waited for as long as
+    /// `wait` says, or to its end; a picture's is always there.
     pub(crate) async fn inspect_object(
         &self,
         storage_key: &str,
         declared: Option<&str>,
+        wait: Option<Duration>,
     ) -> Result<Inspected, Fault> {
         let key: Key = storage_key.parse().map_err(Fault::internal)?;
         let file = self.blobs.open_std(&key).await.map_err(faults::blob)?;
-        self.inspect_opened(file, declared).await
+        self.inspect_opened(&key, file, declared, wait).await
     }
 
-    /// Looks at a file that is open at its beginning.
+    /// Looks at the file of the object `key`, which is open at its beginning.
     pub(crate) async fn inspect_opened(
         &self,
-        file: std::fs::File,
+        key: &Key,
+        file: File,
         declared: Option<&str>,
+        wait: Option<Duration>,
     ) -> Result<Inspected, Fault> {
         let declared = declared.map(str::to_owned);
-        self.with_pixels(move || inspect_file(file, declared.as_deref()))
-            .await?
+        let opened = self
+            .with_pixels(move || open(file, declared.as_deref()))
+            .await??;
+        let (media_type, file) = match opened {
+            Opened::Refused(message) => return Ok(Inspected::Refused(message)),
+            Opened::Read(thumbnail) => return judge(thumbnail.map(Facts::of_picture)),
+            Opened::Unread(media_type, file) => (media_type, file),
+        };
+        if media_type.is_picture() {
+            return self.inspect_picture(key, file).await;
+        }
+        if media_type.is_video() || media_type.is_audio() {
+            return self.inspect_clip(key, media_type, file, wait).await;
+        }
+        let mut facts = Facts::bare(media_type);
+        if media_type.has_thumbnail() {
+            facts.thumbnail = self.draw_in_time(key, file, wait).await?;
+        }
+        Ok(Inspected::Sound(facts))
     }
 
-    /// Runs work on pixels on a blocking thread, as many at once as there are slots.
-    pub(crate) async fn with_pixels<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Fault> {
-        // INVARIANT: the semaphore is never closed.
-        let slot = Arc::clone(&self.pixel_slots)
-            .acquire_owned()
-            .await
-            .map_err(Fault::internal)?;
-        let working = tokio::task::spawn_blocking(move || {
-            let _slot = slot;
-            work()
+    /// Looks at a picture that a program reads.
+    async fn inspect_picture(&self, key: &Key, mut file: File) -> Result<Inspected, Fault> {
+        let programs = self.programs.clone();
+        let looked = self.with_programs(move || {
+            let budget = Budget::default();
+            // Its header is read without help, and says of a drawing whether
+            // it has a size at all.
+            let found = runnel_media::inspect(&mut file, &budget, &programs)?;
+            let drawn = runnel_media::thumbnail_of(&mut file, &budget, &programs);
+            Ok((Facts::of(&found), drawn))
         });
-        working.await.map_err(Fault::internal)
+        let (mut facts, drawn) = match looked.await? {
+            Ok(looked) => looked,
+            Err(error) => return judge(Err(error)),
+        };
+        match drawn {
+            Ok(thumbnail) => facts.thumbnail = Drawn::Made(Box::new(thumbnail)),
+            Err(missing @ MediaError::ToolMissing { .. }) => tell_missing(key, &missing),
+            Err(error) => return judge(Err(error)),
+        }
+        Ok(Inspected::Sound(facts))
     }
 
-    /// Stores the thumbnail beside its asset's bytes and answers with its key.
-    pub(crate) async fn keep_thumbnail(
+    /// Looks at a film or a sound.
+    async fn inspect_clip(
         &self,
-        storage_key: &str,
-        facts: &Facts,
-    ) -> Result<Option<String>, Fault> {
-        let key: Key = storage_key.parse().map_err(Fault::internal)?;
-        let thumbnail = key
-            .thumbnail()
-            .ok_or_else(|| Fault::internal(format!("{key} has no thumbnail beside it")))?;
-        self.blobs
-            .put_bytes(&thumbnail, &facts.thumbnail.webp)
-            .await
-            .map_err(faults::blob)?;
-        Ok(Some(thumbnail.to_string()))
+        key: &Key,
+        media_type: MediaType,
+        file: File,
+        wait: Option<Duration>,
+    ) -> Result<Inspected, Fault> {
+        let programs = self.programs.clone();
+        let looked = self.with_programs(move || {
+            let mut file = file;
+            let found = runnel_media::inspect(&mut file, &Budget::default(), &programs);
+            (found, file)
+        });
+        let (found, file) = looked.await?;
+        let mut facts = match found {
+            Ok(found) => Facts::of(&found),
+            Err(missing @ MediaError::ToolMissing { .. }) => {
+                tell_missing(key, &missing);
+                return Ok(Inspected::Sound(Facts::bare(media_type)));
+            }
+            Err(error) => return judge(Err(error)),
+        };
+        // A film may be sound alone.
+        if media_type.has_thumbnail() && facts.width.is_some() {
+            facts.thumbnail = self.draw_in_time(key, file, wait).await?;
+        }
+        Ok(Inspected::Sound(facts))
     }
 }
 
-fn inspect_file(mut file: std::fs::File, declared: Option<&str>) -> Result<Inspected, Fault> {
+/// Finds the type of a file, and reads it at once where that needs no program.
+fn open(mut file: File, declared: Option<&str>) -> Result<Opened, Fault> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
     (&mut file)
         .take(HEAD_BYTES as u64)
@@ -109,13 +202,19 @@ fn inspect_file(mut file: std::fs::File, declared: Option<&str>) -> Result<Inspe
         .map_err(Fault::internal)?;
     let media_type = match judge_head(&head, declared) {
         Ok(media_type) => media_type,
-        Err(message) => return Ok(Inspected::Refused(message)),
+        Err(message) => return Ok(Opened::Refused(message)),
     };
-    match runnel_media::thumbnail(&mut file, &Budget::default()) {
-        Ok(thumbnail) => Ok(Inspected::Sound(Facts {
-            media_type,
-            thumbnail,
-        })),
+    if !media_type.is_supported() {
+        return Ok(Opened::Unread(media_type, file));
+    }
+    let thumbnail = runnel_media::thumbnail(&mut file, &Budget::default());
+    Ok(Opened::Read(thumbnail))
+}
+
+/// What an error means: the disk's is ours, any other one the file's.
+fn judge(looked: Result<Facts, MediaError>) -> Result<Inspected, Fault> {
+    match looked {
+        Ok(facts) => Ok(Inspected::Sound(facts)),
         Err(MediaError::Read(error)) => Err(Fault::internal(error)),
         Err(error) => Ok(Inspected::Refused(error.to_string())),
     }
@@ -129,15 +228,20 @@ pub(crate) fn refuse_head(head: &[u8], declared: Option<&str>) -> Option<String>
 /// The type of a file by its first bytes; the message of a refusal otherwise.
 fn judge_head(head: &[u8], declared: Option<&str>) -> Result<MediaType, String> {
     let found = runnel_media::sniff(head).media_type;
-    if let Some(declared) = declared
-        && MediaType::from_mime(declared) != found
-    {
-        let found = found.map_or("of a type that is not known here", |kind| kind.as_mime());
+    let is_declared = |declared: &str| found.is_some_and(|kind| declared_fits(declared, kind));
+    if let Some(declared) = declared.filter(|declared| !is_declared(declared)) {
+        let found = found.map_or("of a type that is not known here", MediaType::as_mime);
         return Err(format!(
             "the upload was declared as {declared}, its bytes are {found}; create an upload with the right type"
         ));
     }
-    found
-        .filter(|kind| kind.is_supported())
-        .ok_or_else(|| "the bytes are not of a supported type".to_owned())
+    found.filter(|kind| kind.is_accepted()).ok_or_else(|| {
+        "the bytes are not of a supported type; GET /v1/assets/types lists those that are"
+            .to_owned()
+    })
+}
+
+/// Tells whoever runs the server that it could do more.
+pub(super) fn tell_missing(key: &Key, missing: &MediaError) {
+    tracing::warn!(storage.key = %key, error = %missing, "an asset has fewer facts than it could have");
 }

@@ -63,14 +63,13 @@ impl Services {
 
     /// The types that uploads may have.
     pub fn accepted_types(&self) -> Vec<AcceptedType> {
-        runnel_media::SUPPORTED
-            .iter()
+        runnel_media::types()
             .map(|kind| AcceptedType {
-                mime_type: kind.as_mime(),
-                asset_type: kind.asset_type(),
-                extensions: kind.extensions(),
+                mime_type: kind.mime_type,
+                asset_type: kind.asset_type,
+                extensions: kind.extensions,
                 max_size_bytes: self.limits.max_upload_bytes,
-                has_thumbnail: true,
+                has_thumbnail: kind.thumbnail,
             })
             .collect()
     }

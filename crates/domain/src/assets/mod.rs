@@ -3,11 +3,14 @@
 mod change;
 mod delete;
 mod disposition;
+mod draw;
 mod get;
 mod inspect;
 mod list;
 mod open;
 mod register;
+mod sign;
+mod transform;
 mod upload;
 mod url;
 
@@ -18,6 +21,9 @@ pub use list::AcceptedType;
 pub use open::{Opened, SignedRequest, UploadGrant};
 pub(crate) use register::NewFile;
 pub use runnel_blobs::{Method, RangeError, parse_range};
+pub use runnel_media::subprocess::Programs;
+pub use sign::SignedUrl;
+pub use transform::Flights;
 pub use upload::IncomingFile;
 pub(crate) use url::{parse_reference, reference};
 

@@ -1,10 +1,18 @@
 //! Opens an object for a signed URL: no key, no organization, only the signature.
 
-use runnel_blobs::{Key, Object, UrlError};
-use runnel_types::{AssetId, Fault, OrgId};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::disposition::is_active;
+use runnel_blobs::{Download, Grant, Key, Object, UrlError};
+use runnel_types::{Asset, AssetId, Fault, OrgId};
+
+use super::disposition::{disposition, is_active};
+use super::transform::{Source, Wanted};
 use crate::{Services, faults};
+
+/// The longest that a client may keep what it fetched, in seconds. Not longer:
+/// an asset can be deleted.
+const MAX_AGE: u64 = 3600;
 
 /// A request to a storage URL.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +43,8 @@ pub struct UploadGrant {
 pub struct Opened {
     /// Its bytes.
     pub object: Object,
+    /// A URL of the storage's own, where a client is to fetch the bytes.
+    pub elsewhere: Option<String>,
     /// Its type.
     pub mime_type: String,
     /// The name under which a person would keep it.
@@ -43,6 +53,10 @@ pub struct Opened {
     pub etag: String,
     /// Whether a browser would run what it contains.
     pub is_active: bool,
+    /// How long a client may keep it, in seconds: never past the URL's expiry.
+    pub max_age: u64,
+    /// Whether another `Accept` may get other bytes.
+    pub is_negotiated: bool,
 }
 
 impl Services {
@@ -70,18 +84,22 @@ impl Services {
         }
     }
 
-    /// Opens the object that a signed URL names.
+    /// Opens what a signed URL names, for a client that sent `accept`. What a
+    /// transform makes is made now if it was never asked for before.
     ///
     /// # Errors
     /// `URL_EXPIRED`, `SIGNATURE_INVALID`; `ASSET_NOT_FOUND` once the asset is
-    /// deleted.
-    pub async fn open_signed(&self, request: SignedRequest<'_>) -> Result<Opened, Fault> {
+    /// deleted; `VALIDATION_ERROR` for a transform that cannot be made.
+    pub async fn open_signed(
+        self: &Arc<Self>,
+        request: SignedRequest<'_>,
+        accept: &str,
+    ) -> Result<Opened, Fault> {
         let grant = self
             .signer
             .verify(request.method, request.path, request.query, self.now())
             .map_err(|error| url_fault(&error))?;
-        let gone = || Fault::not_found("ASSET_NOT_FOUND", "the asset behind this URL was deleted");
-        let (Key::Asset { asset: id, .. } | Key::Thumbnail { asset: id, .. }) = grant.key else {
+        let (Key::Asset { asset: id, .. } | Key::Thumbnail { asset: id, .. }) = &grant.key else {
             return Err(Fault::signature_invalid(
                 "this URL is not one for a download",
             ));
@@ -90,12 +108,21 @@ impl Services {
             .store
             .read()
             .assets()
-            .get_for_url(id)
+            .get_for_url(*id)
             .await
             .map_err(faults::store)?;
         let asset = asset
             .filter(|asset| asset.deleted_at.is_none())
             .ok_or_else(gone)?;
+        if grant.transform.is_empty() {
+            self.open_stored(&grant, asset).await
+        } else {
+            self.open_transformed(&grant, asset, accept).await
+        }
+    }
+
+    /// Opens bytes that lie there as they are.
+    async fn open_stored(&self, grant: &Grant, asset: Asset) -> Result<Opened, Fault> {
         let name = grant.key.to_string();
         let is_thumbnail = asset.thumbnail_key.as_ref() == Some(&name);
         if !is_thumbnail && asset.storage_key != name {
@@ -108,7 +135,8 @@ impl Services {
             .map_err(faults::blob)?
             .ok_or_else(|| {
                 Fault::internal(format!(
-                    "the object {name} of the asset {id} is not in storage"
+                    "the object {name} of the asset {} is not in storage",
+                    asset.id
                 ))
             })?;
         let etag = match (&asset.sha256, is_thumbnail) {
@@ -118,6 +146,7 @@ impl Services {
         };
         Ok(Opened {
             object,
+            elsewhere: None,
             etag,
             is_active: !is_thumbnail && is_active(&asset.mime_type, asset.asset_type),
             mime_type: if is_thumbnail {
@@ -130,8 +159,68 @@ impl Services {
             } else {
                 asset.name
             },
+            max_age: self.max_age(grant),
+            is_negotiated: false,
         })
     }
+
+    /// Opens what a transform makes. Where the storage serves URLs of its own,
+    /// the client is sent there: its bytes need not pass through here.
+    async fn open_transformed(
+        self: &Arc<Self>,
+        grant: &Grant,
+        asset: Asset,
+        accept: &str,
+    ) -> Result<Opened, Fault> {
+        let name = grant.key.to_string();
+        if asset.storage_key != name {
+            return Err(gone());
+        }
+        let wanted = Wanted::parse(&grant.transform)?;
+        let source = Source::of(&asset)?.ok_or_else(|| {
+            Fault::internal(format!(
+                "a transform of {name} was signed, and it has no picture"
+            ))
+        })?;
+        let transform = wanted.transform(accept, source.sides);
+        let made = self.transformed(&source, transform).await?;
+        let base = asset.sha256.as_deref().unwrap_or(&name);
+        let stem = match asset.name.rsplit_once('.') {
+            Some((stem, _)) if !stem.is_empty() => stem,
+            _ => &asset.name,
+        };
+        let name = format!("{stem}.{}", made.extension);
+        let max_age = self.max_age(grant);
+        let download = Download {
+            mime_type: made.mime_type,
+            disposition: &disposition(&name, false),
+            is_active: false,
+        };
+        // A minute longer than a client may remember where it was sent.
+        let valid_for = Duration::from_secs(max_age + 60);
+        let elsewhere = self
+            .blobs
+            .presign_get(&made.key, self.now(), valid_for, download);
+        Ok(Opened {
+            etag: format!("\"{base}-{}\"", made.digest),
+            name,
+            object: made.object,
+            elsewhere,
+            mime_type: made.mime_type.to_owned(),
+            is_active: false,
+            max_age,
+            is_negotiated: wanted.is_negotiated(),
+        })
+    }
+
+    fn max_age(&self, grant: &Grant) -> u64 {
+        let left = grant.expires.millis_since(self.now()) / 1000;
+        u64::try_from(left).unwrap_or(0).min(MAX_AGE)
+    }
+}
+
+fn gone() -> Fault {
+    Fault::not_found("ASSET_NOT_FOUND", "the asset behind this URL was deleted")
 }
 
 fn url_fault(error: &UrlError) -> Fault {

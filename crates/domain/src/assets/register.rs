@@ -1,10 +1,14 @@
-//! Makes assets of files that the server itself has in hand: the outputs of
+//! Makes records of files: of what was found in them, with their thumbnails.
+//!
+//! Here are also the files that the server itself has in hand: the outputs of
 //! runs, and pictures that came within a run's input.
 
 use runnel_blobs::Key;
-use runnel_types::{ApiKeyId, Asset, AssetId, Fault, OrgId, SourceType};
+use runnel_store::Tx;
+use runnel_types::{ApiKeyId, Asset, AssetId, Fault, Job, OrgId, SourceType};
 
-use super::inspect::Inspected;
+use super::draw::Drawn;
+use super::inspect::{Facts, Inspected};
 use crate::{Services, faults};
 
 /// A file that is to become an asset.
@@ -19,7 +23,55 @@ pub(crate) struct NewFile {
     pub(crate) created_by: Option<ApiKeyId>,
 }
 
+/// A record that is ready to be written.
+#[derive(Debug)]
+pub(crate) struct Described {
+    pub(crate) asset: Asset,
+    /// Whether its thumbnail is still to be drawn, by a job.
+    is_thumbnail_due: bool,
+}
+
 impl Services {
+    /// Writes what was found onto a record, and stores its thumbnail where
+    /// there is one.
+    pub(crate) async fn record_of(&self, facts: Facts, asset: Asset) -> Result<Described, Fault> {
+        let mut asset = facts.onto(asset);
+        let is_thumbnail_due = matches!(facts.thumbnail, Drawn::Later);
+        if let Drawn::Made(drawn) = facts.thumbnail {
+            let key: Key = asset.storage_key.parse().map_err(Fault::internal)?;
+            let beside = key
+                .thumbnail()
+                .ok_or_else(|| Fault::internal(format!("{key} has no thumbnail beside it")))?;
+            self.put_thumbnail(&beside, &drawn).await?;
+            asset.thumbnail_key = Some(beside.to_string());
+            asset.blurhash = Some(drawn.blurhash);
+        }
+        Ok(Described {
+            asset,
+            is_thumbnail_due,
+        })
+    }
+
+    /// Writes a record, and with it the job that draws its thumbnail where that
+    /// is still to be done.
+    pub(crate) async fn insert_described(&self, tx: &mut Tx, new: &Described) -> Result<(), Fault> {
+        let asset = &new.asset;
+        tx.assets().insert(asset).await.map_err(faults::store)?;
+        if new.is_thumbnail_due {
+            self.enqueue_thumbnail(tx, asset).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds the job that draws the thumbnail of an asset.
+    pub(super) async fn enqueue_thumbnail(&self, tx: &mut Tx, asset: &Asset) -> Result<(), Fault> {
+        let job = Job::DeriveThumbnail {
+            org_id: asset.org_id,
+            asset_id: asset.id,
+        };
+        self.enqueue(tx, &job, self.now()).await
+    }
+
     /// Stores a file and its thumbnail, and answers with the record that the
     /// caller's transaction is to insert; the message of a refusal otherwise.
     /// A crash before that transaction leaves objects that no row names.
@@ -33,7 +85,7 @@ impl Services {
             .await
             .map_err(faults::blob)?;
         let facts = match self
-            .inspect_object(&storage_key, file.declared.as_deref())
+            .inspect_object(&storage_key, file.declared.as_deref(), None)
             .await?
         {
             Inspected::Sound(facts) => facts,
@@ -42,19 +94,18 @@ impl Services {
                 return Ok(Err(message));
             }
         };
-        let thumbnail_key = self.keep_thumbnail(&storage_key, &facts).await?;
-        Ok(Ok(facts.into_asset(Asset {
+        let asset = Asset {
             id,
             org_id: file.org_id,
             name: file.name,
             storage_key,
-            thumbnail_key,
             size_bytes: stored.size_bytes,
             sha256: Some(stored.sha256),
             source_id: file.source_id,
             created_by: file.created_by,
             ..Asset::new(file.source_type, self.now())
-        })))
+        };
+        Ok(Ok(self.record_of(facts, asset).await?.asset))
     }
 
     /// Removes the objects of assets whose rows were not written after all.

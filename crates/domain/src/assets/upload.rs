@@ -4,6 +4,7 @@ use runnel_blobs::{Key, Staged};
 use runnel_types::{Asset, AssetId, Fault, FieldFault, FolderId, Scope, SourceType};
 
 use super::inspect::Inspected;
+use super::register::Described;
 use crate::{Caller, Services, faults, folders};
 
 /// A file on its way in.
@@ -89,40 +90,40 @@ impl Services {
             .mime_type
             .as_deref()
             .filter(|declared| *declared != "application/octet-stream");
-        let facts = match self.inspect_object(&storage_key, declared).await? {
+        let wait = Some(self.limits.thumbnail_wait);
+        let facts = match self.inspect_object(&storage_key, declared, wait).await? {
             Inspected::Sound(facts) => facts,
             Inspected::Refused(message) => {
                 self.discard(&storage_key).await;
                 return Err(refused(message));
             }
         };
-        let thumbnail_key = self.keep_thumbnail(&storage_key, &facts).await?;
-        let asset = facts.into_asset(Asset {
+        let asset = Asset {
             id: file.id,
             org_id: caller.org_id,
             folder_id: folder,
             name: file.name,
             storage_key,
-            thumbnail_key,
             size_bytes: stored.size_bytes,
             sha256: Some(stored.sha256),
             created_by: Some(caller.key_id()),
             ..Asset::new(SourceType::Upload, self.now())
-        });
-        let kept = self.insert_filed(caller, &asset).await;
+        };
+        let new = self.record_of(facts, asset).await?;
+        let kept = self.insert_filed(caller, &new).await;
         if kept.is_err() {
-            self.discard_files(std::slice::from_ref(&asset)).await;
+            self.discard_files(std::slice::from_ref(&new.asset)).await;
         }
-        kept.map(|()| asset)
+        kept.map(|()| new.asset)
     }
 
     /// Writes the row of an asset, in a folder that exists.
-    async fn insert_filed(&self, caller: &Caller, asset: &Asset) -> Result<(), Fault> {
+    async fn insert_filed(&self, caller: &Caller, new: &Described) -> Result<(), Fault> {
         let mut tx = self.begin_once(caller).await?;
-        if let Some(folder) = asset.folder_id {
-            folders::hold(&mut tx, asset.org_id, folder).await?;
+        if let Some(folder) = new.asset.folder_id {
+            folders::hold(&mut tx, new.asset.org_id, folder).await?;
         }
-        tx.assets().insert(asset).await.map_err(faults::store)?;
+        self.insert_described(&mut tx, new).await?;
         tx.commit().await.map_err(faults::store)
     }
 }

@@ -1,5 +1,7 @@
 //! Signed URLs of assets, made afresh on every read.
 
+use std::time::Duration;
+
 use runnel_blobs::{Download, Key};
 use runnel_types::{Asset, AssetId, Timestamp};
 
@@ -24,13 +26,23 @@ pub(crate) fn parse_reference(text: &str) -> Option<Result<AssetId, ()>> {
 impl Services {
     /// A signed URL for the bytes of an asset.
     pub(crate) fn asset_url(&self, asset: &Asset, now: Timestamp) -> Option<String> {
+        self.asset_url_for(asset, now, self.limits.asset_url_ttl)
+    }
+
+    /// The same for a time of the caller's own.
+    pub(super) fn asset_url_for(
+        &self,
+        asset: &Asset,
+        now: Timestamp,
+        valid_for: Duration,
+    ) -> Option<String> {
         let is_active = is_active(&asset.mime_type, asset.asset_type);
         let download = Download {
             mime_type: &asset.mime_type,
             disposition: &disposition(&asset.name, is_active),
             is_active,
         };
-        self.object_url(&asset.storage_key, now, download)
+        self.object_url(&asset.storage_key, now, valid_for, download)
     }
 
     /// A signed URL for the thumbnail of an asset.
@@ -40,7 +52,8 @@ impl Services {
             disposition: &disposition("thumbnail.webp", false),
             is_active: false,
         };
-        self.object_url(asset.thumbnail_key.as_deref()?, now, download)
+        let valid_for = self.limits.asset_url_ttl;
+        self.object_url(asset.thumbnail_key.as_deref()?, now, valid_for, download)
     }
 
     /// A URL of the storage's own where it signs some, of ours otherwise.
@@ -48,9 +61,9 @@ impl Services {
         &self,
         storage_key: &str,
         now: Timestamp,
+        valid_for: Duration,
         download: Download<'_>,
     ) -> Option<String> {
-        let valid_for = self.limits.asset_url_ttl;
         let key = match storage_key.parse::<Key>() {
             Ok(key) => key,
             Err(error) => {

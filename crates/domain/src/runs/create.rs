@@ -57,7 +57,10 @@ impl Services {
                 Err(found) => fields.refuse_all(found),
             }
         }
-        let references = match self.find_references(caller.org_id, spec, &input).await? {
+        let references = match self
+            .find_references(caller.org_id, spec, engine.as_ref(), &input)
+            .await?
+        {
             Ok(references) => references,
             Err(found) => {
                 fields.refuse_all(found);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use runnel_blobs::Key;
-use runnel_engines::InputFile;
+use runnel_engines::{Engine, InputFile};
 use runnel_media::MediaType;
 use runnel_types::{Asset, AssetId, Fault, FieldFault, ModelSpec, OrgId, SourceType};
 use serde_json::{Map, Value};
@@ -55,6 +55,7 @@ impl Services {
         &self,
         org: OrgId,
         model: &ModelSpec,
+        engine: &dyn Engine,
         input: &Map<String, Value>,
     ) -> Result<Result<References, Vec<FieldFault>>, Fault> {
         let (references, mut found) = read_references(model, input);
@@ -66,13 +67,24 @@ impl Services {
             .get_many_live(org, &ids)
             .await
             .map_err(faults::store)?;
+        let mut refuse = |name: &str, rule, message| {
+            found.push(FieldFault::body(&format!("input.{name}"), rule, message));
+        };
         for (name, id) in &references.assets {
-            if !live.iter().any(|asset| asset.id == *id) {
-                found.push(FieldFault::body(
-                    &format!("input.{name}"),
-                    "asset_not_found",
-                    not_found(*id),
-                ));
+            match live.iter().find(|asset| asset.id == *id) {
+                None => refuse(name, "asset_not_found", not_found(*id)),
+                Some(asset) => {
+                    if let Err(message) = engine.check_type(&model.model, &asset.mime_type) {
+                        let message = format!("{} {message}", asset.name);
+                        refuse(name, "unsupported", message);
+                    }
+                }
+            }
+        }
+        for inline in &references.inline {
+            if let Err(message) = engine.check_type(&model.model, &inline.mime_type) {
+                let message = format!("the data: URI {message}");
+                refuse(&inline.name, "unsupported", message);
             }
         }
         Ok(if found.is_empty() {
@@ -174,7 +186,7 @@ fn read_data_uri(text: &str) -> Result<(String, Vec<u8>), String> {
     let (mime_type, encoded) = rest
         .split_once(";base64,")
         .ok_or_else(|| format!("a data: URI must have the form {form}"))?;
-    let kind = MediaType::from_mime(mime_type).filter(|kind| kind.is_supported());
+    let kind = MediaType::from_mime(mime_type).filter(|kind| kind.is_accepted());
     let kind = kind.ok_or_else(|| {
         format!(
             "the type {:?} of the data: URI is not supported",

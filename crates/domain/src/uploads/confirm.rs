@@ -37,11 +37,12 @@ impl Services {
                 Collected::Nothing => None,
                 Collected::Refused(message) => return Err(mismatch(message)),
             };
+            let is_empty = body.is_none() && upload.received.is_none();
+            if is_empty && self.complete_resumable(&upload).await? {
+                continue;
+            }
             let received = body.as_ref().map(|body| &body.received);
             let Some(received) = received.or(upload.received.as_ref()) else {
-                if self.complete_resumable(&upload).await? {
-                    continue;
-                }
                 return Err(Fault::conflict(
                     "no bytes have arrived for this upload; PUT them to its upload_url first",
                 ));
@@ -104,12 +105,17 @@ impl Services {
         upload: &Upload,
     ) -> Result<Inspected, Fault> {
         let declared = Some(upload.mime_type.as_str());
+        let wait = Some(self.limits.thumbnail_wait);
         match body {
             Some(body) => {
+                let key = received.storage_key.parse().map_err(Fault::internal)?;
                 let file = body.file.try_clone().map_err(Fault::internal)?;
-                self.inspect_opened(file, declared).await
+                self.inspect_opened(&key, file, declared, wait).await
             }
-            None => self.inspect_object(&received.storage_key, declared).await,
+            None => {
+                self.inspect_object(&received.storage_key, declared, wait)
+                    .await
+            }
         }
     }
 
@@ -130,20 +136,19 @@ impl Services {
         facts: Facts,
         folder: Option<FolderId>,
     ) -> Result<Option<Asset>, Fault> {
-        let thumbnail_key = self.keep_thumbnail(&received.storage_key, &facts).await?;
         let now = self.now();
-        let asset = facts.into_asset(Asset {
+        let asset = Asset {
             id: upload.asset_id,
             org_id: upload.org_id,
             folder_id: folder,
             name: upload.filename.clone(),
             storage_key: received.storage_key.clone(),
-            thumbnail_key,
             size_bytes: received.size_bytes,
             sha256: Some(received.sha256.clone()),
             created_by: Some(caller.key_id()),
             ..Asset::new(SourceType::Upload, now)
-        });
+        };
+        let new = self.record_of(facts, asset).await?;
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         if let Some(folder) = folder {
             folders::hold(&mut tx, upload.org_id, folder).await?;
@@ -161,12 +166,12 @@ impl Services {
             .end(upload.org_id, upload.asset_id)
             .await
             .map_err(faults::store)?;
-        tx.assets().insert(&asset).await.map_err(faults::store)?;
+        self.insert_described(&mut tx, &new).await?;
         tx.commit().await.map_err(faults::store)?;
         // Pieces of a body that a PUT made needless.
         let pieces = resumable.and_then(|row| row.progress);
         self.abandon(pieces.as_deref()).await;
-        Ok(Some(asset))
+        Ok(Some(new.asset))
     }
 
     /// Removes bytes that are not what they should be, and says what was wrong.

@@ -1,6 +1,6 @@
 //! Creates an upload session and signs the URL for its PUT.
 
-use runnel_media::{MediaType, SUPPORTED};
+use runnel_media::MediaType;
 use runnel_types::{AssetId, Fault, Scope, Upload};
 use serde_json::Value;
 
@@ -31,9 +31,9 @@ impl Services {
         let is_resumable = fields.optional_flag("resumable");
         let size_bytes = self.read_size(&mut fields, is_resumable);
         if let Some(mime_type) = mime_type
-            && !is_supported(mime_type)
+            && !MediaType::from_mime(mime_type).is_some_and(MediaType::is_accepted)
         {
-            let supported: Vec<&str> = SUPPORTED.iter().map(|kind| kind.as_mime()).collect();
+            let supported: Vec<&str> = runnel_media::types().map(|kind| kind.mime_type).collect();
             let message = format!(
                 "{mime_type:?} is not supported; the types are {}",
                 supported.join(", ")
@@ -102,30 +102,24 @@ impl Services {
         None
     }
 
-    /// Where the bytes go: to the storage itself where it takes them. In pieces
-    /// they come here, since no store speaks tus.
+    /// Where the bytes go: to the storage itself where it takes them, unless
+    /// they may come in pieces, of which it knows nothing.
     async fn upload_url(&self, upload: &Upload, is_resumable: bool) -> Result<String, Fault> {
         let key = sent_key(upload);
         let (mime_type, size_bytes) = (&upload.mime_type, upload.size_bytes);
-        if !is_resumable {
-            let valid_for = self.limits.upload_url_ttl;
-            let presigned = self
-                .blobs
+        let valid_for = self.limits.upload_url_ttl;
+        let presigned = if is_resumable {
+            None
+        } else {
+            self.blobs
                 .presign_put(&key, upload.created_at, valid_for, mime_type, size_bytes)
                 .await
-                .map_err(faults::blob)?;
-            if let Some(url) = presigned {
-                return Ok(url);
-            }
-        }
-        let expires = upload.expires_at;
-        let url = self
-            .signer
-            .sign_put(&self.public_url, &key, expires, mime_type, size_bytes);
-        Ok(url)
+                .map_err(faults::blob)?
+        };
+        Ok(presigned.unwrap_or_else(|| {
+            let expires = upload.expires_at;
+            self.signer
+                .sign_put(&self.public_url, &key, expires, mime_type, size_bytes)
+        }))
     }
-}
-
-fn is_supported(mime_type: &str) -> bool {
-    MediaType::from_mime(mime_type).is_some_and(MediaType::is_supported)
 }

@@ -105,4 +105,8 @@ impl Engine for Builtin {
     fn check(&self, model: &str, input: &Map<String, Value>) -> Result<(), (String, String)> {
         catalogue::check(model, input)
     }
+
+    fn check_type(&self, _model: &str, mime_type: &str) -> Result<(), String> {
+        pictures::check_type(mime_type)
+    }
 }

@@ -4,7 +4,7 @@ use runnel_media::compose::compose_colour;
 use runnel_media::cutout::cut_out;
 use runnel_media::segment::Segmenter;
 use runnel_media::studio::StudioScene;
-use runnel_media::{Budget, Picture, Want};
+use runnel_media::{Budget, MediaError, MediaType, Picture, Want};
 use runnel_types::LogLevel;
 
 use super::catalogue;
@@ -76,10 +76,40 @@ pub(super) fn run(segmenter: &Segmenter, work: &Work) -> Result<Product, EngineE
     })
 }
 
+/// Whether pixels can be worked on. A drawing has none until somebody says how
+/// large it is to be.
+fn has_pixels(kind: MediaType) -> bool {
+    kind.is_picture() && kind != MediaType::Svg
+}
+
+/// Refuses what is no picture, or none made of pixels.
+pub(super) fn check_type(mime_type: &str) -> Result<(), String> {
+    if MediaType::from_mime(mime_type).is_some_and(has_pixels) {
+        return Ok(());
+    }
+    let taken: Vec<&str> = runnel_media::types()
+        .filter(|kind| has_pixels(kind.media_type))
+        .map(|kind| kind.mime_type)
+        .collect();
+    Err(format!(
+        "is {mime_type}, and this model works on pictures made of pixels; give one of {}",
+        taken.join(", ")
+    ))
+}
+
 fn decode(file: &InputFile) -> Result<Picture, EngineError> {
     let mut bytes = std::io::Cursor::new(&file.bytes);
     runnel_media::decode(&mut bytes, Want::Full, &Budget::default())
-        .map_err(|error| EngineError::invalid_input(format!("{}: {error}", file.name)))
+        .map_err(|error| refused(&file.name, &error))
+}
+
+/// What is missing on this machine is no fault of the picture.
+fn refused(name: &str, error: &MediaError) -> EngineError {
+    let message = format!("{name}: {error}");
+    match error {
+        MediaError::ToolMissing { .. } => EngineError::failed(message),
+        _ => EngineError::invalid_input(message),
+    }
 }
 
 /// Tells how far the work is, and stops it when nobody waits for it any more.
@@ -106,5 +136,49 @@ fn stem(name: &str) -> &str {
     match name.rsplit_once('.') {
         Some((stem, _)) if !stem.is_empty() => stem,
         _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EngineErrorKind;
+
+    #[test]
+    fn pictures_made_of_pixels_are_taken_and_nothing_else() {
+        for taken in [
+            "image/jpeg",
+            "image/avif",
+            "image/heic",
+            "image/tiff",
+            "image/bmp",
+        ] {
+            assert_eq!(check_type(taken), Ok(()));
+        }
+        for refused in [
+            "image/svg+xml",
+            "video/mp4",
+            "application/pdf",
+            "audio/mpeg",
+            "x",
+        ] {
+            let message = check_type(refused).unwrap_err();
+            assert!(message.contains(refused), "{message}");
+            assert!(message.contains("image/avif"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_missing_program_is_no_fault_of_the_picture() {
+        let missing = MediaError::ToolMissing {
+            format: MediaType::Heic,
+            program: "heif-convert",
+            package: "libheif-examples",
+        };
+        let told = refused("a.heic", &missing);
+        assert_eq!(told.kind, EngineErrorKind::Failed);
+        assert!(told.message.contains("libheif-examples"), "{told}");
+        let unknown = MediaError::Unsupported { found: None };
+        assert_eq!(refused("a", &unknown).kind, EngineErrorKind::InvalidInput);
     }
 }

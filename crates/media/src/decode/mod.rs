@@ -11,7 +11,7 @@ mod gif;
 mod heif;
 mod icc;
 mod jpeg;
-mod png;
+pub(crate) mod png;
 mod shrink;
 mod tiff;
 mod webp;
@@ -19,7 +19,7 @@ mod webp;
 use std::io::{Read, Seek, SeekFrom};
 
 use crate::subprocess::Programs;
-use crate::{Budget, MediaError, MediaType, Picture, Probe, colour, probe};
+use crate::{Budget, MediaError, MediaType, Picture, Probe, colour, probe, svg};
 
 /// How much of a picture is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub enum Want {
 ///
 /// # Errors
 /// Those of [`probe()`], [`MediaError::ToolMissing`] for AVIF and HEIC without
-/// libheif's converter, and [`MediaError::Damaged`] when pixels are missing or
+/// libheif's converter and for SVG without librsvg's, and [`MediaError::Damaged`] when pixels are missing or
 /// wrong, [`MediaError::TooManyBytes`] for a file over the budget that has to be
 /// in memory as a whole.
 pub fn decode(
@@ -93,6 +93,7 @@ pub(crate) fn decode_stored(
         MediaType::Avif | MediaType::Heic => heif::decode(source, facts, want, budget, programs),
         MediaType::Bmp => bmp::decode(source, facts, budget),
         MediaType::Tiff => tiff::decode(source, facts, want, budget),
+        MediaType::Svg => svg::draw(source, want, budget, programs),
         other => Err(MediaError::Unsupported { found: Some(other) }),
     };
     stored.map_err(|error| probe::ended_early(format, error))

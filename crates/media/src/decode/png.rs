@@ -13,7 +13,7 @@ use crate::{MediaError, MediaType, Probe};
 const READ_AHEAD: usize = 64 << 10;
 
 /// Decodes the picture, or the first frame of an animation.
-pub(super) fn decode(
+pub(crate) fn decode(
     source: &mut (impl Read + Seek),
     facts: &Probe,
     want: Want,

@@ -10,6 +10,7 @@ pub(crate) mod gif;
 mod heif;
 pub(crate) mod jpeg;
 mod png;
+pub(crate) mod svg;
 pub(crate) mod tiff;
 pub(crate) mod webp;
 
@@ -80,6 +81,7 @@ pub fn probe(source: &mut (impl Read + Seek), budget: &Budget) -> Result<Probe, 
         }
         Some(MediaType::Bmp) => (found, bmp::header(&mut reader)),
         Some(MediaType::Tiff) => (found, tiff::header(&mut reader, budget)),
+        Some(MediaType::Svg) => (found, svg_header(&mut reader)),
         _ => (None, Err(MediaError::Unsupported { found })),
     }) else {
         return Err(MediaError::Unsupported { found });
@@ -98,6 +100,17 @@ pub fn probe(source: &mut (impl Read + Seek), budget: &Budget) -> Result<Probe, 
         animated: header.frames > 1,
         frames: header.frames.clamp(1, MAX_FRAMES),
         orientation: header.orientation,
+    })
+}
+
+/// An SVG that tells no size has the one that CSS gives to such.
+fn svg_header<S: Read + Seek>(reader: &mut BufReader<S>) -> Result<Header, MediaError> {
+    let (width, height) = svg::sides(reader)?.unwrap_or((300, 150));
+    Ok(Header {
+        width,
+        height,
+        has_alpha: true,
+        ..Header::default()
     })
 }
 

@@ -4,9 +4,11 @@
 //! encoder writes (interlaced, oversized, broken) are put together by hand.
 
 mod boxes;
+mod inks;
 mod old_formats;
 
 pub use boxes::avif_header;
+pub use inks::{INK_CYAN, cmyk_jpeg, ink_profile};
 pub use old_formats::{Tiff, bmp};
 
 use crate::{Channels, Picture, encode_jpeg, encode_webp};

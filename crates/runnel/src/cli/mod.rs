@@ -1,16 +1,21 @@
 //! The command line: its definitions, from which help and completions come.
 
 mod demo;
+mod doctor;
 mod keys;
 mod serve;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{LogFormat, Places, ServeFlags};
-use crate::{Failure, printer, telemetry};
+use crate::{Failure, memory, printer, telemetry};
+
+/// How long threads that are still at work at the very end get.
+const LAST_GRACE: Duration = Duration::from_secs(1);
 
 /// Self-hosted server for media assets and model runs.
 #[derive(Debug, Parser)]
@@ -37,9 +42,8 @@ enum Command {
     /// Work off the queue without serving the API (not supported yet)
     #[command(hide = true)]
     Worker,
-    /// Check and repair (not supported yet)
-    #[command(hide = true)]
-    Doctor,
+    /// Look whether everything is there, and whether objects and rows fit together
+    Doctor(doctor::DoctorFlags),
     /// Make organizations (not supported yet)
     #[command(hide = true)]
     Orgs(Rest),
@@ -130,6 +134,7 @@ struct DemoFlags {
 /// Runs the command line.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    memory::settle();
     telemetry::start(cli.log_format, cli.log.as_deref().or(quiet(&cli.command)));
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -141,7 +146,11 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(cli.command)) {
+    let outcome = runtime.block_on(run(cli.command));
+    // What threads still work on, nobody waits for any more: an upload that was
+    // not answered, or a frame of a film. None of it is worth a late exit.
+    runtime.shutdown_timeout(LAST_GRACE);
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             printer::failure(&failure);
@@ -167,10 +176,7 @@ async fn run(command: Command) -> Result<(), Failure> {
             "worker",
             "runnel serve works off the queue too; --workers says with how many workers",
         )),
-        Command::Doctor => Err(later(
-            "doctor",
-            "GET /v1/readiness tells whether the server has what it needs",
-        )),
+        Command::Doctor(flags) => doctor::run(flags).await,
         Command::Orgs(_) => Err(later(
             "orgs",
             "runnel keys create --org NAME makes the organization along with a key",

@@ -235,3 +235,64 @@ pub(super) async fn what_a_person_may_change_changes(db: Db) {
         None
     );
 }
+
+pub(super) async fn assets_of_every_organization_are_walked_by_id(db: Db) {
+    let (a, b) = (db.org("a").await.id, db.org("b").await.id);
+    let mut assets = [asset(&db, a), asset(&db, b), asset(&db, a)];
+    let mut tx = db.store.begin().await.unwrap();
+    for asset in &assets {
+        tx.assets().insert(asset).await.unwrap();
+    }
+    let deleted = tx.assets().soft_delete(b, assets[1].id, None, at(1)).await;
+    assets[1] = deleted.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    let after = async |id, limit| {
+        let mut reader = db.store.read();
+        let found = reader.assets().list_after_unscoped(id, limit).await;
+        found.unwrap()
+    };
+    let nil = uuid::Uuid::nil().into();
+    assert_eq!(after(nil, 2).await, assets[..2]);
+    assert_eq!(after(assets[1].id, 9).await, assets[2..]);
+    assert_eq!(after(assets[2].id, 9).await, []);
+}
+
+pub(super) async fn a_thumbnail_comes_once_and_not_to_what_is_deleted(db: Db) {
+    let org = db.org("a").await.id;
+    let bare = || Asset {
+        thumbnail_key: None,
+        blurhash: None,
+        ..asset(&db, org)
+    };
+    let (waiting, deleted) = (bare(), bare());
+    store(&db, &[waiting.clone(), deleted.clone()]).await;
+    let (stranger, _, key) = nobody(&db);
+    let mut tx = db.store.begin().await.unwrap();
+    let gone = tx.assets().soft_delete(org, deleted.id, Some(key), at(5));
+    assert!(gone.await.unwrap().is_some());
+    for (org, id, name, is_recorded) in [
+        (stranger, waiting.id, "theirs", false),
+        (org, deleted.id, "too late", false),
+        (org, waiting.id, "first", true),
+        (org, waiting.id, "second", false),
+    ] {
+        let recorded = tx
+            .assets()
+            .record_thumbnail(org, id, name, "hash", at(9))
+            .await;
+        assert_eq!(recorded.unwrap(), is_recorded, "{name}");
+    }
+    tx.commit().await.unwrap();
+    let read = db.store.read();
+    assert_eq!(
+        read.assets().get_live(org, waiting.id).await.unwrap(),
+        Some(Asset {
+            thumbnail_key: Some("first".to_owned()),
+            blurhash: Some("hash".to_owned()),
+            updated_at: at(9),
+            ..waiting
+        })
+    );
+    let kept = read.assets().get(org, deleted.id).await.unwrap().unwrap();
+    assert_eq!((kept.thumbnail_key, kept.updated_at), (None, at(5)));
+}

@@ -139,11 +139,13 @@ suite! {
         keys_are_counted_over_all_organizations,
     }
     assets {
+        assets_of_every_organization_are_walked_by_id,
         every_field_comes_back,
         a_deleted_asset_is_seen_only_by_those_who_ask_for_it,
         many_are_found_at_once_and_only_ones_own,
         a_deletion_is_taken_back_or_purged_but_never_both,
         what_a_person_may_change_changes,
+        a_thumbnail_comes_once_and_not_to_what_is_deleted,
     }
     deliveries {
         every_field_comes_back,
@@ -229,6 +231,7 @@ suite! {
         many_transactions_at_once_all_succeed,
     }
     uploads {
+        open_sessions_of_every_organization_are_walked_by_id,
         every_field_comes_back,
         a_second_body_supersedes_the_first,
         a_confirmed_upload_takes_no_body,

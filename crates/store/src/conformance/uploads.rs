@@ -262,3 +262,34 @@ pub(super) async fn what_was_never_confirmed_is_found_and_removed(db: Db) {
     );
     assert!(tx.uploads().get(org, new.asset_id).await.unwrap().is_some());
 }
+
+pub(super) async fn open_sessions_of_every_organization_are_walked_by_id(db: Db) {
+    let (a, b) = (db.org("a").await.id, db.org("b").await.id);
+    let sessions = [upload(&db, a), upload(&db, b), upload(&db, a)];
+    let mut tx = db.store.begin().await.unwrap();
+    for session in &sessions {
+        tx.uploads().insert(session).await.unwrap();
+    }
+    let confirmed = upload(&db, a);
+    tx.uploads().insert(&confirmed).await.unwrap();
+    let body = received("a key");
+    let recorded = tx.uploads().record_received(a, confirmed.asset_id, &body);
+    recorded.await.unwrap();
+    let closed = tx
+        .uploads()
+        .mark_confirmed(a, confirmed.asset_id, at(1), &body.storage_key);
+    assert!(closed.await.unwrap());
+    tx.commit().await.unwrap();
+    let after = async |id, limit| {
+        let mut uploads = db.store.read();
+        uploads
+            .uploads()
+            .list_open_after_unscoped(id, limit)
+            .await
+            .unwrap()
+    };
+    let nil = uuid::Uuid::nil().into();
+    assert_eq!(after(nil, 2).await, sessions[..2]);
+    assert_eq!(after(sessions[1].asset_id, 9).await, sessions[2..]);
+    assert_eq!(after(sessions[2].asset_id, 9).await, []);
+}

@@ -27,6 +27,7 @@ const OPERATIONS: &[&str] = &[
     "assets.get",
     "assets.list",
     "assets.restore",
+    "assets.sign",
     "assets.source_type",
     "assets.source_types",
     "assets.types",
@@ -242,8 +243,8 @@ async fn bodies_are_judged_alike_by_every_operation(db: Db) {
             .assert_error(413, "PAYLOAD_TOO_LARGE");
     }
     assert_eq!(
-        judged, 6,
-        "sessions, confirmations, runs, and changes of assets and folders"
+        judged, 7,
+        "sessions, confirmations, runs, URLs, and changes of assets and folders"
     );
     assert_eq!(app.run_jobs().await, 0, "nothing of it was accepted");
     app.stop().await;
@@ -304,7 +305,7 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
         };
         let (status, request) = match operation.id.as_str() {
             "assets.get" | "assets.change" => (200, request(&asset["id"])),
-            "assets.restore" | "uploads.confirm" => (201, request(&asset["id"])),
+            "assets.restore" | "assets.sign" | "uploads.confirm" => (201, request(&asset["id"])),
             "assets.delete" => (204, request(&doomed["id"])),
             "assets.create" => (201, request(&Value::Null).file("a.png", "image/png", &png)),
             "folders.get" | "folders.change" => (200, request(&folder["id"])),

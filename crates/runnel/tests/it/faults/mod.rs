@@ -3,4 +3,5 @@
 mod callbacks;
 mod kill;
 mod stores;
+mod thumbnails;
 mod workers;

@@ -1,7 +1,10 @@
 //! What somebody with bad intentions sends.
 
 mod cross_org;
+mod files;
+mod fuzz;
 mod images;
+mod lists;
 mod names;
 mod requests;
 mod signatures;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use runnel_media::sample;
 use runnel_testkit::{Db, Request, TestApp, on_both_databases};
+use serde_json::json;
 
 on_both_databases!(
     no_part_of_an_upload_url_can_be_changed,
@@ -105,6 +106,22 @@ async fn signatures_open_what_they_were_made_for_and_nothing_else(db: Db) {
         let answer = Request::new(method, &url).send().await;
         answer.assert_error(405, "METHOD_NOT_ALLOWED");
     }
+    let wish = json!({"w": 90, "h": 20, "fit": "cover", "format": "png", "q": 70});
+    let path = format!("/v1/assets/{}/urls", of(&one, "id"));
+    let signed = app.post(&path, &wish).send().await.assert(201).json();
+    let transform = of(&signed, "url");
+    for url in changed(&transform) {
+        refused(Request::new("GET", &url)).await;
+    }
+    for mixed in [
+        mixed(&of(&other, "url"), &transform),
+        mixed(&thumbnail, &transform),
+        format!("{url}&w=90"),
+        transform.replace("w=90", "w=8192"),
+    ] {
+        refused(Request::new("GET", &mixed)).await;
+    }
+    Request::new("GET", &transform).send().await.assert(200);
     // A key opens nothing here: the URL alone does.
     let path = url.split_once('?').unwrap().0;
     refused(Request::new("GET", path).key(app.key())).await;

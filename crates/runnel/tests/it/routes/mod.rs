@@ -9,4 +9,6 @@ mod idempotency;
 mod library;
 mod resumable;
 mod runs;
+mod transforms;
+mod types;
 mod uploads;

@@ -5,21 +5,23 @@
 //! programs of [`crate::subprocess`].
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 
+use crate::decode::Stored;
 use crate::orient::Orientation;
+use crate::probe::svg::sides;
 use crate::subprocess::Programs;
 use crate::thumbnail::{self, Thumbnail};
-use crate::{Budget, HEAD_BYTES, MediaError, MediaType, Picture, Probe, clip, page, probe, sniff};
+use crate::{Budget, HEAD_BYTES, MediaError, MediaType, Probe, clip, page, probe, sniff};
 
 /// What a file says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
     /// The type, from the bytes.
     pub media_type: MediaType,
-    /// The width in pixels, seen upright.
+    /// The width in pixels, seen upright; a drawing need not tell one.
     pub width: Option<u32>,
-    /// The height in pixels, seen upright.
+    /// The height in pixels, seen upright; a drawing need not tell one.
     pub height: Option<u32>,
     /// How long a video or a sound lasts, in milliseconds.
     pub duration_ms: Option<u64>,
@@ -49,7 +51,12 @@ pub fn inspect(
         codec: None,
         frames: None,
     };
-    if media_type.is_picture() {
+    if media_type == MediaType::Svg {
+        file.rewind()?;
+        let told = sides(&mut BufReader::new(file))?;
+        (found.width, found.height) = told.unzip();
+        found.frames = Some(1);
+    } else if media_type.is_picture() {
         let facts = probe(file, budget)?;
         found.width = Some(facts.width);
         found.height = Some(facts.height);
@@ -101,11 +108,7 @@ pub fn thumbnail_of(
         frames: 1,
         orientation: Orientation::Upright,
     };
-    of_picture(picture, source)
-}
-
-fn of_picture(picture: Picture, source: Probe) -> Result<Thumbnail, MediaError> {
-    thumbnail::of_stored(crate::decode::Stored::whole(picture), source)
+    thumbnail::of_stored(Stored::whole(picture), source)
 }
 
 /// The type of a file, if an upload may have it.
@@ -118,3 +121,6 @@ fn type_of(file: &mut File) -> Result<MediaType, MediaError> {
         .filter(|kind| kind.is_accepted())
         .ok_or(MediaError::Unsupported { found })
 }
+
+#[cfg(test)]
+mod tests;

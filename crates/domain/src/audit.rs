@@ -1,0 +1,258 @@
+//! Holds the objects of the store against the rows that name them.
+//!
+//! A crash between an object and its row leaves an object that no row names:
+//! it costs disk and is safe to remove. A row whose object is gone is a loss,
+//! which can only be told. What is younger than [`YOUNG`] is not judged: it may
+//! be on its way into a row that is not committed yet.
+//!
+//! Not a job: a database that was restored from an old copy does not name what
+//! came later, and nothing may remove that before a person has looked.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use runnel_blobs::Key;
+use runnel_types::{Asset, AssetId, Fault, Upload};
+
+use crate::{Services, faults};
+
+/// How old an object must be before it is missed in the rows. The longest time
+/// between an object and its row is that of a run with its outputs.
+pub const YOUNG: Duration = Duration::from_hours(1);
+
+/// Rows read at a time.
+const BATCH: i64 = 500;
+
+/// Something that does not fit together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finding {
+    /// An object that no row names.
+    Stray {
+        /// Its name in the store.
+        name: String,
+        /// Its size.
+        size_bytes: u64,
+        /// Whether it was removed just now.
+        is_removed: bool,
+    },
+    /// An object whose name is none of ours. It is left alone.
+    Foreign {
+        /// Its name in the store.
+        name: String,
+        /// Its size.
+        size_bytes: u64,
+    },
+    /// A row whose object is gone.
+    Missing {
+        /// The asset, or the upload that is to become one.
+        asset_id: AssetId,
+        /// The name of the object.
+        name: String,
+        /// What the object was: `bytes`, `thumbnail` or `upload`.
+        part: &'static str,
+    },
+}
+
+/// What was looked at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Audited {
+    /// Objects in the store.
+    pub objects: u64,
+    /// Objects that are too young to be judged.
+    pub young: u64,
+    /// Assets and open uploads.
+    pub rows: u64,
+}
+
+impl Services {
+    /// Looks at every object and every row, and tells what does not fit
+    /// together as it is found. With `repair`, objects that no row names are
+    /// removed.
+    ///
+    /// # Errors
+    /// When the database or the storage fails; what was removed is removed.
+    pub async fn audit_objects(
+        &self,
+        repair: bool,
+        tell: &mut (dyn FnMut(Finding) + Send),
+    ) -> Result<Audited, Fault> {
+        let mut audited = Audited::default();
+        self.audit_strays(repair, &mut audited, tell).await?;
+        self.audit_assets(&mut audited, tell).await?;
+        self.audit_uploads(&mut audited, tell).await?;
+        Ok(audited)
+    }
+
+    async fn audit_strays(
+        &self,
+        repair: bool,
+        audited: &mut Audited,
+        tell: &mut (dyn FnMut(Finding) + Send),
+    ) -> Result<(), Fault> {
+        let old = self.now().minus(YOUNG);
+        let mut objects = self.blobs.list();
+        // Objects of one asset come one after the other in most stores.
+        let mut rows = Rows::default();
+        while let Some(object) = objects.try_next().await.map_err(faults::blob)? {
+            audited.objects += 1;
+            let size_bytes = object.size_bytes;
+            let Some(key) = object.key else {
+                let name = object.name;
+                tell(Finding::Foreign { name, size_bytes });
+                continue;
+            };
+            if object.modified > old {
+                audited.young += 1;
+                continue;
+            }
+            if rows.asset_id != Some(key.owner().1) {
+                rows = self.rows_of(key.owner().1).await?;
+            }
+            if rows.name(&key) {
+                continue;
+            }
+            if repair {
+                self.blobs.delete(&key).await.map_err(faults::blob)?;
+            }
+            tell(Finding::Stray {
+                name: object.name,
+                size_bytes,
+                is_removed: repair,
+            });
+        }
+        Ok(())
+    }
+
+    async fn rows_of(&self, id: AssetId) -> Result<Rows, Fault> {
+        let reader = self.store.read();
+        let asset = reader.assets().get_for_url(id).await;
+        let upload = reader.uploads().get_unscoped_for_url(id).await;
+        let upload = upload.map_err(faults::store)?;
+        let progress = match &upload {
+            Some(upload) => {
+                let arriving = reader.resumable_uploads().get(upload.org_id, id).await;
+                arriving.map_err(faults::store)?.and_then(|row| row.progress)
+            }
+            None => None,
+        };
+        Ok(Rows {
+            asset_id: Some(id),
+            asset: asset.map_err(faults::store)?,
+            upload,
+            progress,
+        })
+    }
+
+    async fn audit_assets(
+        &self,
+        audited: &mut Audited,
+        tell: &mut (dyn FnMut(Finding) + Send),
+    ) -> Result<(), Fault> {
+        let mut after = AssetId::from(uuid::Uuid::nil());
+        loop {
+            let reader = self.store.read();
+            let found = reader.assets().list_after_unscoped(after, BATCH).await;
+            let found = found.map_err(faults::store)?;
+            let Some(last) = found.last() else {
+                return Ok(());
+            };
+            after = last.id;
+            audited.rows += found.len() as u64;
+            for asset in found {
+                let thumbnail = asset.thumbnail_key.map(|name| (name, "thumbnail"));
+                let named = [Some((asset.storage_key, "bytes")), thumbnail];
+                for (name, part) in named.into_iter().flatten() {
+                    if !self.has_object(&name).await? {
+                        tell(Finding::Missing {
+                            asset_id: asset.id,
+                            name,
+                            part,
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    async fn audit_uploads(
+        &self,
+        audited: &mut Audited,
+        tell: &mut (dyn FnMut(Finding) + Send),
+    ) -> Result<(), Fault> {
+        let mut after = AssetId::from(uuid::Uuid::nil());
+        loop {
+            let reader = self.store.read();
+            let found = reader
+                .uploads()
+                .list_open_after_unscoped(after, BATCH)
+                .await;
+            let found = found.map_err(faults::store)?;
+            let Some(last) = found.last() else {
+                return Ok(());
+            };
+            after = last.asset_id;
+            audited.rows += found.len() as u64;
+            for upload in found {
+                if let Some(received) = upload.received
+                    && !self.has_object(&received.storage_key).await?
+                {
+                    tell(Finding::Missing {
+                        asset_id: upload.asset_id,
+                        name: received.storage_key,
+                        part: "upload",
+                    });
+                }
+            }
+        }
+    }
+
+    async fn has_object(&self, name: &str) -> Result<bool, Fault> {
+        let Ok(key) = name.parse::<Key>() else {
+            return Ok(false);
+        };
+        let found = self.blobs.head(&key).await.map_err(faults::blob)?;
+        Ok(found.is_some())
+    }
+}
+
+/// What the rows say of one asset.
+#[derive(Debug, Default)]
+struct Rows {
+    asset_id: Option<AssetId>,
+    asset: Option<Asset>,
+    upload: Option<Upload>,
+    /// How far its body has come, which names what has arrived of it.
+    progress: Option<String>,
+}
+
+impl Rows {
+    /// Whether one of them names the object.
+    fn name(&self, key: &Key) -> bool {
+        let text = key.to_string();
+        let open = self
+            .upload
+            .as_ref()
+            .filter(|upload| upload.confirmed_at.is_none());
+        let received = open.and_then(|upload| upload.received.as_ref());
+        let asset = self.asset.as_ref();
+        let arriving = || self.progress.as_ref().is_some_and(|it| it.contains(&text));
+        match key {
+            Key::Upload { .. } => open.is_some(),
+            Key::Piece { .. } => arriving(),
+            Key::Asset { .. } => {
+                asset.is_some_and(|asset| asset.storage_key == text)
+                    || received.is_some_and(|received| received.storage_key == text)
+                    || arriving()
+            }
+            Key::Thumbnail { .. } => {
+                asset.is_some_and(|asset| asset.thumbnail_key.as_ref() == Some(&text))
+            }
+            // It is found by its name alone, as long as the bytes are there
+            // that it was made of.
+            Key::Transform { body, .. } => {
+                let source = asset.and_then(|asset| asset.storage_key.parse().ok());
+                matches!(source, Some(Key::Asset { body: of, .. }) if of == *body)
+            }
+        }
+    }
+}

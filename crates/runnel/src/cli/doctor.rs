@@ -1,0 +1,182 @@
+//! `runnel doctor`: looks whether everything is there and fits together.
+//!
+//! What is found goes to stdout, a line each, or with `--json` an object each;
+//! advice goes to stderr. The command fails when something is lost or away; an
+//! object that no row names only costs disk.
+
+use std::sync::Arc;
+
+use clap::Args;
+use indicatif::HumanBytes;
+use runnel_domain::audit::{Audited, Finding};
+use runnel_domain::Services;
+use runnel_media::subprocess::{self, Programs};
+use serde_json::{Value, json};
+
+use crate::config::Places;
+use crate::wire::{Environment, open_services};
+use crate::{Failure, printer};
+
+/// The flags of `runnel doctor`.
+#[derive(Debug, Args)]
+pub(super) struct DoctorFlags {
+    /// Remove objects that no row names; those younger than an hour stay
+    #[arg(long)]
+    repair: bool,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    places: Places,
+}
+
+/// Runs the command.
+pub(super) async fn run(flags: DoctorFlags) -> Result<(), Failure> {
+    let settings = flags.places.settings();
+    let services = open_services(&settings, &Environment::system(), String::new()).await?;
+    let mut report = Report::new(flags.json);
+    report.programs();
+    let looked = report.parts(&services).await;
+    let audited = match looked {
+        Ok(()) => audit(&services, flags.repair, &mut report).await,
+        Err(failure) => Err(failure),
+    };
+    services.store.close().await;
+    report.end(audited?, flags.repair)
+}
+
+async fn audit(
+    services: &Arc<Services>,
+    repair: bool,
+    report: &mut Report,
+) -> Result<Audited, Failure> {
+    let audited = services
+        .audit_objects(repair, &mut |finding| report.finding(&finding))
+        .await;
+    audited.map_err(Into::into)
+}
+
+/// What was said so far.
+#[derive(Debug)]
+struct Report {
+    is_json: bool,
+    strays: u64,
+    stray_bytes: u64,
+    lost: u64,
+}
+
+impl Report {
+    const fn new(is_json: bool) -> Self {
+        Self {
+            is_json,
+            strays: 0,
+            stray_bytes: 0,
+            lost: 0,
+        }
+    }
+
+    /// Writes one line: `word` says what it is, `what` of which thing.
+    fn line(&self, word: &str, what: &str, detail: &str, json: &Value) {
+        if self.is_json {
+            printer::data(&json.to_string());
+        } else {
+            printer::data(format!("{word:<9} {what:<12} {detail}").trim_end());
+        }
+    }
+
+    fn programs(&self) {
+        let programs = Programs::default();
+        for wanted in subprocess::WANTED {
+            let missing = wanted.missing_in(&programs);
+            let (word, detail) = match missing {
+                None => ("ok", String::new()),
+                Some(program) => (
+                    "missing",
+                    format!(
+                        "{}; install the package {}",
+                        wanted.without, program.package
+                    ),
+                ),
+            };
+            let json = json!({"check": "program", "name": wanted.name, "ok": missing.is_none(), "detail": detail});
+            self.line(word, wanted.name, &detail, &json);
+        }
+    }
+
+    async fn parts(&self, services: &Services) -> Result<(), Failure> {
+        let ready = services.readiness().await;
+        for (name, ok) in [("database", ready.database), ("storage", ready.storage)] {
+            let word = if ok { "ok" } else { "away" };
+            let json = json!({"check": "part", "name": name, "ok": ok});
+            self.line(word, name, "", &json);
+            if !ok {
+                return Err(Failure::new(format!("the {name} cannot be used"))
+                    .hint("the log above says what is in the way"));
+            }
+        }
+        Ok(())
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        match finding {
+            Finding::Stray {
+                name,
+                size_bytes,
+                is_removed,
+            } => {
+                self.strays += 1;
+                self.stray_bytes += size_bytes;
+                let word = if *is_removed { "removed" } else { "stray" };
+                let json = json!({"finding": "stray", "name": name, "size_bytes": size_bytes, "removed": is_removed});
+                let size = HumanBytes(*size_bytes).to_string();
+                self.line(word, &size, name, &json);
+            }
+            Finding::Foreign { name, size_bytes } => {
+                let json = json!({"finding": "foreign", "name": name, "size_bytes": size_bytes});
+                let size = HumanBytes(*size_bytes).to_string();
+                self.line("foreign", &size, name, &json);
+            }
+            Finding::Missing {
+                asset_id,
+                name,
+                part,
+            } => {
+                self.lost += 1;
+                let json = json!({"finding": "missing", "asset_id": asset_id, "part": part, "name": name});
+                self.line("lost", part, &format!("{name} of the asset {asset_id}"), &json);
+            }
+        }
+    }
+
+    /// Sums up, and fails when something is lost.
+    fn end(&self, audited: Audited, repaired: bool) -> Result<(), Failure> {
+        let Audited {
+            objects,
+            young,
+            rows,
+        } = audited;
+        let json = json!({
+            "summary": {"objects": objects, "young": young, "rows": rows, "stray": self.strays, "missing": self.lost}
+        });
+        let detail = format!(
+            "{objects} objects, {young} of them too young to be judged; {rows} rows; {} stray, {} lost",
+            self.strays, self.lost
+        );
+        self.line("looked", "at", &detail, &json);
+        if self.strays > 0 && !repaired {
+            printer::note(&format!(
+                "hint: no row names {} objects ({}); `runnel doctor --repair` removes them",
+                self.strays,
+                HumanBytes(self.stray_bytes)
+            ));
+        }
+        if self.lost == 0 {
+            return Ok(());
+        }
+        Err(Failure::new(format!(
+            "{} objects that rows name are not in the storage",
+            self.lost
+        ))
+        .hint("restore them from a backup of the storage, or delete the assets named above"))
+    }
+}
