@@ -16,11 +16,11 @@ use crate::probe::{damaged, refused_by};
 use crate::subprocess::{Limits, Output, Program, Programs, run};
 use crate::{Budget, MediaError, MediaType, Picture, ppm};
 
-const FFPROBE: Program = Program {
+pub(crate) const FFPROBE: Program = Program {
     name: "ffprobe",
     package: "ffmpeg",
 };
-const FFMPEG: Program = Program {
+pub(crate) const FFMPEG: Program = Program {
     name: "ffmpeg",
     package: "ffmpeg",
 };

@@ -15,7 +15,7 @@ use crate::probe::{probe, refused_by};
 use crate::subprocess::{Limits, Program, Programs, run};
 use crate::{Budget, MediaError, MediaType};
 
-const RSVG_CONVERT: Program = Program {
+pub(crate) const RSVG_CONVERT: Program = Program {
     name: "rsvg-convert",
     package: "librsvg2-bin",
 };

@@ -5,7 +5,7 @@
 //! program; where that is not installed, the file is an asset with fewer facts.
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::Read;
 use std::time::Duration;
 
 use runnel_blobs::Key;

@@ -21,6 +21,8 @@ use std::io::{Read, Seek, SeekFrom};
 use crate::subprocess::Programs;
 use crate::{Budget, MediaError, MediaType, Picture, Probe, colour, probe, svg};
 
+pub(crate) use heif::CONVERTERS;
+
 /// How much of a picture is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
