@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing, and does nothing when none is.
+# Installs what is missing, and does nothing when nothing is: Debian packages,
+# and for the tests the clients of others, in folders of their own.
 #   scripts/setup.sh build   what the build needs
 #   scripts/setup.sh test    what the tests and benches need too
 set -euo pipefail
@@ -36,9 +37,12 @@ case "${1:-test}" in
         want ffmpeg ffmpeg ffprobe
         want libheif-examples heif-convert heif-enc
         want librsvg2-bin rsvg-convert
+        want nodejs node
+        want npm npm
         want openssl openssl
         want poppler-utils pdftoppm
         want python3 python3
+        python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
         want libvips-tools vips vipsthumbnail
         have_postgres || missing+=(postgresql)
         ;;
@@ -85,4 +89,36 @@ fi
 if ! have cargo; then
     echo "setup: there is no cargo here; install Rust 1.95 or newer from https://rustup.rs" >&2
     exit 1
+fi
+
+# The official S3 client looks at what the server left in a bucket.
+boto3="boto3==1.44.8"
+tools="$(dirname "$0")/../target/test-tools/python"
+if [ "${1:-test}" = test ] && [ "$(cat "$tools/installed" 2>/dev/null)" != "$boto3" ]; then
+    echo "setup: installing $boto3 into target/test-tools/python" >&2
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    rm -rf "$tools"
+    if ! { python3 -m venv "$tools" && "$tools/bin/pip" install -q "$boto3"; } >"$log" 2>&1; then
+        cat "$log" >&2
+        echo "setup: pip failed, its words are above; is PyPI reachable?" >&2
+        exit 1
+    fi
+    echo "$boto3" >"$tools/installed"
+fi
+
+# The client of others that the tests upload with; this version alone.
+tus_client=tus-js-client@4.3.1
+node_tools=$(dirname "$0")/../target/test-tools/node
+if [ "${1:-test}" = test ] && [ ! -e "$node_tools/$tus_client" ]; then
+    echo "setup: installing $tus_client" >&2
+    mkdir -p "$node_tools"
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    if ! npm install --prefix "$node_tools" --ignore-scripts --no-audit --no-fund "$tus_client" >"$log" 2>&1; then
+        cat "$log" >&2
+        echo "setup: npm failed, its words are above; the registry must be reachable once" >&2
+        exit 1
+    fi
+    touch "$node_tools/$tus_client"
 fi

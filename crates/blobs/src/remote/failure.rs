@@ -8,6 +8,9 @@ use crate::storage_url::Protocol;
 /// The most of a store's words that goes into a message, in characters.
 const MOST: usize = 500;
 
+/// The address that machines in a cloud ask for credentials, when none are given.
+const METADATA: &str = "169.254.169.254";
+
 /// Turns the errors of one bucket into words.
 #[derive(Debug, Clone)]
 pub(super) struct Failures {
@@ -49,6 +52,9 @@ impl Failures {
             Error::NotFound { path, .. } => BlobError::Missing { key: path },
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => self.denied(reason),
             _ if is_about_rights(&reason) => self.denied(reason),
+            _ if reason.contains(METADATA) => {
+                self.denied("none were given, and this machine has no role of its own".to_owned())
+            }
             _ => BlobError::Unavailable { reason },
         }
     }
@@ -132,6 +138,20 @@ mod tests {
         };
         let failures = Failures::new(Protocol::S3, "x");
         assert!(matches!(failures.of(error), BlobError::Denied { .. }));
+    }
+
+    #[test]
+    fn a_machine_without_credentials_is_told_which_to_give() {
+        let error = Error::Generic {
+            store: "S3",
+            source: "error sending request for url (http://169.254.169.254/latest/api/token)"
+                .into(),
+        };
+        let said = Failures::new(Protocol::S3, "x").of(error).to_string();
+        assert!(
+            said.contains("none were given") && said.contains("AWS_ACCESS_KEY_ID"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Remote {
 
     /// A bucket that nobody signs URLs for, such as memory.
     #[cfg(test)]
-    pub(crate) fn in_memory(store: Arc<dyn ObjectStore>, prefix: &str) -> Self {
+    pub(crate) fn in_memory(store: Arc<object_store::memory::InMemory>, prefix: &str) -> Self {
         let failures = Failures::new(crate::storage_url::Protocol::S3, "memory");
         Self::new(store, prefix, Urls::Nobody, failures)
     }

@@ -217,13 +217,3 @@ impl PartsAppender {
         Ok(stored)
     }
 }
-
-#[cfg(test)]
-impl Remote {
-    /// A bucket in memory.
-    pub(crate) fn in_memory() -> Self {
-        let store = std::sync::Arc::new(object_store::memory::InMemory::new());
-        let failures = super::Failures::new(crate::storage_url::Protocol::S3, "memory");
-        Self::new(store, "prefix", super::Urls::Nobody, failures)
-    }
-}

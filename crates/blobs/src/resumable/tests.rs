@@ -1,9 +1,13 @@
+//! Bodies that arrive in pieces, on a disk and in a bucket alike.
+
 use super::*;
 use crate::Variables;
 use crate::remote::Remote;
 use futures_util::TryStreamExt;
+use object_store::memory::InMemory;
 use runnel_types::{AssetId, OrgId};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// A part of a bucket's upload, and then some.
 const MORE_THAN_A_PART: usize = 9 * 1024 * 1024;
@@ -24,7 +28,8 @@ async fn open(folder: &tempfile::TempDir) -> Blobs {
 /// A folder and a bucket.
 async fn both() -> (tempfile::TempDir, [Blobs; 2]) {
     let (folder, disk) = disk().await;
-    (folder, [disk, Blobs::remote(Remote::in_memory())])
+    let bucket = Remote::in_memory(Arc::new(InMemory::new()), "some/prefix");
+    (folder, [disk, Blobs::remote(bucket)])
 }
 
 fn target() -> Key {

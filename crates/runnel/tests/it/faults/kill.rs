@@ -6,6 +6,7 @@ use std::path::Path;
 use runnel_media::sample;
 use runnel_testkit::{Process, Request, wait_until};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 const KEY: &str = "rf_live_0123456789abcdefghijKILL";
 
@@ -142,4 +143,85 @@ async fn asked_to_stop_it_ends_cleanly() {
     let server = serve(&folder.path().join("data"));
     let (status, _) = server.terminate();
     assert_eq!(status.code(), Some(0));
+}
+
+/// An append of a resumable upload: what was answered is there, what was
+/// recorded on the way too, and what came after that does not get in the way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_during_an_append_it_goes_on_from_what_it_recorded() {
+    const MIB: usize = 1024 * 1024;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut whole = sample::noise_jpeg(300, 200);
+    // What follows a picture's end belongs to nobody.
+    whole.extend((whole.len()..40 * MIB).map(|at| (at * at / 3) as u8));
+
+    let mut server = serve(&data);
+    let body = json!({
+        "filename": "a.jpg", "mime_type": "image/jpeg", "size_bytes": whole.len(), "resumable": true,
+    });
+    let session = post(&server, "/v1/asset-uploads", &body).await;
+    let id = session["asset_id"].as_str().unwrap();
+    let url = session["upload_url"].as_str().unwrap();
+    patch(&server, url, 0, &whole[..MIB])
+        .send()
+        .await
+        .assert(204);
+    assert_eq!(offset(&server, url).await, MIB);
+    let open = patch(&server, url, MIB, &whole[MIB..])
+        .begin(30 * MIB)
+        .await;
+    // More than was recorded on the way, and not all that was sent.
+    wait_until("the bytes to be on the disk", || async {
+        (piece_length(&data.join("objects")) > 25 * MIB as u64).then_some(())
+    })
+    .await;
+    server.kill();
+    drop(open);
+
+    let server = serve(&data);
+    let at = offset(&server, url).await;
+    assert!((17 * MIB..=31 * MIB).contains(&at), "{at}");
+    patch(&server, url, at, &whole[at..])
+        .send()
+        .await
+        .assert(204);
+    let path = format!("/v1/asset-uploads/{id}/confirmations");
+    let asset = post(&server, &path, &json!({})).await;
+    assert_eq!(asset["sha256"], hex::encode(Sha256::digest(&whole)));
+    let kept = Request::new("GET", asset["url"].as_str().unwrap())
+        .send()
+        .await;
+    assert!(kept.assert(200).body == whole);
+}
+
+fn tus(server: &Process, method: &str, url: &str) -> Request {
+    let rest = url.split_once("/storage/").unwrap().1;
+    Request::new(method, &format!("{}/storage/{rest}", server.base_url))
+        .header("tus-resumable", "1.0.0")
+}
+
+fn patch(server: &Process, url: &str, offset: usize, bytes: &[u8]) -> Request {
+    tus(server, "PATCH", url)
+        .header("content-type", "application/offset+octet-stream")
+        .header("upload-offset", &offset.to_string())
+        .body(bytes)
+}
+
+async fn offset(server: &Process, url: &str) -> usize {
+    let head = tus(server, "HEAD", url).send().await.assert(200);
+    head.header("upload-offset").unwrap().parse().unwrap()
+}
+
+/// The length of the longest file below a folder.
+fn piece_length(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap());
+    let lengths = entries.map(|entry| match entry.metadata() {
+        Ok(found) if found.is_dir() => piece_length(&entry.path()),
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    });
+    lengths.max().unwrap_or(0)
 }

@@ -1,4 +1,5 @@
 //! Stories that go through many routes.
 
 mod buckets;
+mod resume;
 mod upload_to_callback;
