@@ -7,7 +7,9 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 
 use crate::decode::{Stored, decode_stored, fit};
 use crate::subprocess::Programs;
-use crate::{Budget, Channels, MediaError, MediaType, Picture, Probe, Want, colour, libwebp, probe};
+use crate::{
+    Budget, Channels, MediaError, MediaType, Picture, Probe, Want, colour, libwebp, probe,
+};
 
 /// The longest side of a thumbnail, in pixels.
 pub const THUMBNAIL_SIDE: u32 = 512;

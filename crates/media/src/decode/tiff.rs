@@ -85,7 +85,9 @@ impl Reading {
         let planar = decoder
             .find_tag_unsigned::<u16>(Tag::PlanarConfiguration)
             .map_err(refusal)?;
-        if planar == Some(PlanarConfiguration::Planar.to_u16()) && colour.num_samples() > 1 {
+        if planar == Some(PlanarConfiguration::Planar.to_u16())
+            && !matches!(colour, ColorType::Gray(_) | ColorType::Palette(_))
+        {
             return Err(unusable("each colour is stored on its own"));
         }
         let palette = if matches!(colour, ColorType::Palette(_)) {

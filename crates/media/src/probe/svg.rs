@@ -54,7 +54,7 @@ fn pixels(side: f64) -> Option<u32> {
 fn attributes(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let name = text
         .iter()
-        .position(|byte| byte.is_ascii_whitespace())
+        .position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/'))
         .unwrap_or(text.len());
     let mut rest = &text[name..];
     std::iter::from_fn(move || {
@@ -106,9 +106,13 @@ fn view_box(value: &[u8]) -> Option<(f64, f64)> {
 /// A positive number.
 fn number(digits: &str) -> Option<f64> {
     // Rust reads "infinity" and "nan" as numbers too.
-    let is_digit = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'+' | b'-' | b'e' | b'E');
+    let is_digit =
+        |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'+' | b'-' | b'e' | b'E');
     let digits = digits.trim();
-    let value: f64 = digits.bytes().all(is_digit).then(|| digits.parse().ok())??;
+    let value: f64 = digits
+        .bytes()
+        .all(is_digit)
+        .then(|| digits.parse().ok())??;
     (value > 0.0 && value.is_finite()).then_some(value)
 }
 
@@ -136,9 +140,18 @@ mod tests {
             ("<svg viewBox='0 0 20 10' width='50'>", Some((50, 25))),
             ("<svg viewBox='0 0 20 10' height='1e2'>", Some((200, 100))),
             ("<svg width='0.2' height='9'>", Some((1, 9))),
-            ("\u{feff}<?xml version='1.0'?><!-- <svg width='9' height='9'> -->\n<svg width='4' height='3'>", Some((4, 3))),
-            ("<!DOCTYPE svg [<!ENTITY w \"<svg width='9' height='9'>\">]><svg width='4' height='3'>", Some((4, 3))),
-            ("<svg xmlns='x' data-width='7' height='3' width='4'>", Some((4, 3))),
+            (
+                "\u{feff}<?xml version='1.0'?><!-- <svg width='9' height='9'> -->\n<svg width='4' height='3'>",
+                Some((4, 3)),
+            ),
+            (
+                "<!DOCTYPE svg [<!ENTITY w \"<svg width='9' height='9'>\">]><svg width='4' height='3'>",
+                Some((4, 3)),
+            ),
+            (
+                "<svg xmlns='x' data-width='7' height='3' width='4'>",
+                Some((4, 3)),
+            ),
         ];
         for (text, wanted) in table {
             assert_eq!(read(text), wanted, "{text}");

@@ -13,12 +13,27 @@ fn mp4() -> Vec<u8> {
 #[test]
 fn every_container_tells_sides_length_and_codec() {
     const SOURCES: &str =
-        "-f lavfi -i testsrc=s=64x48:r=10:d=1 -f lavfi -i sine=d=1 -pix_fmt yuv420p -c:v";
+        "-f lavfi -i color=red:s=64x48:r=10:d=1 -f lavfi -i sine=d=1 -pix_fmt yuv420p -c:v";
     let table = [
-        ("a.mp4", "libx264 -preset ultrafast -c:a aac", "h264", MediaType::Mp4),
-        ("a.mov", "mpeg4 -c:a pcm_s16le", "mpeg4", MediaType::QuickTime),
+        (
+            "a.mp4",
+            "libx264 -preset ultrafast -c:a aac",
+            "h264",
+            MediaType::Mp4,
+        ),
+        (
+            "a.mov",
+            "mpeg4 -c:a pcm_s16le",
+            "mpeg4",
+            MediaType::QuickTime,
+        ),
         ("a.webm", "libvpx -c:a libopus", "vp8", MediaType::WebM),
-        ("a.mkv", "libx264 -preset ultrafast -c:a aac", "h264", MediaType::Matroska),
+        (
+            "a.mkv",
+            "libx264 -preset ultrafast -c:a aac",
+            "h264",
+            MediaType::Matroska,
+        ),
     ];
     for (out, codecs, codec, media_type) in table {
         let bytes = made::ffmpeg(&format!("{SOURCES} {codecs}"), out);
@@ -31,7 +46,6 @@ fn every_container_tells_sides_length_and_codec() {
         let made = thumbnail_in(&bytes).unwrap();
         assert_eq!((made.width, made.height), (64, 48), "{out}");
         assert_eq!(made.source.media_type, media_type);
-        // The bars begin with red at the top left.
         let red = pixel(&small(&bytes), 4, 20);
         assert!(red[0] > 150 && red[1] < 90 && red[2] < 90, "{out}: {red:?}");
     }
@@ -118,7 +132,12 @@ fn a_large_video_gets_a_thumbnail_of_512() {
 pub(super) fn pdf() -> Vec<u8> {
     let svg = br##"<svg xmlns="http://www.w3.org/2000/svg" width="200" height="100">
         <rect width="200" height="100" fill="#f08020"/><rect width="50" height="50" fill="#2040f0"/></svg>"##;
-    made::of(("in.svg", svg), "rsvg-convert", "-f pdf in.svg -o a.pdf", "a.pdf")
+    made::of(
+        ("in.svg", svg),
+        "rsvg-convert",
+        "-f pdf in.svg -o a.pdf",
+        "a.pdf",
+    )
 }
 
 #[test]

@@ -29,7 +29,12 @@ fn a_drawing_is_drawn_in_the_size_that_is_wanted() {
     for (want, sides) in [
         (Want::Full, (40, 20)),
         (Want::AtLeast { longest_side: 1024 }, (1024, 512)),
-        (Want::AtLeast { longest_side: u32::MAX }, (4096, 2048)),
+        (
+            Want::AtLeast {
+                longest_side: u32::MAX,
+            },
+            (4096, 2048),
+        ),
     ] {
         let picture = decode(&mut Cursor::new(&bytes), want, &Budget::default()).unwrap();
         assert_eq!((picture.width(), picture.height()), sides);
@@ -68,9 +73,15 @@ fn references(url: &str) -> [String; 8] {
         format!(r#"<image width="40" height="20" href="{url}"/>"#),
         format!(r#"<image width="40" height="20" xlink:href="{url}"/>"#),
         format!(r##"<use xlink:href="{url}#a"/>"##),
-        format!(r#"<style>@import url("{url}"); rect {{ fill: url({url}#b) }}</style>"#),
-        format!(r#"<filter id="f"><feImage xlink:href="{url}"/></filter><g filter="url(#f)"><rect width="9" height="9"/></g>"#),
-        format!(r#"<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{url}" parse="text"/>"#),
+        format!(
+            r#"<style>@import url("{url}"); circle {{ fill: url({url}#b) }}</style><circle r="9"/>"#
+        ),
+        format!(
+            r#"<filter id="f"><feImage xlink:href="{url}"/></filter><g filter="url(#f)"><rect width="9" height="9"/></g>"#
+        ),
+        format!(
+            r#"<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{url}" parse="text"/>"#
+        ),
         format!(r#"<text><tref xlink:href="{url}#c"/></text>"#),
         format!(r#"<defs><linearGradient id="g" xlink:href="{url}#d"/></defs>"#),
     ]
@@ -86,10 +97,13 @@ fn nothing_outside_is_fetched() {
         assert_near(&pixel(&picture, 90, 90), &[255, 0, 0], 8);
     }
     let entity = format!(r#"<!DOCTYPE svg [<!ENTITY % x SYSTEM "{here}"> %x;]>"#);
-    let _: Result<Thumbnail, MediaError> =
-        thumbnail_in(&[entity.as_bytes(), &svg(RED)].concat());
+    let _: Result<Thumbnail, MediaError> = thumbnail_in(&[entity.as_bytes(), &svg(RED)].concat());
     let met = listener.accept().unwrap_err();
-    assert_eq!(met.kind(), std::io::ErrorKind::WouldBlock, "a connection was made");
+    assert_eq!(
+        met.kind(),
+        std::io::ErrorKind::WouldBlock,
+        "a connection was made"
+    );
 }
 
 #[test]
@@ -141,7 +155,8 @@ fn nested_uses() -> Vec<u8> {
 
 /// Filters over everything, one after the other.
 fn filters() -> Vec<u8> {
-    let blur = r#"<feGaussianBlur stdDeviation="900"/><feTurbulence baseFrequency="9" numOctaves="99"/>"#;
+    let blur =
+        r#"<feGaussianBlur stdDeviation="900"/><feTurbulence baseFrequency="9" numOctaves="99"/>"#;
     svg(&format!(
         r##"<filter id="f" x="-900%" y="-900%" width="1900%" height="1900%">{}</filter>
         <rect width="40" height="20" filter="url(#f)"/>"##,
@@ -151,13 +166,19 @@ fn filters() -> Vec<u8> {
 
 #[test]
 fn a_drawing_that_would_cost_too_much_is_refused_in_time() {
-    let deep = svg(&format!("{}{}", "<g>".repeat(100_000), "</g>".repeat(100_000)));
+    let deep = svg(&format!(
+        "{}{}",
+        "<g>".repeat(100_000),
+        "</g>".repeat(100_000)
+    ));
     let bomb = crate::sample::huge_header_png(60_000, 60_000);
     let inline = svg(&format!(
         r#"<image width="40" height="20" href="data:image/png;base64,{}"/>{RED}"#,
         base64(&bomb)
     ));
-    let recursive = svg(r##"<g id="a"><use xlink:href="#a"/></g><pattern id="p"><rect width="9" height="9" fill="url(#p)"/></pattern><rect width="9" height="9" fill="url(#p)"/>"##);
+    let recursive = svg(
+        r##"<g id="a"><use xlink:href="#a"/></g><pattern id="p"><rect width="9" height="9" fill="url(#p)"/></pattern><rect width="9" height="9" fill="url(#p)"/>"##,
+    );
     for (name, bytes, is_refused) in [
         ("entities", laughs(), true),
         ("uses", nested_uses(), true),
@@ -167,7 +188,11 @@ fn a_drawing_that_would_cost_too_much_is_refused_in_time() {
         ("circles", recursive, false),
         ("an open end", format!("{OPEN}{RED}").into_bytes(), true),
         ("no end of a tag", b"<svg width='4".to_vec(), true),
-        ("foreign bytes", [OPEN.as_bytes(), &[0, 255, 254, 7]].concat(), true),
+        (
+            "foreign bytes",
+            [OPEN.as_bytes(), &[0, 255, 254, 7]].concat(),
+            true,
+        ),
     ] {
         let start = Instant::now();
         let made = thumbnail_in(&bytes);
@@ -186,18 +211,28 @@ fn a_drawing_that_would_cost_too_much_is_refused_in_time() {
 fn a_drawing_of_many_megabytes_is_refused_for_its_length() {
     let long = svg(&format!("<!--{}-->", " ".repeat(17 << 20)));
     let refused = thumbnail_in(&long).unwrap_err();
-    assert!(matches!(refused, MediaError::TooManyBytes { .. }), "{refused}");
+    assert!(
+        matches!(refused, MediaError::TooManyBytes { .. }),
+        "{refused}"
+    );
 }
 
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for part in bytes.chunks(3) {
-        let bits = part.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (24 - 8 * part.len());
+        let bits = part
+            .iter()
+            .fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (24 - 8 * part.len());
         for digit in 0..4 {
             let value = bits >> (18 - 6 * digit) & 63;
             let is_there = digit <= part.len();
-            text.push(if is_there { DIGITS[value as usize].into() } else { '=' });
+            text.push(if is_there {
+                DIGITS[value as usize].into()
+            } else {
+                '='
+            });
         }
     }
     text

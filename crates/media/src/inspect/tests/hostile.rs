@@ -46,8 +46,14 @@ fn what_a_header_announces_is_refused_before_it_is_allocated() {
         ("tiff", tiff(|tiff| tiff.rows_per_strip = 0)),
         ("bmp", bmp(60_000, 60_000)),
         ("bmp", bmp(i32::MAX, i32::MIN)),
-        ("gif", [b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02\0;".as_slice()].concat()),
-        ("webp", b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff".to_vec()),
+        (
+            "gif",
+            [b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02\0;".as_slice()].concat(),
+        ),
+        (
+            "webp",
+            b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff".to_vec(),
+        ),
     ];
     for (name, bytes) in table {
         assert_told(name, &thumbnail_in(&bytes).unwrap_err());
@@ -86,7 +92,10 @@ fn a_profile_or_a_text_that_unpacks_to_gigabytes_is_not_unpacked() {
 
 #[test]
 fn thousands_of_frames_cost_a_walk_over_their_headers() {
-    for bytes in [sample::gif_of_frames(10_000), sample::webp_of_frames(10_000)] {
+    for bytes in [
+        sample::gif_of_frames(10_000),
+        sample::webp_of_frames(10_000),
+    ] {
         let found = look(&bytes).unwrap();
         assert_eq!(found.frames, Some(10_000));
         assert_eq!(thumbnail_in(&bytes).unwrap().width, 1);
@@ -123,8 +132,14 @@ fn a_file_of_two_types_is_the_one_that_it_begins_with() {
     let table = [
         (MediaType::Gif, [&gif, script].concat()),
         (MediaType::Gif, commented),
-        (MediaType::Png, [&sample::gradient_png(8, 8), script].concat()),
-        (MediaType::Jpeg, [&sample::noise_jpeg(8, 8), script, archive].concat()),
+        (
+            MediaType::Png,
+            [&sample::gradient_png(8, 8), script].concat(),
+        ),
+        (
+            MediaType::Jpeg,
+            [&sample::noise_jpeg(8, 8), script, archive].concat(),
+        ),
         (
             MediaType::Jpeg,
             sample::with_jpeg_segment(&sample::noise_jpeg(8, 8), 0xfe, script),
@@ -150,7 +165,11 @@ fn a_playlist_dressed_up_as_a_video_opens_nothing() {
     let playlist: &[u8] = b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n";
     let header: &[u8] = b"\0\0\0\x18ftypmp42\0\0\0\0isommp42";
     let concat: &[u8] = b"ffconcat version 1.0\nfile /etc/passwd\n";
-    for bytes in [playlist.to_vec(), concat.to_vec(), [header, playlist].concat()] {
+    for bytes in [
+        playlist.to_vec(),
+        concat.to_vec(),
+        [header, playlist].concat(),
+    ] {
         assert_told("playlist", &thumbnail_in(&bytes).unwrap_err());
         assert_told("playlist", &look(&bytes).unwrap_err());
     }
@@ -181,15 +200,24 @@ fn noise() -> Vec<u8> {
 fn heic_and_avif_cut_off_at_every_thousandth_byte_are_judged() {
     for out in ["a.heic", "a.avif"] {
         let bytes = made::heif(&noise(), "-q 60", out);
-        assert!((3000..40_000).contains(&bytes.len()), "{out}: {}", bytes.len());
+        assert!(
+            (3000..40_000).contains(&bytes.len()),
+            "{out}: {}",
+            bytes.len()
+        );
         cut_everywhere(out, &bytes);
     }
 }
 
 #[test]
 fn video_cut_off_at_every_thousandth_byte_is_judged() {
-    const SOURCE: &str = "-f lavfi -i testsrc=s=96x64:r=5:d=1 -pix_fmt yuv420p -c:v libx264 -preset ultrafast";
-    for options in ["", "-movflags faststart", "-movflags frag_keyframe+empty_moov"] {
+    const SOURCE: &str =
+        "-f lavfi -i testsrc=s=96x64:r=5:d=1 -pix_fmt yuv420p -c:v libx264 -preset ultrafast";
+    for options in [
+        "",
+        "-movflags faststart",
+        "-movflags frag_keyframe+empty_moov",
+    ] {
         let bytes = made::ffmpeg(&format!("{SOURCE} {options}"), "a.mp4");
         assert!((2000..30_000).contains(&bytes.len()), "{}", bytes.len());
         cut_everywhere(options, &bytes);

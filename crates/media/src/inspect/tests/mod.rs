@@ -58,10 +58,22 @@ fn what_needs_a_missing_program_says_so() {
     let nothing = Programs::in_folders(["/nonexistent"]);
     let budget = Budget::default();
     let table: [(&[u8], &str); 4] = [
-        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "MP4 files need the program ffprobe, which is not installed; install the package ffmpeg"),
-        (b"%PDF-1.4\n", "PDF files need the program pdftoppm, which is not installed; install the package poppler-utils"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG files need the program rsvg-convert, which is not installed; install the package librsvg2-bin"),
-        (&crate::sample::avif_header(40, 30, None), "AVIF files need the program heif-convert, which is not installed; install the package libheif-examples"),
+        (
+            b"\0\0\0\x18ftypmp42\0\0\0\0isommp42",
+            "MP4 files need the program ffprobe, which is not installed; install the package ffmpeg",
+        ),
+        (
+            b"%PDF-1.4\n",
+            "PDF files need the program pdftoppm, which is not installed; install the package poppler-utils",
+        ),
+        (
+            b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+            "SVG files need the program rsvg-convert, which is not installed; install the package librsvg2-bin",
+        ),
+        (
+            &crate::sample::avif_header(40, 30, None),
+            "AVIF files need the program heif-convert, which is not installed; install the package libheif-examples",
+        ),
     ];
     for (bytes, words) in table {
         let refused = thumbnail_of(&mut file(bytes), &budget, &nothing).unwrap_err();
@@ -74,10 +86,16 @@ fn what_needs_a_missing_program_says_so() {
 fn a_file_without_a_picture_has_no_thumbnail() {
     for bytes in [&b"PK\x03\x04\x14\0"[..], b"fLaC\0\0\0\x22"] {
         let refused = thumbnail_in(bytes).unwrap_err();
-        assert!(matches!(refused, MediaError::Unsupported { found: Some(_) }));
+        assert!(matches!(
+            refused,
+            MediaError::Unsupported { found: Some(_) }
+        ));
     }
     for runs in [&b"#!/bin/sh\n"[..], b"<html>", b"\x7fELF", b"", b"words"] {
         assert!(matches!(look(runs), Err(MediaError::Unsupported { .. })));
-        assert!(matches!(thumbnail_in(runs), Err(MediaError::Unsupported { .. })));
+        assert!(matches!(
+            thumbnail_in(runs),
+            Err(MediaError::Unsupported { .. })
+        ));
     }
 }
