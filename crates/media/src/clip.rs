@@ -269,6 +269,34 @@ pub fn frame(
     brightest.map(|(_, picture)| picture).ok_or(refusal)
 }
 
+/// The pixels of a picture as a PNG, for the kinds that are too rare for a
+/// reader here.
+pub(crate) fn rare_picture(
+    file: &File,
+    format: MediaType,
+    programs: &Programs,
+) -> Result<Vec<u8>, MediaError> {
+    let arguments = [
+        "-frames:v",
+        "1",
+        "-c:v",
+        "png",
+        "-f",
+        "image2pipe",
+        "pipe:1",
+    ];
+    let limits = Limits {
+        output_bytes: 256 << 20,
+        ..Limits::default()
+    };
+    let before = ["-nostdin", "-threads", "1"];
+    let done = run_on(file, format, FFMPEG, &before, &arguments, programs, &limits)?;
+    if !done.status.success() || done.stdout.is_empty() {
+        return Err(refused_by(format, &done));
+    }
+    Ok(done.stdout)
+}
+
 /// Thousandths of the pixels that have to be brighter than black.
 const LIGHT_ENOUGH: u32 = 20;
 
@@ -299,6 +327,7 @@ fn run_on(
         MediaType::Flac => "flac",
         MediaType::Ogg => "ogg",
         MediaType::Mp4 | MediaType::QuickTime | MediaType::M4a => "mov",
+        MediaType::Tiff => "tiff_pipe",
         other => return Err(MediaError::Unsupported { found: Some(other) }),
     };
     let mut arguments = vec!["-v", "error", "-protocol_whitelist", "file", "-f", demuxer];

@@ -135,7 +135,9 @@ fn every_variant_of_tiff_is_decoded() {
         let bytes = made::ffmpeg_of(&png, &format!("-pix_fmt {format}"), "a.tif");
         assert_halves(&bytes, MediaType::Tiff, (80, 50), format);
     }
-    for format in ["gray", "gray16le", "monob", "monow"] {
+    let fax = made::vips(&png, "[compression=ccittfax4]", "a.tif");
+    assert_eq!(thumbnail_in(&fax).unwrap().width, 80);
+    for format in ["gray", "gray16le", "ya8", "monob", "monow"] {
         let bytes = made::ffmpeg_of(&png, &format!("-pix_fmt {format}"), "a.tif");
         let made = thumbnail_in(&bytes).unwrap();
         assert_eq!((made.width, made.height), (80, 50), "{format}");
