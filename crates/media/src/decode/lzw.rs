@@ -91,15 +91,15 @@ impl EdgeTiles {
                 ByteOrder::LittleEndian => u16::from_le_bytes(*pair),
                 ByteOrder::BigEndian => u16::from_be_bytes(*pair),
             };
-            let samples = pairs.iter().map(number).collect();
+            let samples: Vec<u16> = pairs.iter().map(number).collect();
             return Ok(DecodingResult::U16(self.cut(
-                samples,
+                &samples,
                 columns,
                 u16::wrapping_add,
             )));
         }
         Ok(DecodingResult::U8(self.cut(
-            bytes,
+            &bytes,
             columns,
             u8::wrapping_add,
         )))
@@ -143,7 +143,7 @@ impl EdgeTiles {
 
     /// The first columns of each row, which may be differences to the pixel
     /// before.
-    fn cut<T: Copy>(&self, tile: Vec<T>, columns: usize, add: fn(T, T) -> T) -> Vec<T> {
+    fn cut<T: Copy>(&self, tile: &[T], columns: usize, add: fn(T, T) -> T) -> Vec<T> {
         let mut kept = Vec::with_capacity(columns * self.rows);
         for row in tile.chunks_exact(self.stride.max(1)) {
             let start = kept.len();

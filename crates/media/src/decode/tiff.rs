@@ -153,13 +153,17 @@ impl Reading {
         let mut bytes = eight_bits(chunk)?;
         match self.colour {
             // The decoder has turned what begins with white.
-            ColorType::Gray(8 | 16 | 32) => {}
+            ColorType::Gray(8 | 16 | 32)
+            | ColorType::GrayA(_)
+            | ColorType::RGB(_)
+            | ColorType::RGBA(_) => {}
             ColorType::Gray(depth @ (1 | 2 | 4)) => {
                 let brightest = 255 / ((1 << depth) - 1);
                 bytes = unpack(&bytes, columns, depth);
-                bytes.iter_mut().for_each(|sample| *sample *= brightest);
+                for sample in &mut bytes {
+                    *sample *= brightest;
+                }
             }
-            ColorType::GrayA(_) | ColorType::RGB(_) | ColorType::RGBA(_) => {}
             ColorType::CMYK(_) => {
                 let turned = colour::inks_to_srgb(&bytes, self.profile.as_deref());
                 bytes = turned.unwrap_or_else(|| cmyk_to_rgb(&bytes));

@@ -135,7 +135,8 @@ fn every_variant_of_tiff_is_decoded() {
         let bytes = made::ffmpeg_of(&png, &format!("-pix_fmt {format}"), "a.tif");
         assert_halves(&bytes, MediaType::Tiff, (80, 50), format);
     }
-    let fax = made::vips(&png, "[compression=ccittfax4]", "a.tif");
+    let grey = made::ffmpeg_of(&png, "-pix_fmt gray", "grey.png");
+    let fax = made::vips(&grey, "[compression=ccittfax4,bitdepth=1]", "a.tif");
     assert_eq!(thumbnail_in(&fax).unwrap().width, 80);
     for format in ["gray", "gray16le", "ya8", "monob", "monow"] {
         let bytes = made::ffmpeg_of(&png, &format!("-pix_fmt {format}"), "a.tif");
