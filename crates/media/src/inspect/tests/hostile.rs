@@ -308,3 +308,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn tiles_cut_off_at_every_thousandth_byte_are_judged() {
+    let deep = made::ffmpeg_of(&noise(), "-pix_fmt rgb48be", "a.png");
+    for png in [noise(), deep] {
+        let options = "[compression=lzw,tile,tile-width=48,tile-height=32]";
+        let bytes = made::vips(&png, options, "a.tif");
+        assert_eq!(thumbnail_in(&bytes).unwrap().width, 200);
+        cut_everywhere("tiles", &bytes);
+    }
+}
