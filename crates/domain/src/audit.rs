@@ -149,7 +149,9 @@ impl Services {
         let progress = match &upload {
             Some(upload) => {
                 let arriving = reader.resumable_uploads().get(upload.org_id, id).await;
-                arriving.map_err(faults::store)?.and_then(|row| row.progress)
+                arriving
+                    .map_err(faults::store)?
+                    .and_then(|row| row.progress)
             }
             None => None,
         };

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use indicatif::HumanBytes;
-use runnel_domain::audit::{Audited, Finding};
 use runnel_domain::Services;
+use runnel_domain::audit::{Audited, Finding};
 use serde_json::{Value, json};
 
 use crate::config::Places;
@@ -90,7 +90,10 @@ impl Report {
                 ("ok", String::new())
             } else {
                 let without = reader.tool.without;
-                ("missing", format!("{without}; install the package {package}"))
+                (
+                    "missing",
+                    format!("{without}; install the package {package}"),
+                )
             };
             let json = json!({
                 "check": "program", "name": name, "ok": reader.is_installed, "package": package
@@ -138,8 +141,14 @@ impl Report {
                 part,
             } => {
                 self.lost += 1;
-                let json = json!({"finding": "missing", "asset_id": asset_id, "part": part, "name": name});
-                self.line("lost", part, &format!("{name} of the asset {asset_id}"), &json);
+                let json =
+                    json!({"finding": "missing", "asset_id": asset_id, "part": part, "name": name});
+                self.line(
+                    "lost",
+                    part,
+                    &format!("{name} of the asset {asset_id}"),
+                    &json,
+                );
             }
         }
     }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use runnel_domain::jobs::Claimed;
 use runnel_domain::runs::Lease;
 use runnel_domain::thumbnails::Derivation;
-use runnel_testkit::{Db, Process, Request, Storage, TestApp, on_both_databases, samples, wait_until};
+use runnel_testkit::{
+    Db, Process, Request, Storage, TestApp, on_both_databases, samples, wait_until,
+};
 use runnel_types::Job;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
