@@ -49,7 +49,7 @@ pub use orient::Orientation;
 pub use picture::{Channels, Picture};
 pub use probe::{MAX_FRAMES, Probe, probe};
 pub use sniff::{HEAD_BYTES, Sniffed, sniff};
-pub use tools::{TOOLS, Tool};
 pub use thumbnail::{THUMBNAIL_SIDE, Thumbnail, thumbnail};
+pub use tools::{TOOLS, Tool};
 pub use transform::{Fit, Format, MAX_RESULT_SIDE, Transform, Transformed, transform};
 pub use types::{MediaType, SUPPORTED, TypeInfo, declared_fits, types};
