@@ -9,6 +9,7 @@ use std::io::{Read, Seek};
 use std::time::Duration;
 
 use runnel_blobs::Key;
+use runnel_media::subprocess::Programs;
 use runnel_media::{
     Budget, HEAD_BYTES, Inspection, MediaError, MediaType, Thumbnail, declared_fits,
 };
@@ -107,8 +108,9 @@ impl Services {
         let key: Key = storage_key.parse().map_err(Fault::internal)?;
         let file = self.blobs.open_std(&key).await.map_err(faults::blob)?;
         let declared = declared.map(str::to_owned);
+        let programs = self.programs.clone();
         let opened = self
-            .with_pixels(move || open(file, declared.as_deref()))
+            .with_pixels(move || open(file, declared.as_deref(), &programs))
             .await??;
         let (media_type, file) = match opened {
             Opened::Refused(message) => return Ok(Inspected::Refused(message)),
@@ -183,7 +185,7 @@ impl Services {
 }
 
 /// Finds the type of a file, and reads it at once where that needs no program.
-fn open(mut file: File, declared: Option<&str>) -> Result<Opened, Fault> {
+fn open(mut file: File, declared: Option<&str>, programs: &Programs) -> Result<Opened, Fault> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
     (&mut file)
         .take(HEAD_BYTES as u64)
@@ -204,8 +206,11 @@ fn open(mut file: File, declared: Option<&str>) -> Result<Opened, Fault> {
                 .to_owned(),
         ),
         Some(kind) if kind.is_supported() => {
-            let thumbnail = runnel_media::thumbnail(&mut file, &Budget::default());
-            Opened::Read(thumbnail)
+            match runnel_media::thumbnail_of(&mut file, &Budget::default(), programs) {
+                // A rare form of it needs one after all.
+                Err(MediaError::ToolMissing { .. }) => Opened::Unread(kind, file),
+                thumbnail => Opened::Read(thumbnail),
+            }
         }
         Some(kind) => Opened::Unread(kind, file),
     })
