@@ -11,6 +11,7 @@ mod gif;
 mod heif;
 mod icc;
 mod jpeg;
+mod lzw;
 pub(crate) mod png;
 mod shrink;
 mod tiff;
@@ -92,7 +93,7 @@ pub(crate) fn decode_stored(
         MediaType::Gif => gif::decode(source, facts, want, budget),
         MediaType::Avif | MediaType::Heic => heif::decode(source, facts, want, budget, programs),
         MediaType::Bmp => bmp::decode(source, facts, budget),
-        MediaType::Tiff => tiff::decode(source, facts, want, budget),
+        MediaType::Tiff => tiff::decode(source, facts, want, budget, programs),
         MediaType::Svg => svg::draw(source, want, budget, programs),
         other => Err(MediaError::Unsupported { found: Some(other) }),
     };

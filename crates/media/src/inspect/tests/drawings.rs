@@ -73,7 +73,9 @@ fn references(url: &str) -> [String; 8] {
         format!(r#"<image width="40" height="20" href="{url}"/>"#),
         format!(r#"<image width="40" height="20" xlink:href="{url}"/>"#),
         format!(r##"<use xlink:href="{url}#a"/>"##),
-        format!(r#"<style>@import url("{url}"); rect {{ fill: url({url}#b) }}</style>"#),
+        format!(
+            r#"<style>@import url("{url}"); circle {{ fill: url({url}#b) }}</style><circle r="9"/>"#
+        ),
         format!(
             r#"<filter id="f"><feImage xlink:href="{url}"/></filter><g filter="url(#f)"><rect width="9" height="9"/></g>"#
         ),
