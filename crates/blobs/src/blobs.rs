@@ -229,6 +229,18 @@ impl Blobs {
         }
     }
 
+    /// Removes temporary files that dead processes left; says how many. A
+    /// bucket keeps none: what it has of a broken body goes by a rule of its own.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub async fn sweep_temporary(&self) -> Result<usize, BlobError> {
+        match &self.0 {
+            Place::Local(local) => local.sweep_temporary().await,
+            Place::Remote(_) => Ok(0),
+        }
+    }
+
     /// Whether clients send bytes to the storage itself, by [`Blobs::presign_put`].
     pub fn takes_uploads(&self) -> bool {
         match &self.0 {

@@ -146,13 +146,13 @@ async fn a_body_of_many_parts_is_whole(blobs: Blobs) {
     // Two whole parts and a rest; then whole parts and nothing.
     for length in [20 * 1024 * 1024 + 7, 16 * 1024 * 1024] {
         let bytes = pattern(length);
-        let mut staged = blobs.stage(&key("large.bin")).await.unwrap();
+        let mut staged = blobs.stage(&key("l.bin")).await.unwrap();
         for part in bytes.chunks(3 * 1024 * 1024 + 1) {
             staged.write(part).await.unwrap();
         }
         let stored = staged.finish().await.unwrap();
         assert_eq!(stored.size_bytes, u64::from(length));
-        let (_, hashed) = blobs.open_hashed(&key("large.bin")).await.unwrap();
+        let (_, hashed) = blobs.open_hashed(&key("l.bin")).await.unwrap();
         assert_eq!(hashed, stored);
         assert_eq!(stored.sha256, hex::encode(Sha256::digest(&bytes)));
     }
@@ -275,4 +275,27 @@ async fn a_list_tells_what_lies_there_and_what_is_not_ours(blobs: Blobs) {
 async fn a_storage_in_order_says_so(blobs: Blobs) {
     blobs.check().await.unwrap();
     assert!(names(&blobs).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_breaks_off_leaves_no_parts_in_a_bucket() {
+    let server = runnel_testkit::S3Server::start().await;
+    let blobs = on_s3(&server).await;
+    let mut staged = blobs.stage(&key("l.bin")).await.unwrap();
+    staged.write(&pattern(20 * 1024 * 1024)).await.unwrap();
+    assert!(server.parts() > 0);
+    drop(staged);
+    runnel_testkit::wait_until("the parts to be removed", || async {
+        (server.parts() == 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_synced_keeps_objects_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}/objects?sync=false", folder.path().display());
+    let blobs = Blobs::open(&url, &Variables::default()).await.unwrap();
+    blobs.put_bytes(&key("a.bin"), b"hi").await.unwrap();
+    assert_eq!(blobs.read_all(&key("a.bin")).await.unwrap(), b"hi");
 }

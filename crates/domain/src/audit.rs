@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use runnel_blobs::{Key, Progress};
+use runnel_media::{TOOLS, Tool};
 use runnel_types::{Asset, AssetId, Fault, Upload};
 
 use crate::{Services, faults};
@@ -64,7 +65,24 @@ pub struct Audited {
     pub rows: u64,
 }
 
+/// A program that reads what the server does not read by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reader {
+    /// The program.
+    pub tool: Tool,
+    /// Whether it is installed.
+    pub is_installed: bool,
+}
+
 impl Services {
+    /// The programs that there is a use for.
+    pub fn readers(&self) -> [Reader; TOOLS.len()] {
+        TOOLS.map(|tool| Reader {
+            tool,
+            is_installed: tool.is_in(&self.programs),
+        })
+    }
+
     /// Looks at every object and every row, and tells what does not fit
     /// together as it is found. With `repair`, objects that no row names are
     /// removed.

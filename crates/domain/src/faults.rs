@@ -43,3 +43,37 @@ pub(crate) fn blob(error: BlobError) -> Fault {
         ..Fault::unavailable(told)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use runnel_types::Kind;
+
+    use super::*;
+
+    #[test]
+    fn a_storage_that_cannot_be_used_now_is_worth_another_try() {
+        let of = |kind: io::ErrorKind| BlobError::from(io::Error::from(kind));
+        let away = |reason: &str| BlobError::Unavailable {
+            reason: reason.to_owned(),
+        };
+        let cases = [
+            (of(io::ErrorKind::StorageFull), "storage is full"),
+            (of(io::ErrorKind::QuotaExceeded), "storage is full"),
+            (of(io::ErrorKind::ReadOnlyFilesystem), "cannot be written"),
+            (of(io::ErrorKind::PermissionDenied), "cannot be written"),
+            (away("http://10.0.0.1: 500"), "does not answer"),
+        ];
+        for (error, words) in cases {
+            let detail = error.to_string();
+            let fault = blob(error);
+            assert_eq!(fault.kind, Kind::Unavailable, "{detail}");
+            assert!(fault.message.contains(words), "{}", fault.message);
+            assert!(!fault.message.contains("10.0.0.1"), "{}", fault.message);
+            assert_eq!(fault.detail, Some(detail));
+        }
+        let other = blob(of(io::ErrorKind::InvalidData));
+        assert_eq!(other.kind, Kind::Internal);
+    }
+}

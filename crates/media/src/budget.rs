@@ -1,7 +1,8 @@
 //! How large a picture may be, checked from its header before anything is
 //! allocated for it.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::MediaError;
 
@@ -41,6 +42,22 @@ impl Budget {
             });
         }
         Ok(())
+    }
+
+    /// Copies a whole file, up to the limit, to one that a program can have as
+    /// its standard input.
+    pub(crate) fn copy_whole(&self, source: &mut (impl Read + Seek)) -> Result<File, MediaError> {
+        source.seek(SeekFrom::Start(0))?;
+        let mut file = tempfile::tempfile()?;
+        let size_bytes = io::copy(&mut source.take(self.max_bytes + 1), &mut file)?;
+        if size_bytes > self.max_bytes {
+            return Err(MediaError::TooManyBytes {
+                size_bytes,
+                max_bytes: self.max_bytes,
+            });
+        }
+        file.rewind()?;
+        Ok(file)
     }
 
     /// Reads a whole file from its beginning, up to the limit.

@@ -16,11 +16,11 @@ use crate::probe::{damaged, refused_by};
 use crate::subprocess::{Limits, Output, Program, Programs, run};
 use crate::{Budget, MediaError, MediaType, Picture, ppm};
 
-const FFPROBE: Program = Program {
+pub(crate) const FFPROBE: Program = Program {
     name: "ffprobe",
     package: "ffmpeg",
 };
-const FFMPEG: Program = Program {
+pub(crate) const FFMPEG: Program = Program {
     name: "ffmpeg",
     package: "ffmpeg",
 };
@@ -79,7 +79,7 @@ pub fn probe_clip(
     }
     let told: Value = serde_json::from_slice(&done.stdout)
         .map_err(|_| damaged(format, "nothing could be learned of it"))?;
-    let clip = Clip::of(&told);
+    let mut clip = Clip::of(&told);
     let is_silent_picture = clip.width.is_none() && format.is_video();
     if clip.codec.is_none() || (is_silent_picture && clip.stream.is_some()) {
         return Err(damaged(format, "it has neither picture nor sound"));
@@ -87,7 +87,58 @@ pub fn probe_clip(
     if let (Some(width), Some(height)) = (clip.width, clip.height) {
         budget.check(width, height)?;
     }
+    if let Some(told) = clip.duration_ms {
+        let slowest = file.metadata()?.len().saturating_mul(1000) / SLOWEST;
+        if told > slowest {
+            clip.duration_ms = Some(believed(told, file, format, programs)?);
+        }
+    }
     Ok(clip)
+}
+
+/// Bytes a second, below which a file has to show that it lasts as long as it
+/// tells. Speech has 750 at the least.
+const SLOWEST: u64 = 1000;
+
+/// How long a file lasts that has few bytes for what it tells: its packets are
+/// counted, which takes no time, since they are few.
+fn believed(
+    told: u64,
+    file: &File,
+    format: MediaType,
+    programs: &Programs,
+) -> Result<u64, MediaError> {
+    let arguments = [
+        "-map",
+        "0:v?",
+        "-map",
+        "0:a?",
+        "-c",
+        "copy",
+        "-f",
+        "null",
+        "-progress",
+        "pipe:1",
+        "-",
+    ];
+    let limits = Limits {
+        wall: Duration::from_secs(10),
+        cpu_seconds: 8,
+        output_bytes: 1 << 20,
+        ..Limits::default()
+    };
+    let before = ["-nostdin"];
+    let done = run_on(file, format, FFMPEG, &before, &arguments, programs, &limits)?;
+    let printed = String::from_utf8_lossy(&done.stdout);
+    let played = printed
+        .lines()
+        .filter_map(|line| line.strip_prefix("out_time_us=")?.parse::<u64>().ok())
+        .next_back();
+    // The last packet may be one of a still picture that stays for a while.
+    Ok(match played.map(|microseconds| microseconds / 1000) {
+        Some(played) if told > played * 2 + 2000 => played,
+        _ => told,
+    })
 }
 
 impl Clip {
@@ -218,6 +269,34 @@ pub fn frame(
     brightest.map(|(_, picture)| picture).ok_or(refusal)
 }
 
+/// The pixels of a picture as a PNG, for the kinds that are too rare for a
+/// reader here.
+pub(crate) fn rare_picture(
+    file: &File,
+    format: MediaType,
+    programs: &Programs,
+) -> Result<Vec<u8>, MediaError> {
+    let arguments = [
+        "-frames:v",
+        "1",
+        "-c:v",
+        "png",
+        "-f",
+        "image2pipe",
+        "pipe:1",
+    ];
+    let limits = Limits {
+        output_bytes: 256 << 20,
+        ..Limits::default()
+    };
+    let before = ["-nostdin", "-threads", "1"];
+    let done = run_on(file, format, FFMPEG, &before, &arguments, programs, &limits)?;
+    if !done.status.success() || done.stdout.is_empty() {
+        return Err(refused_by(format, &done));
+    }
+    Ok(done.stdout)
+}
+
 /// Thousandths of the pixels that have to be brighter than black.
 const LIGHT_ENOUGH: u32 = 20;
 
@@ -248,6 +327,7 @@ fn run_on(
         MediaType::Flac => "flac",
         MediaType::Ogg => "ogg",
         MediaType::Mp4 | MediaType::QuickTime | MediaType::M4a => "mov",
+        MediaType::Tiff => "tiff_pipe",
         other => return Err(MediaError::Unsupported { found: Some(other) }),
     };
     let mut arguments = vec!["-v", "error", "-protocol_whitelist", "file", "-f", demuxer];

@@ -36,6 +36,7 @@ pub mod studio;
 pub mod subprocess;
 mod svg;
 mod thumbnail;
+mod tools;
 mod transform;
 mod types;
 
@@ -49,5 +50,6 @@ pub use picture::{Channels, Picture};
 pub use probe::{MAX_FRAMES, Probe, probe};
 pub use sniff::{HEAD_BYTES, Sniffed, sniff};
 pub use thumbnail::{THUMBNAIL_SIDE, Thumbnail, thumbnail};
+pub use tools::{TOOLS, Tool};
 pub use transform::{Fit, Format, MAX_RESULT_SIDE, Transform, Transformed, transform};
 pub use types::{MediaType, SUPPORTED, TypeInfo, declared_fits, types};

@@ -9,7 +9,7 @@ use crate::probe::refused_by;
 use crate::subprocess::{Limits, Program, Programs, run};
 use crate::{Budget, MediaError, MediaType, Picture, ppm};
 
-const PDFTOPPM: Program = Program {
+pub(crate) const PDFTOPPM: Program = Program {
     name: "pdftoppm",
     package: "poppler-utils",
 };

@@ -5,8 +5,7 @@
 //! has no place that a reference could be relative to, and librsvg follows none:
 //! neither to other files nor to the network. Scripts are never run.
 
-use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{BufReader, Cursor, Read, Seek};
 use std::time::Duration;
 
 use crate::decode::{Stored, Want, png};
@@ -15,7 +14,7 @@ use crate::probe::{probe, refused_by};
 use crate::subprocess::{Limits, Program, Programs, run};
 use crate::{Budget, MediaError, MediaType};
 
-const RSVG_CONVERT: Program = Program {
+pub(crate) const RSVG_CONVERT: Program = Program {
     name: "rsvg-convert",
     package: "librsvg2-bin",
 };
@@ -43,7 +42,11 @@ pub(crate) fn draw(
     budget: &Budget,
     programs: &Programs,
 ) -> Result<Stored, MediaError> {
-    let mut file = copy(source, budget)?;
+    let short = Budget {
+        max_bytes: MAX_BYTES.min(budget.max_bytes),
+        ..*budget
+    };
+    let mut file = short.copy_whole(source)?;
     let side = match want {
         Want::AtLeast { longest_side } => longest_side,
         Want::Full => {
@@ -77,20 +80,4 @@ pub(crate) fn draw(
     let facts = probe(&mut drawn, budget)?;
     drawn.set_position(0);
     png::decode(&mut drawn, &facts, Want::Full)
-}
-
-/// The file as one that a program can have as its standard input.
-fn copy(source: &mut (impl Read + Seek), budget: &Budget) -> Result<File, MediaError> {
-    let max_bytes = MAX_BYTES.min(budget.max_bytes);
-    source.seek(SeekFrom::Start(0))?;
-    let mut file = tempfile::tempfile()?;
-    let size_bytes = io::copy(&mut source.take(max_bytes + 1), &mut file)?;
-    if size_bytes > max_bytes {
-        return Err(MediaError::TooManyBytes {
-            size_bytes,
-            max_bytes,
-        });
-    }
-    file.rewind()?;
-    Ok(file)
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use runnel_blobs::{Blobs, UrlSigner};
 use runnel_domain::assets::Programs;
-use runnel_domain::{thumbnails, uploads};
 use runnel_domain::{Limits, Services};
+use runnel_domain::{thumbnails, uploads};
 use runnel_egress::{Egress, EgressConfig, Policy};
 use runnel_engines::Registry;
 use runnel_store::Store;

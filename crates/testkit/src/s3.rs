@@ -28,8 +28,9 @@ use crate::chaos::{Mood, in_mood};
 
 /// The bucket that is there from the start.
 const BUCKET: &str = "media";
-/// What the names of the app's objects begin with in it.
-const PREFIX: &str = "library";
+/// What the names of the app's objects begin with in it: short, since `s3s-fs`
+/// makes file names of whole keys, and a file's name has 255 bytes at most.
+const PREFIX: &str = "lib";
 const KEY_ID: &str = "TESTKEY";
 const SECRET: &str = "a-secret-of-the-tests";
 
@@ -113,6 +114,17 @@ impl S3Server {
     /// The files of the app's objects.
     pub fn objects(&self) -> Vec<PathBuf> {
         files(&self.folder())
+    }
+
+    /// How many bodies have parts in the store and are not complete.
+    pub fn parts(&self) -> usize {
+        let entries = std::fs::read_dir(self.root.path()).unwrap();
+        entries
+            .filter(|entry| {
+                let name = entry.as_ref().unwrap().file_name();
+                name.to_string_lossy().starts_with(".upload-")
+            })
+            .count()
     }
 
     /// The folder of the app's objects.

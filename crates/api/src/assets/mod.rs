@@ -33,7 +33,8 @@ pub(crate) struct AssetResponse {
     r2_key: String,
     /// A signed URL for its bytes; signed afresh on every read.
     url: String,
-    /// A signed URL for its thumbnail, where it has one.
+    /// A signed URL for its thumbnail, where it has one; a video's or a
+    /// document's may come some seconds after the asset.
     thumbnail_url: Option<String>,
     /// Its type, as found in its bytes.
     mime_type: String,

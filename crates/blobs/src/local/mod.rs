@@ -56,22 +56,13 @@ impl Local {
     fn prepare(&self) -> io::Result<()> {
         let staging = self.root.join(STAGING);
         create_private(&staging)?;
-        for entry in fs_err::read_dir(&staging)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let owner = name
-                .to_str()
-                .and_then(|name| name.split('-').next()?.parse::<u32>().ok());
-            // A name without a process, or one of our own id, which an earlier
-            // process must have had, belongs to nobody.
-            let is_alive = owner.is_some_and(|pid| {
-                pid != std::process::id() && Path::new(&format!("/proc/{pid}")).exists()
-            });
-            if !is_alive {
-                let _ = fs_err::remove_file(entry.path());
-            }
-        }
-        Ok(())
+        stage::sweep(&staging).map(drop)
+    }
+
+    /// Removes the temporary files that nobody is writing; says how many.
+    pub(crate) async fn sweep_temporary(&self) -> Result<usize, BlobError> {
+        let staging = self.root.join(STAGING);
+        blocking(move || stage::sweep(&staging)).await
     }
 
     /// Whether the folder can be written.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -63,14 +64,10 @@ impl LocalStaged {
     ) -> Result<Self, BlobError> {
         let path = TemporaryPath(Some(temporary));
         let writer = blocking(move || {
-            let at = path.0.as_deref().unwrap_or(Path::new(""));
-            let file = fs_err::OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(at)?;
+            let file = create_locked(path.0.as_deref().unwrap_or(Path::new("")))?;
             Ok(Writer {
                 path,
-                file: file.into_file(),
+                file,
                 hasher: Sha256::new(),
                 size_bytes: 0,
             })
@@ -140,6 +137,37 @@ impl LocalStaged {
         })
         .await
     }
+}
+
+/// Creates a file that nobody sweeps as long as it is open: the kernel takes a
+/// lock back when its holder dies, in whatever container or under whatever
+/// number it lived.
+fn create_locked(path: &Path) -> io::Result<File> {
+    loop {
+        let file = fs_err::File::create_new(path)?.into_file();
+        file.lock()?;
+        // A sweep may have come between the two; it removes what it locked.
+        if file.metadata()?.nlink() > 0 {
+            return Ok(file);
+        }
+    }
+}
+
+/// Removes the files of `staging` that nobody is writing; says how many.
+pub(super) fn sweep(staging: &Path) -> io::Result<usize> {
+    let mut swept = 0;
+    for entry in fs_err::read_dir(staging)? {
+        let path = entry?.path();
+        // One that is gone by now was moved to its place.
+        let Ok(file) = File::open(&path) else {
+            continue;
+        };
+        if file.try_lock().is_ok() {
+            fs_err::remove_file(&path)?;
+            swept += 1;
+        }
+    }
+    Ok(swept)
 }
 
 /// Creates `folder` below `root`; answers with every folder whose entries changed.

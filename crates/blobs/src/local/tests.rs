@@ -78,15 +78,22 @@ async fn deleting_twice_is_fine_and_leaves_no_folders() {
 }
 
 #[tokio::test]
-async fn what_a_dead_process_left_is_removed_at_the_next_start() {
+async fn what_dead_processes_left_is_swept_and_what_is_being_written_is_not() {
     let (folder, blobs) = storage().await;
     let staging = folder.path().join("objects").join(STAGING);
-    std::fs::write(staging.join("4294967294-0"), b"left over").unwrap();
-    std::fs::write(staging.join("1-0"), b"of a process that lives").unwrap();
+    let mut arriving = blobs.stage(&key("a.bin")).await.unwrap();
+    arriving.write(&vec![1; 600_000]).await.unwrap();
+    // A process of another container may have had this number too.
+    let own = format!("{}-77", std::process::id());
+    for left in ["4294967294-0", "1-0", own.as_str()] {
+        std::fs::write(staging.join(left), b"left over").unwrap();
+    }
+    assert_eq!(blobs.sweep_temporary().await.unwrap(), 3);
+    std::fs::write(staging.join("1-0"), b"left over").unwrap();
     let url = url::Url::from_file_path(folder.path().join("objects")).unwrap();
-    Blobs::open(url.as_str(), &Variables::default())
-        .await
-        .unwrap();
+    let opened = Blobs::open(url.as_str(), &Variables::default()).await;
+    opened.unwrap();
     assert_eq!(files(&staging), 1);
-    drop(blobs);
+    assert_eq!(arriving.finish().await.unwrap().size_bytes, 600_000);
+    assert_eq!(files(&staging), 0);
 }

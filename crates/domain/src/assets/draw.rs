@@ -63,7 +63,15 @@ impl Services {
         }
         let drawing = async { self.draw(place(&self.frame_slots).await?, file).await };
         match tokio::time::timeout(wait, drawing).await {
-            Ok(result) => drawn(key, result?),
+            Ok(result) => match result? {
+                // The file is sound: what the machine could not do now, a job
+                // does later.
+                Err(MediaError::Read(error)) => {
+                    tracing::warn!(storage.key = %key, %error, "a thumbnail could not be drawn and is tried again");
+                    Ok(Drawn::Later)
+                }
+                result => drawn(key, result),
+            },
             Err(_elapsed) => Ok(Drawn::Later),
         }
     }

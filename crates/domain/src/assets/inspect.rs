@@ -5,10 +5,11 @@
 //! program; where that is not installed, the file is an asset with fewer facts.
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::Read;
 use std::time::Duration;
 
 use runnel_blobs::Key;
+use runnel_media::subprocess::Programs;
 use runnel_media::{
     Budget, HEAD_BYTES, Inspection, MediaError, MediaType, Thumbnail, declared_fits,
 };
@@ -118,8 +119,9 @@ impl Services {
         wait: Option<Duration>,
     ) -> Result<Inspected, Fault> {
         let declared = declared.map(str::to_owned);
+        let programs = self.programs.clone();
         let opened = self
-            .with_pixels(move || open(file, declared.as_deref()))
+            .with_pixels(move || open(file, declared.as_deref(), &programs))
             .await??;
         let (media_type, file) = match opened {
             Opened::Refused(message) => return Ok(Inspected::Refused(message)),
@@ -194,7 +196,7 @@ impl Services {
 }
 
 /// Finds the type of a file, and reads it at once where that needs no program.
-fn open(mut file: File, declared: Option<&str>) -> Result<Opened, Fault> {
+fn open(mut file: File, declared: Option<&str>, programs: &Programs) -> Result<Opened, Fault> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
     (&mut file)
         .take(HEAD_BYTES as u64)
@@ -207,8 +209,13 @@ fn open(mut file: File, declared: Option<&str>) -> Result<Opened, Fault> {
     if !media_type.is_supported() {
         return Ok(Opened::Unread(media_type, file));
     }
-    let thumbnail = runnel_media::thumbnail(&mut file, &Budget::default());
-    Ok(Opened::Read(thumbnail))
+    Ok(
+        match runnel_media::thumbnail_of(&mut file, &Budget::default(), programs) {
+            // A rare form of it needs one after all.
+            Err(MediaError::ToolMissing { .. }) => Opened::Unread(media_type, file),
+            thumbnail => Opened::Read(thumbnail),
+        },
+    )
 }
 
 /// What an error means: the disk's is ours, any other one the file's.

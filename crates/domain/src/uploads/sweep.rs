@@ -1,4 +1,5 @@
-//! Removes sessions that nobody confirmed, with the bytes that arrived.
+//! Removes sessions that nobody confirmed, with the bytes that arrived, and
+//! the temporary files of bodies that broke off with their process.
 
 use runnel_types::Fault;
 
@@ -8,11 +9,16 @@ use crate::{Services, faults};
 const BATCH: i64 = 100;
 
 impl Services {
-    /// Removes sessions whose URL expired a while ago; says how many.
+    /// Removes temporary files that nobody writes any more, and sessions whose
+    /// URL expired a while ago; says how many sessions.
     ///
     /// # Errors
-    /// When the database fails; what was removed until then is removed.
+    /// When the database or the storage fails; what was removed until then is removed.
     pub async fn sweep_uploads(&self) -> Result<usize, Fault> {
+        let files = self.blobs.sweep_temporary().await.map_err(faults::blob)?;
+        if files > 0 {
+            tracing::info!(count = files, "removed temporary files of dead processes");
+        }
         let before = self.now().minus(self.limits.sweep_after);
         let mut swept = 0;
         loop {

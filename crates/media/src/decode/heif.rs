@@ -14,7 +14,7 @@ use crate::subprocess::{Limits, Program, Programs, RunError, run};
 use crate::{Budget, MediaError, Probe, probe};
 
 /// The converter's names: the newer one first.
-const CONVERTERS: [Program; 2] = [
+pub(crate) const CONVERTERS: [Program; 2] = [
     Program {
         name: "heif-dec",
         package: "libheif-examples",

@@ -74,7 +74,9 @@ pub(super) fn decode(
         let segments = jpeg::segments(&mut BufReader::new(Cursor::new(&bytes)))?;
         let mut inks = image.pixels;
         if segments.adobe {
-            inks.iter_mut().for_each(|ink| *ink = !*ink);
+            for ink in &mut inks {
+                *ink = !*ink;
+            }
         }
         // A profile of inks has done its work here.
         colour::inks_to_srgb(&inks, profile.take().as_deref()).unwrap_or_else(|| cmyk_to_rgb(&inks))

@@ -11,6 +11,7 @@ mod gif;
 mod heif;
 mod icc;
 mod jpeg;
+mod lzw;
 pub(crate) mod png;
 mod shrink;
 mod tiff;
@@ -20,6 +21,8 @@ use std::io::{Read, Seek, SeekFrom};
 
 use crate::subprocess::Programs;
 use crate::{Budget, MediaError, MediaType, Picture, Probe, colour, probe, svg};
+
+pub(crate) use heif::CONVERTERS;
 
 /// How much of a picture is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +95,7 @@ pub(crate) fn decode_stored(
         MediaType::Gif => gif::decode(source, facts, want, budget),
         MediaType::Avif | MediaType::Heic => heif::decode(source, facts, want, budget, programs),
         MediaType::Bmp => bmp::decode(source, facts, budget),
-        MediaType::Tiff => tiff::decode(source, facts, want, budget),
+        MediaType::Tiff => tiff::decode(source, facts, want, budget, programs),
         MediaType::Svg => svg::draw(source, want, budget, programs),
         other => Err(MediaError::Unsupported { found: Some(other) }),
     };

@@ -1,32 +1,67 @@
 //! TIFF: its first picture, one row of strips or tiles at a time.
 //!
 //! Each chunk becomes eight-bit samples as it is decoded; what is in memory is
-//! one row of chunks and the result.
+//! one row of chunks and the result. The kinds that the reader does not know
+//! (palettes, faxes, colours stored one by one) go through ffmpeg.
 
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Cursor, Read, Seek};
 
 use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::{PlanarConfiguration, Tag};
 
 use super::jpeg::cmyk_to_rgb;
+use super::lzw::EdgeTiles;
 use super::shrink::Shrinker;
-use super::{Stored, Want};
+use super::{Stored, Want, png};
 use crate::colour::MAX_PROFILE_BYTES;
-use crate::probe::damaged;
 use crate::probe::tiff::{open, refusal};
-use crate::{Budget, MediaError, MediaType, Probe, colour};
+use crate::probe::{damaged, probe};
+use crate::subprocess::Programs;
+use crate::{Budget, MediaError, MediaType, Probe, clip, colour};
 
 /// How the samples of a chunk become pixels.
 struct Reading {
     colour: ColorType,
-    /// Three tables of sixteen-bit colours, one after the other.
-    palette: Vec<u16>,
     profile: Option<Vec<u8>>,
 }
 
 /// Decodes the first picture.
 pub(super) fn decode(
+    source: &mut (impl Read + Seek),
+    facts: &Probe,
+    want: Want,
+    budget: &Budget,
+    programs: &Programs,
+) -> Result<Stored, MediaError> {
+    match decode_here(source, facts, want, budget) {
+        Err(unusable @ MediaError::Unusable { .. }) => {
+            let made = decode_elsewhere(source, facts, want, budget, programs);
+            // Why it could not be read here is of more use to the sender.
+            made.map_err(|_| unusable)
+        }
+        result => result,
+    }
+}
+
+fn decode_elsewhere(
+    source: &mut (impl Read + Seek),
+    facts: &Probe,
+    want: Want,
+    budget: &Budget,
+    programs: &Programs,
+) -> Result<Stored, MediaError> {
+    let file = budget.copy_whole(source)?;
+    let mut made = Cursor::new(clip::rare_picture(&file, MediaType::Tiff, programs)?);
+    let found = probe(&mut made, budget)?;
+    if facts.orientation.turn_sides(found.width, found.height) != (facts.width, facts.height) {
+        return Err(damaged(MediaType::Tiff, "it has two sizes"));
+    }
+    made.set_position(0);
+    png::decode(&mut made, &found, want)
+}
+
+fn decode_here(
     source: &mut (impl Read + Seek),
     facts: &Probe,
     want: Want,
@@ -44,6 +79,7 @@ pub(super) fn decode(
     if chunk_width == 0 || chunk_height == 0 {
         return Err(damaged(MediaType::Tiff, "its strips are empty"));
     }
+    let edge_tiles = EdgeTiles::of(&mut decoder)?;
     let across = width.div_ceil(chunk_width);
     let stride = width as usize * samples;
     let mut band = Vec::new();
@@ -53,8 +89,13 @@ pub(super) fn decode(
         band.resize(rows * stride, 0);
         for column in 0..across {
             let index = line as u32 * across + column;
-            let chunk = decoder.read_chunk(index).map_err(refusal)?;
             let columns = chunk_width.min(width - column * chunk_width) as usize;
+            let chunk = match &edge_tiles {
+                Some(tiles) if columns < chunk_width as usize => {
+                    tiles.read(&mut decoder, index, columns)?
+                }
+                _ => decoder.read_chunk(index).map_err(refusal)?,
+            };
             let pixels = reading.pixels(chunk, columns)?;
             let columns = columns * samples;
             let left = (column * chunk_width) as usize * samples;
@@ -85,21 +126,14 @@ impl Reading {
         let planar = decoder
             .find_tag_unsigned::<u16>(Tag::PlanarConfiguration)
             .map_err(refusal)?;
-        if planar == Some(PlanarConfiguration::Planar.to_u16()) && colour.num_samples() > 1 {
+        if planar == Some(PlanarConfiguration::Planar.to_u16())
+            && !matches!(colour, ColorType::Gray(_) | ColorType::Palette(_))
+        {
             return Err(unusable("each colour is stored on its own"));
         }
-        let palette = if matches!(colour, ColorType::Palette(_)) {
-            decoder
-                .find_tag_unsigned_vec::<u16>(Tag::ColorMap)
-                .map_err(refusal)?
-                .unwrap_or_default()
-        } else {
-            Vec::new()
-        };
         let profile = decoder.get_tag_u8_vec(Tag::IccProfile).ok();
         Ok(Self {
             colour,
-            palette,
             profile: profile.filter(|profile| profile.len() <= MAX_PROFILE_BYTES),
         })
     }
@@ -119,42 +153,25 @@ impl Reading {
         let mut bytes = eight_bits(chunk)?;
         match self.colour {
             // The decoder has turned what begins with white.
-            ColorType::Gray(8 | 16 | 32) => {}
+            ColorType::Gray(8 | 16 | 32)
+            | ColorType::GrayA(_)
+            | ColorType::RGB(_)
+            | ColorType::RGBA(_) => {}
             ColorType::Gray(depth @ (1 | 2 | 4)) => {
                 let brightest = 255 / ((1 << depth) - 1);
                 bytes = unpack(&bytes, columns, depth);
-                bytes.iter_mut().for_each(|sample| *sample *= brightest);
+                for sample in &mut bytes {
+                    *sample *= brightest;
+                }
             }
-            ColorType::GrayA(_) | ColorType::RGB(_) | ColorType::RGBA(_) => {}
             ColorType::CMYK(_) => {
                 let turned = colour::inks_to_srgb(&bytes, self.profile.as_deref());
                 bytes = turned.unwrap_or_else(|| cmyk_to_rgb(&bytes));
             }
             ColorType::YCbCr(8) => ycbcr_to_rgb(&mut bytes),
-            ColorType::Palette(8) => bytes = self.colours(&bytes)?,
-            ColorType::Palette(depth @ (1 | 2 | 4)) => {
-                bytes = self.colours(&unpack(&bytes, columns, depth))?;
-            }
             other => return Err(unusable(&format!("its pixels are of the kind {other:?}"))),
         }
         Ok(bytes)
-    }
-
-    /// The colours of palette indexes.
-    fn colours(&self, indexes: &[u8]) -> Result<Vec<u8>, MediaError> {
-        let (reds, rest) = self.palette.split_at(self.palette.len() / 3);
-        let (greens, blues) = rest.split_at(rest.len() / 2);
-        let mut rgb = Vec::with_capacity(indexes.len() * 3);
-        for index in indexes {
-            let at = usize::from(*index);
-            let (Some(red), Some(green), Some(blue)) =
-                (reds.get(at), greens.get(at), blues.get(at))
-            else {
-                return Err(damaged(MediaType::Tiff, "a colour is not in its palette"));
-            };
-            rgb.extend([red, green, blue].map(|sample| (sample >> 8) as u8));
-        }
-        Ok(rgb)
     }
 }
 
@@ -209,8 +226,6 @@ fn ycbcr_to_rgb(pixels: &mut [u8]) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-
     use proptest::prelude::*;
     use tiff::encoder::{TiffEncoder, colortype};
 
@@ -262,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn tiles_strips_palettes_and_turns_are_put_together() {
+    fn tiles_strips_and_turns_are_put_together() {
         let plain = sample::Tiff::default();
         let picture = full(&plain.file()).unwrap();
         assert_eq!((picture.width(), picture.height()), (20, 10));

@@ -45,10 +45,21 @@ pub(super) fn header<S: Read + Seek>(
     let Some((mut width, mut height)) = sides else {
         return Err(damaged(format, "its primary picture has no size"));
     };
+    // In the order of the file, as they are applied.
     for (kind, payload) in mine() {
-        // A quarter turn, once or three times.
-        if kind == b"irot" && payload.first().is_some_and(|angle| angle & 1 == 1) {
-            (width, height) = (height, width);
+        match kind {
+            // A quarter turn, once or three times.
+            b"irot" if payload.first().is_some_and(|angle| angle & 1 == 1) => {
+                (width, height) = (height, width);
+            }
+            // What is left when the edges are cut off: two fractions.
+            b"clap" => {
+                let share = |at| side(payload, at).zip(side(payload, at + 4).filter(|n| *n > 0));
+                if let Some(((wide, by), (high, of))) = share(0).zip(share(8)) {
+                    (width, height) = (width.min(wide / by), height.min(high / of));
+                }
+            }
+            _ => {}
         }
     }
     let is_alpha = |(kind, payload): &Property<'_>| {
@@ -185,6 +196,18 @@ mod tests {
             let turned = read(&sample::avif_header(40, 30, Some(angle))).unwrap();
             assert_eq!((turned.width, turned.height), sides);
         }
+    }
+
+    #[test]
+    fn edges_are_cut_off_before_a_turn() {
+        let numbers = [37u32, 1, 58, 2, 0, 1, 0, 1];
+        let clap: Vec<u8> = numbers.iter().flat_map(|n| n.to_be_bytes()).collect();
+        let properties = [(*b"clap", clap), (*b"irot", vec![1])];
+        let cut = read(&sample::avif_of(40, 30, &properties)).unwrap();
+        assert_eq!((cut.width, cut.height), (29, 37));
+        let nothing = [(*b"clap", vec![0; 32]), (*b"clap", vec![7])];
+        let whole = read(&sample::avif_of(40, 30, &nothing)).unwrap();
+        assert_eq!((whole.width, whole.height), (40, 30));
     }
 
     #[test]

@@ -54,7 +54,7 @@ fn pixels(side: f64) -> Option<u32> {
 fn attributes(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let name = text
         .iter()
-        .position(|byte| byte.is_ascii_whitespace())
+        .position(|byte| byte.is_ascii_whitespace() || matches!(byte, b'>' | b'/'))
         .unwrap_or(text.len());
     let mut rest = &text[name..];
     std::iter::from_fn(move || {

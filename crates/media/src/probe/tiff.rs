@@ -11,7 +11,7 @@ use crate::orient::Orientation;
 use crate::{Budget, MediaError, MediaType};
 
 /// The most bytes that a chunk of pixels takes while it is decoded.
-const MAX_CHUNK_BYTES: usize = 400_000_000;
+pub(crate) const MAX_CHUNK_BYTES: usize = 400_000_000;
 
 /// Reads a file's first directory under limits; no pixel is touched.
 pub(crate) fn open<S: Read + Seek>(source: S, budget: &Budget) -> Result<Decoder<S>, MediaError> {
@@ -31,9 +31,10 @@ pub(super) fn header<S: Read + Seek>(
 ) -> Result<Header, MediaError> {
     let mut decoder = open(reader, budget)?;
     let (width, height) = decoder.dimensions().map_err(refusal)?;
-    let has_alpha = matches!(
-        decoder.colortype().map_err(refusal)?,
-        ColorType::RGBA(_) | ColorType::GrayA(_)
+    // What is not known here may well be transparent.
+    let has_alpha = !matches!(
+        decoder.colortype(),
+        Ok(ColorType::Gray(_) | ColorType::RGB(_) | ColorType::CMYK(_) | ColorType::YCbCr(_))
     );
     // A tag that cannot be read says nothing.
     let orientation = decoder.find_tag_unsigned::<u32>(Tag::Orientation);

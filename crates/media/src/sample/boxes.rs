@@ -9,14 +9,19 @@ fn iso_box(kind: [u8; 4], payload: &[u8]) -> Vec<u8> {
 /// An AVIF of any sides that ends where its pixels would begin; `angle` is the
 /// number of quarter turns.
 pub fn avif_header(width: u32, height: u32, angle: Option<u8>) -> Vec<u8> {
+    let turn = angle.map(|angle| (*b"irot", vec![angle]));
+    avif_of(width, height, turn.as_slice())
+}
+
+/// The same with these properties of its picture, in this order.
+pub fn avif_of(width: u32, height: u32, more: &[([u8; 4], Vec<u8>)]) -> Vec<u8> {
     let sides = [[0; 4], width.to_be_bytes(), height.to_be_bytes()].concat();
     let mut properties = iso_box(*b"ispe", &sides);
     // Version 0, one item: number 1 has so many properties.
-    let mut table = vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 0x81];
-    if let Some(angle) = angle {
-        properties.extend(iso_box(*b"irot", &[angle]));
-        table[10] = 2;
-        table.push(0x82);
+    let mut table = vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 1, more.len() as u8 + 1, 0x81];
+    for (at, (kind, payload)) in more.iter().enumerate() {
+        properties.extend(iso_box(*kind, payload));
+        table.push(0x82 + at as u8);
     }
     let all = [iso_box(*b"ipco", &properties), iso_box(*b"ipma", &table)].concat();
     let meta = [

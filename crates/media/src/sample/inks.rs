@@ -4,7 +4,7 @@ use turbojpeg::{Colorspace, Compressor, Image, PixelFormat, Subsamp};
 
 /// What [`ink_profile`] says that cyan looks like, in sRGB: what a press for
 /// coated paper prints.
-pub const INK_CYAN: [u8; 3] = [0, 150, 217];
+pub const INK_CYAN: [u8; 3] = [0, 152, 216];
 
 /// Lab of paper, cyan, magenta, yellow and black, as ICC's eight bits have it:
 /// lightness in hundredths of 255, the colours around 128.

@@ -7,7 +7,7 @@ mod boxes;
 mod inks;
 mod old_formats;
 
-pub use boxes::avif_header;
+pub use boxes::{avif_header, avif_of};
 pub use inks::{INK_CYAN, cmyk_jpeg, ink_profile};
 pub use old_formats::{Tiff, bmp};
 

@@ -126,6 +126,7 @@ impl Tiff {
                 return vec![vec![0; 64]];
             }
             Some(sides) => sides,
+            None if self.rows_per_strip == 0 => return vec![vec![0; 64]],
             None => (SIDES.0, self.rows_per_strip),
         };
         let mut chunks = Vec::new();

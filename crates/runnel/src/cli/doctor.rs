@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use indicatif::HumanBytes;
-use runnel_domain::audit::{Audited, Finding};
 use runnel_domain::Services;
-use runnel_media::subprocess::{self, Programs};
+use runnel_domain::audit::{Audited, Finding};
 use serde_json::{Value, json};
 
 use crate::config::Places;
@@ -35,7 +34,7 @@ pub(super) async fn run(flags: DoctorFlags) -> Result<(), Failure> {
     let settings = flags.places.settings();
     let services = open_services(&settings, &Environment::system(), String::new()).await?;
     let mut report = Report::new(flags.json);
-    report.programs();
+    report.readers(&services);
     let looked = report.parts(&services).await;
     let audited = match looked {
         Ok(()) => audit(&services, flags.repair, &mut report).await,
@@ -84,22 +83,22 @@ impl Report {
         }
     }
 
-    fn programs(&self) {
-        let programs = Programs::default();
-        for wanted in subprocess::WANTED {
-            let missing = wanted.missing_in(&programs);
-            let (word, detail) = match missing {
-                None => ("ok", String::new()),
-                Some(program) => (
+    fn readers(&self, services: &Services) {
+        for reader in services.readers() {
+            let (name, package) = (reader.tool.name(), reader.tool.package());
+            let (word, detail) = if reader.is_installed {
+                ("ok", String::new())
+            } else {
+                let without = reader.tool.without;
+                (
                     "missing",
-                    format!(
-                        "{}; install the package {}",
-                        wanted.without, program.package
-                    ),
-                ),
+                    format!("{without}; install the package {package}"),
+                )
             };
-            let json = json!({"check": "program", "name": wanted.name, "ok": missing.is_none(), "detail": detail});
-            self.line(word, wanted.name, &detail, &json);
+            let json = json!({
+                "check": "program", "name": name, "ok": reader.is_installed, "package": package
+            });
+            self.line(word, name, &detail, &json);
         }
     }
 
@@ -142,8 +141,14 @@ impl Report {
                 part,
             } => {
                 self.lost += 1;
-                let json = json!({"finding": "missing", "asset_id": asset_id, "part": part, "name": name});
-                self.line("lost", part, &format!("{name} of the asset {asset_id}"), &json);
+                let json =
+                    json!({"finding": "missing", "asset_id": asset_id, "part": part, "name": name});
+                self.line(
+                    "lost",
+                    part,
+                    &format!("{name} of the asset {asset_id}"),
+                    &json,
+                );
             }
         }
     }

@@ -247,7 +247,7 @@ pub(super) async fn assets_of_every_organization_are_walked_by_id(db: Db) {
     assets[1] = deleted.unwrap().unwrap();
     tx.commit().await.unwrap();
     let after = async |id, limit| {
-        let mut reader = db.store.read();
+        let reader = db.store.read();
         let found = reader.assets().list_after_unscoped(id, limit).await;
         found.unwrap()
     };
@@ -268,8 +268,11 @@ pub(super) async fn a_thumbnail_comes_once_and_not_to_what_is_deleted(db: Db) {
     store(&db, &[waiting.clone(), deleted.clone()]).await;
     let (stranger, _, key) = nobody(&db);
     let mut tx = db.store.begin().await.unwrap();
-    let gone = tx.assets().soft_delete(org, deleted.id, Some(key), at(5));
-    assert!(gone.await.unwrap().is_some());
+    let gone = tx
+        .assets()
+        .soft_delete(org, deleted.id, Some(key), at(5))
+        .await;
+    assert!(gone.unwrap().is_some());
     for (org, id, name, is_recorded) in [
         (stranger, waiting.id, "theirs", false),
         (org, deleted.id, "too late", false),

@@ -273,16 +273,16 @@ pub(super) async fn open_sessions_of_every_organization_are_walked_by_id(db: Db)
     let confirmed = upload(&db, a);
     tx.uploads().insert(&confirmed).await.unwrap();
     let body = received("a key");
-    let recorded = tx.uploads().record_received(a, confirmed.asset_id, &body);
-    recorded.await.unwrap();
-    let closed = tx
-        .uploads()
-        .mark_confirmed(a, confirmed.asset_id, at(1), &body.storage_key);
-    assert!(closed.await.unwrap());
+    let id = confirmed.asset_id;
+    let recorded = tx.uploads().record_received(a, id, &body).await;
+    recorded.unwrap();
+    let key = &body.storage_key;
+    let closed = tx.uploads().mark_confirmed(a, id, at(1), key).await;
+    assert!(closed.unwrap());
     tx.commit().await.unwrap();
     let after = async |id, limit| {
-        let mut uploads = db.store.read();
-        uploads
+        let reader = db.store.read();
+        reader
             .uploads()
             .list_open_after_unscoped(id, limit)
             .await

@@ -1,5 +1,6 @@
 //! SVG: what is drawn, and what is not.
 
+use std::fmt::Write as _;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -72,8 +73,10 @@ fn references(url: &str) -> [String; 8] {
     [
         format!(r#"<image width="40" height="20" href="{url}"/>"#),
         format!(r#"<image width="40" height="20" xlink:href="{url}"/>"#),
-        format!(r##"<use xlink:href="{url}#a"/>"##),
-        format!(r#"<style>@import url("{url}"); rect {{ fill: url({url}#b) }}</style>"#),
+        format!(r#"<use xlink:href="{url}#a"/>"#),
+        format!(
+            r#"<style>@import url("{url}"); circle {{ fill: url({url}#b) }}</style><circle r="9"/>"#
+        ),
         format!(
             r#"<filter id="f"><feImage xlink:href="{url}"/></filter><g filter="url(#f)"><rect width="9" height="9"/></g>"#
         ),
@@ -136,7 +139,7 @@ fn laughs() -> Vec<u8> {
     let mut text = r#"<!DOCTYPE svg [<!ENTITY l0 "lol">"#.to_owned();
     for level in 1..10 {
         let ten = format!("&l{};", level - 1).repeat(10);
-        text.push_str(&format!(r#"<!ENTITY l{level} "{ten}">"#));
+        write!(text, r#"<!ENTITY l{level} "{ten}">"#).unwrap();
     }
     format!("{text}]>{OPEN}<text>&l9;</text></svg>").into_bytes()
 }
@@ -146,7 +149,7 @@ fn nested_uses() -> Vec<u8> {
     let mut text = r#"<defs><g id="g0"><rect width="1" height="1"/></g>"#.to_owned();
     for level in 1..30 {
         let ten = format!(r##"<use xlink:href="#g{}"/>"##, level - 1).repeat(10);
-        text.push_str(&format!(r#"<g id="g{level}">{ten}</g>"#));
+        write!(text, r#"<g id="g{level}">{ten}</g>"#).unwrap();
     }
     svg(&format!(r##"{text}</defs><use xlink:href="#g29"/>"##))
 }
@@ -156,8 +159,8 @@ fn filters() -> Vec<u8> {
     let blur =
         r#"<feGaussianBlur stdDeviation="900"/><feTurbulence baseFrequency="9" numOctaves="99"/>"#;
     svg(&format!(
-        r##"<filter id="f" x="-900%" y="-900%" width="1900%" height="1900%">{}</filter>
-        <rect width="40" height="20" filter="url(#f)"/>"##,
+        r#"<filter id="f" x="-900%" y="-900%" width="1900%" height="1900%">{}</filter>
+        <rect width="40" height="20" filter="url(#f)"/>"#,
         blur.repeat(400)
     ))
 }
@@ -194,7 +197,7 @@ fn a_drawing_that_would_cost_too_much_is_refused_in_time() {
     ] {
         let start = Instant::now();
         let made = thumbnail_in(&bytes);
-        assert!(start.elapsed() < Duration::from_secs(60), "{name}");
+        assert!(start.elapsed() < Duration::from_mins(1), "{name}");
         match made {
             Ok(made) => assert!(!is_refused && made.width == 512, "{name}"),
             Err(MediaError::Damaged { reason, .. } | MediaError::Unusable { reason, .. }) => {

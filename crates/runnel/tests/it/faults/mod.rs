@@ -3,5 +3,6 @@
 mod callbacks;
 mod kill;
 mod stores;
+mod strays;
 mod thumbnails;
 mod workers;

@@ -1,14 +1,19 @@
 //! Thumbnails that come later: drawn by a job, whatever dies meanwhile, and
 //! never more than once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use runnel_domain::assets::Programs;
 use runnel_domain::jobs::Claimed;
 use runnel_domain::runs::Lease;
 use runnel_domain::thumbnails::Derivation;
-use runnel_testkit::{Db, Process, Request, Storage, TestApp, on_both_databases, samples, wait_until};
+use runnel_testkit::{
+    Db, Process, Request, Storage, TestApp, on_both_databases, samples, wait_until,
+};
 use runnel_types::Job;
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 on_both_databases!(
@@ -17,7 +22,9 @@ on_both_databases!(
     a_worker_that_comes_late_leaves_nothing,
     an_asset_deleted_meanwhile_gets_none_until_it_is_restored,
     what_cannot_be_drawn_stays_without_and_ends,
+    a_missing_program_is_given_some_time,
     films_wait_their_turn_without_being_lost,
+    busy_programs_hold_up_no_picture_and_films_only_so_long,
 );
 
 /// A lease; any length will do, for the clock is the test's.
@@ -172,6 +179,47 @@ async fn what_cannot_be_drawn_stays_without_and_ends(db: Db) {
     let locked = app.asset("application/pdf", &samples::pdf(true)).await;
     assert!(locked["thumbnail_url"].is_null());
     assert_eq!(app.run_jobs().await, 0);
+    app.stop().await;
+}
+
+async fn a_missing_program_is_given_some_time(db: Db) {
+    let app = TestApp::start_in(db, |_, environment| {
+        environment.thumbnail_wait = Duration::ZERO;
+        environment.programs = Programs::in_folders(["/nonexistent"]);
+    })
+    .await;
+    let page = app
+        .asset("application/pdf", samples::of("application/pdf"))
+        .await;
+    for done in [1, 1, 1, 0] {
+        assert_eq!(app.run_jobs().await, done);
+        assert_eq!(app.run_jobs().await, 0, "the next try is not due yet");
+        app.advance(Duration::from_mins(1));
+    }
+    assert!(read(&app, &page).await["thumbnail_url"].is_null());
+    app.stop().await;
+}
+
+async fn busy_programs_hold_up_no_picture_and_films_only_so_long(db: Db) {
+    let app = TestApp::start_in(db, |_, environment| {
+        environment.thumbnail_wait = Duration::from_millis(50);
+    })
+    .await;
+    let services = app.services();
+    let take_all = |slots: &Arc<Semaphore>| {
+        let all = u32::try_from(slots.available_permits()).unwrap();
+        Arc::clone(slots).try_acquire_many_owned(all).unwrap()
+    };
+    let frames = take_all(&services.frame_slots);
+    let asset = film(&app).await;
+    assert!(asset["thumbnail_url"].is_null());
+    assert_eq!(asset["width"], samples::SIDES.0);
+    let programs = take_all(&services.program_slots);
+    let picture = app.asset("image/png", samples::of("image/png")).await;
+    assert!(picture["thumbnail_url"].is_string());
+    drop((frames, programs));
+    assert_eq!(app.run_jobs().await, 1);
+    assert!(read(&app, &asset).await["thumbnail_url"].is_string());
     app.stop().await;
 }
 

@@ -77,7 +77,7 @@ async fn an_upload_goes_to_the_bucket_and_becomes_an_asset() {
         .await
         .assert(200);
     assert!(thumbnail.body.starts_with(b"RIFF"));
-    Request::new("GET", &url.replace("library", "other"))
+    Request::new("GET", &url.replace("/lib/", "/other/"))
         .send()
         .await
         .assert(403);

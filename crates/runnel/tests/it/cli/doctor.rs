@@ -1,0 +1,49 @@
+//! `runnel doctor`.
+
+use runnel_media::sample;
+use runnel_testkit::TestApp;
+use serde_json::Value;
+
+use super::{runnel, stderr, stdout};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_says_what_is_there_and_fails_when_something_is_lost() {
+    let app = TestApp::start(runnel_testkit::Db::Sqlite).await;
+    let asset = app.asset("image/png", &sample::gradient_png(30, 20)).await;
+    let data_dir = app.data_dir().to_str().unwrap().to_owned();
+    let well = runnel(&["doctor", "--data-dir", &data_dir]);
+    assert!(well.status.success(), "{}", stderr(&well));
+    let told = stdout(&well);
+    for line in [
+        "ok        database",
+        "ok        storage",
+        "ok        ffmpeg",
+    ] {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert!(told.contains("2 objects, 2 of them too young"), "{told}");
+
+    let key = asset["r2_key"].as_str().unwrap();
+    std::fs::remove_file(app.data_dir().join("objects").join(key)).unwrap();
+    let ill = runnel(&["doctor", "--json", "--data-dir", &data_dir]);
+    assert!(!ill.status.success());
+    assert!(
+        stderr(&ill).contains("restore them from a backup"),
+        "{}",
+        stderr(&ill)
+    );
+    let lines: Vec<Value> = stdout(&ill)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let missing = lines
+        .iter()
+        .find(|line| line["finding"] == "missing")
+        .unwrap();
+    assert_eq!(
+        (&missing["asset_id"], &missing["name"]),
+        (&asset["id"], &asset["r2_key"])
+    );
+    assert_eq!(lines.last().unwrap()["summary"]["missing"], 1);
+    app.stop().await;
+}
