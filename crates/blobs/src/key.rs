@@ -106,7 +106,7 @@ impl Key {
                 asset: *asset,
                 name: name.clone(),
             }),
-            Self::Upload { .. } | Self::Thumbnail { .. } => None,
+            Self::Upload { .. } | Self::Thumbnail { .. } | Self::Transform { .. } => None,
         }
     }
 
