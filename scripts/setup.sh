@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing, and does nothing when none is.
+# Installs what is missing, and does nothing when nothing is: Debian packages,
+# and for the tests the official S3 client, in a folder of its own.
 #   scripts/setup.sh build   what the build needs
 #   scripts/setup.sh test    what the tests and benches need too
 set -euo pipefail
@@ -35,6 +36,7 @@ case "${1:-test}" in
         want curl curl
         want openssl openssl
         want python3 python3
+        python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
         want libvips-tools vips vipsthumbnail
         have_postgres || missing+=(postgresql)
         ;;
@@ -71,4 +73,20 @@ fi
 if ! have cargo; then
     echo "setup: there is no cargo here; install Rust 1.95 or newer from https://rustup.rs" >&2
     exit 1
+fi
+
+# The official S3 client looks at what the server left in a bucket.
+boto3="boto3==1.44.8"
+tools="$(dirname "$0")/../target/test-tools/python"
+if [ "${1:-test}" = test ] && [ "$(cat "$tools/installed" 2>/dev/null)" != "$boto3" ]; then
+    echo "setup: installing $boto3 into target/test-tools/python" >&2
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    rm -rf "$tools"
+    if ! { python3 -m venv "$tools" && "$tools/bin/pip" install -q "$boto3"; } >"$log" 2>&1; then
+        cat "$log" >&2
+        echo "setup: pip failed, its words are above; is PyPI reachable?" >&2
+        exit 1
+    fi
+    echo "$boto3" >"$tools/installed"
 fi

@@ -52,6 +52,15 @@ impl Blobs {
         Self(Place::Remote(remote))
     }
 
+    /// Stores bytes under a name that is no key.
+    #[cfg(test)]
+    pub(crate) async fn put_named(&self, name: &str, bytes: &'static [u8]) {
+        match &self.0 {
+            Place::Local(local) => local.put_named(name, bytes),
+            Place::Remote(remote) => remote.put_named(name, bytes).await,
+        }
+    }
+
     /// Whether the objects lie on another machine.
     pub const fn is_remote(&self) -> bool {
         matches!(self.0, Place::Remote(_))

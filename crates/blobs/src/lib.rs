@@ -6,6 +6,8 @@
 //! a bucket signs its own.
 
 mod blobs;
+#[cfg(test)]
+mod conformance;
 mod error;
 mod key;
 mod local;

@@ -90,18 +90,19 @@ impl S3Server {
         )
     }
 
+    /// The names and values of the credentials.
+    pub fn credentials(&self) -> [(String, String); 2] {
+        credentials_with(SECRET)
+    }
+
     /// The credentials, as an environment has them.
     pub fn variables(&self) -> Variables {
-        Self::variables_with(SECRET)
+        Variables::of(self.credentials())
     }
 
     /// Credentials with another secret.
     pub fn variables_with(secret: &str) -> Variables {
-        let pairs = [
-            ("AWS_ACCESS_KEY_ID", KEY_ID),
-            ("AWS_SECRET_ACCESS_KEY", secret),
-        ];
-        Variables::of(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())))
+        Variables::of(credentials_with(secret))
     }
 
     /// How the server behaves from now on.
@@ -144,6 +145,14 @@ impl S3Server {
         assert!(output.status.success(), "boto3 fails: {said}");
         String::from_utf8(output.stdout).unwrap()
     }
+}
+
+fn credentials_with(secret: &str) -> [(String, String); 2] {
+    let pairs = [
+        ("AWS_ACCESS_KEY_ID", KEY_ID),
+        ("AWS_SECRET_ACCESS_KEY", secret),
+    ];
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))
 }
 
 async fn serve(listener: TcpListener, service: S3Service, moods: watch::Receiver<Mood>) {

@@ -197,6 +197,14 @@ impl Local {
         .await
     }
 
+    /// Stores bytes under a name that is no key.
+    #[cfg(test)]
+    pub(crate) fn put_named(&self, name: &str, bytes: &[u8]) {
+        let path = self.root.join(name);
+        create_private(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+
     fn path(&self, key: &Key) -> PathBuf {
         // A key has no dots, slashes or odd letters but those that `Key` writes.
         self.root.join(key.to_string())

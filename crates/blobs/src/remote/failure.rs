@@ -8,6 +8,9 @@ use crate::storage_url::Protocol;
 /// The most of a store's words that goes into a message, in characters.
 const MOST: usize = 500;
 
+/// The address that machines in a cloud ask for credentials, when none are given.
+const METADATA: &str = "169.254.169.254";
+
 /// Turns the errors of one bucket into words.
 #[derive(Debug, Clone)]
 pub(super) struct Failures {
@@ -39,20 +42,27 @@ impl Failures {
     }
 
     pub(super) fn of(&self, error: Error) -> BlobError {
+        let reason = reason(&error);
+        if is_about_the_bucket(&reason) {
+            return BlobError::NoBucket {
+                bucket: self.bucket.clone(),
+            };
+        }
         match error {
-            Error::NotFound { ref source, .. } if is_about_the_bucket(&source.to_string()) => {
-                BlobError::NoBucket {
-                    bucket: self.bucket.clone(),
-                }
-            }
             Error::NotFound { path, .. } => BlobError::Missing { key: path },
-            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => BlobError::Denied {
-                reason: reason(&error),
-                hint: credential_names(self.protocol),
-            },
-            other => BlobError::Unavailable {
-                reason: reason(&other),
-            },
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => self.denied(reason),
+            _ if is_about_rights(&reason) => self.denied(reason),
+            _ if reason.contains(METADATA) => {
+                self.denied("none were given, and this machine has no role of its own".to_owned())
+            }
+            _ => BlobError::Unavailable { reason },
+        }
+    }
+
+    const fn denied(&self, reason: String) -> BlobError {
+        BlobError::Denied {
+            reason,
+            hint: credential_names(self.protocol),
         }
     }
 }
@@ -60,6 +70,11 @@ impl Failures {
 /// Whether a 404 means the bucket, by the codes of S3 and Google, and of Azure.
 fn is_about_the_bucket(text: &str) -> bool {
     text.contains("NoSuchBucket") || text.contains("ContainerNotFound")
+}
+
+/// Whether a list was refused, whose errors have no kind of their own.
+fn is_about_rights(text: &str) -> bool {
+    text.contains("status code: 403") || text.contains("status code: 401")
 }
 
 /// The error with its causes, on one line and not too long: a store answers
@@ -113,6 +128,30 @@ mod tests {
         assert!(refused(Protocol::S3).contains("AWS_SECRET_ACCESS_KEY"));
         assert!(refused(Protocol::Google).contains("GOOGLE_"));
         assert!(refused(Protocol::Azure).contains("AZURE_"));
+    }
+
+    #[test]
+    fn a_list_that_is_refused_is_about_credentials_too() {
+        let error = Error::Generic {
+            store: "S3",
+            source: "Server returned non-2xx status code: 403 Forbidden: ".into(),
+        };
+        let failures = Failures::new(Protocol::S3, "x");
+        assert!(matches!(failures.of(error), BlobError::Denied { .. }));
+    }
+
+    #[test]
+    fn a_machine_without_credentials_is_told_which_to_give() {
+        let error = Error::Generic {
+            store: "S3",
+            source: "error sending request for url (http://169.254.169.254/latest/api/token)"
+                .into(),
+        };
+        let said = Failures::new(Protocol::S3, "x").of(error).to_string();
+        assert!(
+            said.contains("none were given") && said.contains("AWS_ACCESS_KEY_ID"),
+            "{said}"
+        );
     }
 
     #[test]

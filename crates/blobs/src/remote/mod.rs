@@ -81,9 +81,25 @@ impl Remote {
         }
     }
 
-    /// Writes and removes an object, so that a wrong bucket, wrong credentials
-    /// or missing rights are told before anybody relies on the storage.
+    /// A bucket that nobody signs URLs for, such as memory.
+    #[cfg(test)]
+    pub(crate) fn in_memory(store: Arc<dyn ObjectStore>, prefix: &str) -> Self {
+        let failures = Failures::new(crate::storage_url::Protocol::S3, "memory");
+        Self::new(store, prefix, Urls::Nobody, failures)
+    }
+
+    /// Stores bytes under a name that is no key.
+    #[cfg(test)]
+    pub(crate) async fn put_named(&self, name: &str, bytes: &'static [u8]) {
+        let payload = PutPayload::from_static(bytes);
+        let put = self.inner.store.put(&self.path(name), payload).await;
+        put.unwrap();
+    }
+
+    /// Lists, writes and removes, so that a wrong bucket, wrong credentials or
+    /// missing rights are told before anybody relies on the storage.
     async fn probe(&self) -> Result<(), BlobError> {
+        self.list().try_next().await?;
         let path = self.path(PROBE);
         let store = &self.inner.store;
         let written = store.put(&path, PutPayload::from_static(b"runnel")).await;

@@ -30,7 +30,7 @@ fn what_cannot_be_done_is_refused_with_a_way_out() {
                 "--data-dir",
                 data_dir,
                 "--storage-url",
-                "s3://bucket/x",
+                "ftp://bucket/x",
             ],
             "file:///",
         ),

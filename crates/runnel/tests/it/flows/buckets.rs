@@ -286,7 +286,7 @@ async fn the_one_step_form_stores_in_the_bucket_too() {
     app.post(&format!("{path}/restorations"), &json!({}))
         .send()
         .await
-        .assert(200);
+        .assert(201);
     let read = app.get(&path).send().await.assert(200).json();
     Request::new("GET", read["url"].as_str().unwrap())
         .send()
