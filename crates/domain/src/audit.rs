@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use runnel_blobs::Key;
+use runnel_blobs::{Key, Progress};
 use runnel_media::{TOOLS, Tool};
 use runnel_types::{Asset, AssetId, Fault, Upload};
 
@@ -255,7 +255,11 @@ impl Rows {
             .filter(|upload| upload.confirmed_at.is_none());
         let received = open.and_then(|upload| upload.received.as_ref());
         let asset = self.asset.as_ref();
-        let arriving = || self.progress.as_ref().is_some_and(|it| it.contains(&text));
+        let arriving = || {
+            let progress = self.progress.as_deref().map(Progress::from_text);
+            // What cannot be read may name anything: nothing is removed then.
+            progress.is_some_and(|read| read.map_or(true, |progress| progress.names(key)))
+        };
         match key {
             Key::Upload { .. } => open.is_some(),
             Key::Piece { .. } => arriving(),

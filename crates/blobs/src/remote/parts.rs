@@ -35,6 +35,13 @@ pub(crate) struct Parts {
     old_tail: Option<Uuid>,
 }
 
+impl Parts {
+    /// What lies beside the parts, now and from before.
+    pub(crate) fn tails(&self) -> impl Iterator<Item = Uuid> {
+        self.tail.into_iter().chain(self.old_tail)
+    }
+}
+
 /// An appender to a body in a bucket.
 #[derive(Debug)]
 pub(crate) struct PartsAppender {
@@ -97,7 +104,7 @@ impl Remote {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
             Err(error) => return Err(self.failed(error)),
         }
-        for tail in parts.tail.into_iter().chain(parts.old_tail) {
+        for tail in parts.tails() {
             self.delete(&target.piece(tail).to_string()).await?;
         }
         Ok(())
@@ -211,7 +218,7 @@ impl PartsAppender {
             whole.await.map_err(|error| self.remote.failed(error))?;
         }
         let parts = self.told.parts_mut()?.clone();
-        for tail in parts.tail.into_iter().chain(parts.old_tail) {
+        for tail in parts.tails() {
             self.remove(tail).await;
         }
         Ok(stored)

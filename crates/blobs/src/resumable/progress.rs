@@ -76,6 +76,15 @@ impl Progress {
         &self.target
     }
 
+    /// Whether the body goes on from this object, or will be it.
+    pub fn names(&self, key: &Key) -> bool {
+        *key == self.target
+            || match &self.place {
+                Place::File(piece) => key == piece,
+                Place::Parts(parts) => parts.tails().any(|tail| *key == self.target.piece(tail)),
+            }
+    }
+
     /// The text to keep.
     pub fn to_text(&self) -> String {
         // INVARIANT: keys are text and a hash is numbers; all of it is JSON.

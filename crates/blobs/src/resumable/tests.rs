@@ -154,6 +154,11 @@ async fn less_than_was_recorded_is_told() {
         appender.write(b"some bytes").await.unwrap();
         let progress = appender.sync().await.unwrap();
         drop(appender);
+        // What the doctor asks before it removes anything.
+        for name in names(&blobs).await {
+            assert!(progress.names(&name.parse().unwrap()), "{name}");
+        }
+        assert!(progress.names(&target()) && !progress.names(&target().piece(Uuid::max())));
         for name in names(&blobs).await {
             blobs.delete_named(&name).await.unwrap();
         }

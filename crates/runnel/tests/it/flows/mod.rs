@@ -1,5 +1,6 @@
 //! Stories that go through many routes.
 
 mod buckets;
+mod pieces_in_a_bucket;
 mod resume;
 mod upload_to_callback;
