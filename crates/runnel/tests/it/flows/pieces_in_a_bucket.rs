@@ -80,10 +80,9 @@ async fn pieces_become_an_object_of_the_bucket_and_nothing_else() {
         // Whoever tidies up meanwhile finds nothing to remove.
         app.advance(Duration::from_hours(2));
         let mut strays = Vec::new();
-        let audited = app
-            .services()
-            .audit_objects(true, &mut |stray| strays.push(stray));
-        audited.await.unwrap();
+        let mut tell = |stray| strays.push(stray);
+        let audited = app.services().audit_objects(true, &mut tell).await;
+        audited.unwrap();
         assert_eq!(strays, []);
     }
     let asset = app.confirm(&id).await.assert(201).json();
