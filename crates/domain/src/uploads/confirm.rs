@@ -35,15 +35,9 @@ impl Services {
             self.check_folder(caller, folder).await?;
             // Collected once: two confirmations that take each other's copies
             // away would not end. The second round takes what the first left.
-            let collected = if std::mem::take(&mut may_collect) || upload.received.is_none() {
-                self.collect(&upload).await?
-            } else {
-                Collected::Nothing
-            };
-            let body = match collected {
-                Collected::Body(body) => Some(body),
-                Collected::Nothing => None,
-                Collected::Refused(message) => return Err(mismatch(message)),
+            let body = match std::mem::take(&mut may_collect) || upload.received.is_none() {
+                true => self.sent_body(&upload).await?,
+                false => None,
             };
             let received = body.as_ref().map(|body| &body.received);
             let Some(received) = received.or(upload.received.as_ref()) else {
@@ -77,6 +71,15 @@ impl Services {
             }
             // Another confirmation or another PUT came first: look again. Each
             // round means that somebody else got on, so this ends.
+        }
+    }
+
+    /// The body that a client sent to the store itself, when there is one.
+    async fn sent_body(&self, upload: &Upload) -> Result<Option<Body>, Fault> {
+        match self.collect(upload).await? {
+            Collected::Body(body) => Ok(Some(body)),
+            Collected::Nothing => Ok(None),
+            Collected::Refused(message) => Err(mismatch(message)),
         }
     }
 
