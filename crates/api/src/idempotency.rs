@@ -46,9 +46,10 @@ pub(crate) async fn once(
         // The handler says what is wrong with the key to the API.
         return next.run(Request::from_parts(parts, body)).await;
     };
-    let key = match parts.headers.get(KEY).map(HeaderValue::to_str) {
-        Some(Ok(key)) => key.to_owned(),
-        // Other letters than ASCII count as a key that is too long to be one.
+    let mut keys = parts.headers.get_all(KEY).iter().map(HeaderValue::to_str);
+    let key = match (keys.next(), keys.next()) {
+        (Some(Ok(key)), None) => key.to_owned(),
+        // Other letters than ASCII, and two keys at once, count as none.
         _ => String::new(),
     };
     caller.idempotency_key = Some(key.clone());
@@ -80,10 +81,18 @@ impl Held {
             let bytes = body_limit::read(&parts.headers, body, body_limit::JSON_LIMIT).await?;
             (with_body(&asked, &bytes), Body::from(bytes))
         };
-        let begun = self
+        let begun = match self
             .services
             .take_key(&self.caller, &self.key, &fingerprint)
-            .await?;
+            .await
+        {
+            Ok(begun) => begun,
+            Err(fault) => {
+                // A client that is still sending a file reads no answer.
+                body_limit::drain(body).await;
+                return Err(fault);
+            }
+        };
         if let Begun::Used(used) = begun {
             let fingerprint = if is_form {
                 let request = Request::from_parts(parts, body);

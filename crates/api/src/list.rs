@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use runnel_domain::Services;
 use runnel_types::list::{
-    BadList, Filter, ListRequest, Listed, Place, Sort, equals, parse_filter, parse_sort,
+    BadList, Filter, ListRequest, Listed, Place, Sort, equals, parse_filter, parse_sort, quoted,
 };
 use runnel_types::{Fault, Page};
 use schemars::JsonSchema;
@@ -123,7 +123,8 @@ pub(crate) fn embeds_creator(value: &str) -> Result<bool, Fault> {
         "created_by_user" => Ok(true),
         "" => Ok(false),
         other => Err(Fault::bad_request(format!(
-            "embed: {other:?} cannot be embedded; created_by_user can"
+            "embed: {} cannot be embedded; created_by_user can",
+            quoted(other)
         ))),
     }
 }
@@ -184,7 +185,8 @@ fn check_fields<R: JsonSchema>(fields: &[String]) -> Result<(), Fault> {
         Some(unknown) => {
             let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
             Err(Fault::bad_request(format!(
-                "fields: there is no field {unknown:?}; the fields are {}",
+                "fields: there is no field {}; the fields are {}",
+                quoted(unknown),
                 known.join(", ")
             )))
         }

@@ -50,8 +50,7 @@ impl Services {
     ) -> Result<Begun, Fault> {
         if !(1..=MAX_KEY).contains(&key.len()) {
             return Err(bad_key(&format!(
-                "must have 1 to {MAX_KEY} characters, this one has {}",
-                key.len()
+                "must be given once, in 1 to {MAX_KEY} characters of ASCII"
             )));
         }
         let now = self.now();
@@ -79,7 +78,8 @@ impl Services {
         match used {
             _ if claimed => Ok(Begun::Own),
             Some(used) if used.answer.is_some() => Ok(Begun::Used(used)),
-            Some(used) if used.is_done => Err(Fault::conflict(
+            // Within its lease it is more likely at its answer than dead.
+            Some(used) if used.is_done && used.lease_until < now => Err(Fault::conflict(
                 "what was asked with this Idempotency-Key has been done, but its answer was lost when the server stopped; look for the result in the lists, and do not send it again",
             )),
             _ => Err(Fault::conflict(

@@ -7,7 +7,7 @@ use runnel_types::{ApiKeyId, Folder, FolderId, OrgId, Page, Timestamp};
 use crate::column::{Args, Row};
 use crate::error::StoreError;
 use crate::query::{self, Rows};
-use crate::reader::{Reader, Statement, all, changed, optional};
+use crate::reader::{Reader, Statement, all, changed, one, optional};
 use crate::tx::Tx;
 
 const TABLE: &str = "folders";
@@ -131,6 +131,28 @@ impl<E: Reader> Folders<E> {
         changed(&mut self.0, Statement::new(TABLE, sql, args))
             .await
             .map(|rows| rows > 0)
+    }
+
+    /// Bytes of the longest path from the folder, itself not counted, down to
+    /// one under it, each name after a slash; 0 when there is none.
+    pub async fn longest_path_under(
+        &mut self,
+        org: OrgId,
+        id: FolderId,
+    ) -> Result<u64, StoreError> {
+        let sql = "WITH RECURSIVE tree (id, bytes) AS (
+                SELECT id, CAST(0 AS BIGINT) FROM folders
+                WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL
+                UNION
+                SELECT folders.id, tree.bytes + 1 + OCTET_LENGTH(folders.name)
+                FROM folders JOIN tree ON folders.parent_id = tree.id
+                WHERE folders.org_id = $1 AND folders.deleted_at IS NULL
+            ) SELECT COALESCE(MAX(bytes), 0) AS bytes FROM tree";
+        let args = Args::new().word(org).word(id);
+        one(&mut self.0, Statement::new(TABLE, sql, args), |row| {
+            row.number("bytes")
+        })
+        .await
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Claim<'a> {
 impl<E: Reader> IdempotencyKeys<E> {
     /// What is known of a key.
     pub async fn get(&mut self, org: OrgId, key: &str) -> Result<Option<Used>, StoreError> {
-        let sql = "SELECT key, fingerprint, is_done, status, content_type, body
+        let sql = "SELECT key, fingerprint, is_done, lease_until, status, content_type, body
             FROM idempotency_keys WHERE org_id = $1 AND key = $2";
         let args = Args::new().word(org).text(key);
         optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
@@ -161,6 +161,7 @@ fn decode(row: &Row) -> Result<Used, StoreError> {
     Ok(Used {
         fingerprint: row.text("fingerprint")?,
         is_done: row.int("is_done")? != 0,
+        lease_until: row.time("lease_until")?,
         answer,
     })
 }

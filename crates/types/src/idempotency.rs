@@ -1,5 +1,7 @@
 //! Answers that are kept for callers who ask again with the same key.
 
+use crate::time::Timestamp;
+
 /// An answer of the API as it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -18,6 +20,8 @@ pub struct Used {
     pub fingerprint: String,
     /// Whether what was asked has been done, answered or not.
     pub is_done: bool,
+    /// Until when the request that has the key is taken to be at work.
+    pub lease_until: Timestamp,
     /// The answer, once there is one.
     pub answer: Option<Answer>,
 }

@@ -19,7 +19,7 @@ use crate::fields::Fields;
 use crate::{Caller, Services, faults};
 
 /// The longest path of a folder, in bytes; what bounds a page of them.
-const LONGEST_PATH: usize = 32 * 1024;
+const LONGEST_PATH: u64 = 32 * 1024;
 
 /// The fault of a folder that the caller does not have.
 pub(crate) fn not_found(id: FolderId) -> Fault {
@@ -33,7 +33,9 @@ pub(crate) async fn hold(tx: &mut Tx, org: OrgId, folder: FolderId) -> Result<Fo
     found.ok_or_else(|| not_found(folder))
 }
 
-/// Refuses a name with a slash, which would be two folders in a path.
+/// Refuses a name with a slash, which would be two folders in a path. Nothing
+/// else is refused or changed: names are compared and come back as they were
+/// sent, so an é of one code point and one of two are different names.
 fn check_name(fields: &mut Fields<'_>, name: Option<&str>) {
     if name.is_some_and(|name| name.contains('/')) {
         fields.refuse(
@@ -52,18 +54,24 @@ fn taken(name: &str) -> Fault {
 }
 
 impl Services {
-    /// The folder with its path, read in the caller's transaction.
+    /// The folder with its path, read in the caller's transaction. Refused when
+    /// its path, or that of one under it, is too long.
     async fn view_in(tx: &mut Tx, folder: Folder) -> Result<FolderView, Fault> {
+        let under = tx
+            .folders()
+            .longest_path_under(folder.org_id, folder.id)
+            .await
+            .map_err(faults::store)?;
         let steps = tx
             .folders()
             .ancestors(folder.org_id, &[folder.id])
             .await
             .map_err(faults::store)?;
         let view = read::view(folder, &steps);
-        if view.path.len() > LONGEST_PATH {
+        let longest = view.path.len() as u64 + under;
+        if longest > LONGEST_PATH {
             let message = format!(
-                "the folder's path would have {} bytes, the limit is {LONGEST_PATH}",
-                view.path.len()
+                "the path of this folder, or of one under it, would have {longest} bytes, the limit is {LONGEST_PATH}"
             );
             return Err(Fault::invalid_field("parent_id", "too_deep", message));
         }

@@ -131,6 +131,10 @@ pub(super) async fn a_tree_goes_as_a_whole_and_nothing_else_does(db: Db) {
             .await
             .unwrap()
     );
+    for (folder, bytes) in [(&top, 14), (&middle, 7), (&bottom, 0)] {
+        let under = tx.folders().longest_path_under(org, folder.id).await;
+        assert_eq!(under.unwrap(), bytes, "/middle/bottom, /bottom, nothing");
+    }
     assert!(!tx.folders().is_empty(org, bottom.id).await.unwrap());
     assert!(!tx.folders().is_empty(org, top.id).await.unwrap());
     let stranger = nobody(&db).0;

@@ -74,6 +74,7 @@ pub(super) async fn one_request_has_a_key_and_its_answer_stays(db: Db) {
     let expected = Used {
         fingerprint: "b".repeat(64),
         is_done: true,
+        lease_until: NOW.plus(LEASE),
         answer: Some(answer),
     };
     assert_eq!(used(&db, org).await, Some(expected));

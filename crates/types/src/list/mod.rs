@@ -16,6 +16,9 @@ pub use parser::{equals, parse_filter};
 pub use place::Place;
 pub use sort::{Sort, parse_sort, sort_text};
 
+/// The most characters of what was sent that a message repeats.
+const MOST_QUOTED: usize = 60;
+
 /// What a field of a list holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldKind {
@@ -132,10 +135,20 @@ pub(crate) fn find(fields: &'static [Field], name: &str) -> Result<&'static Fiel
         .ok_or_else(|| {
             let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
             format!(
-                "there is no field {name:?}; the fields are {}",
+                "there is no field {}; the fields are {}",
+                quoted(name),
                 names.join(", ")
             )
         })
+}
+
+/// What somebody sent, for a message: between quotes, and of a long one only
+/// the beginning.
+pub fn quoted(text: &str) -> String {
+    match text.char_indices().nth(MOST_QUOTED) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use super::filter::{Filter, Operator, Piece, Test, Value};
 use super::token::{Placed, Token, tokens};
-use super::{BadList, Field, FieldKind, find};
+use super::{BadList, Field, FieldKind, find, quoted};
 use crate::time::Timestamp;
 
 /// The longest filter, in characters.
@@ -152,7 +152,8 @@ impl Parser {
             return self.short_form(field, sign);
         };
         if sign != ":" {
-            return Err(self.wrong_at(begin + 1, format!("after {name}.{long} a colon is missing")));
+            let message = format!("after {name}.EQ and its like a colon is missing");
+            return Err(self.wrong_at(begin + 1, message));
         }
         let operator = match long.as_str() {
             "EQ" => Operator::Equal,
@@ -169,7 +170,10 @@ impl Parser {
             _ => {
                 return Err(self.wrong_at(
                     begin,
-                    format!("there is no operator {long}; there are EQ, NE, GT, GTE, LT, LTE, IN and LIKE"),
+                    format!(
+                        "there is no operator {}; there are EQ, NE, GT, GTE, LT, LTE, IN and LIKE",
+                        quoted(&long)
+                    ),
                 ));
             }
         };
@@ -235,12 +239,7 @@ impl Parser {
                 Value::Pattern(pieces(&text, '*', None)),
             ));
         }
-        match day(field, operator, &text) {
-            Some(filter) => Ok(filter),
-            None => read(field, &text)
-                .map(|value| test(field, operator, value))
-                .map_err(at),
-        }
+        literal(field, operator, &text).map_err(at)
     }
 
     fn one_of(&mut self, field: &'static Field) -> Result<Filter, BadList> {
@@ -268,9 +267,8 @@ impl Parser {
                 if self.tests > MOST_TESTS {
                     return Err(self.wrong_at(begin, format!("more than {MOST_TESTS} comparisons")));
                 }
-                let value =
-                    read(field, part.trim()).map_err(|message| self.wrong_at(begin, message))?;
-                parts.push(test(field, Operator::Equal, value));
+                let value = literal(field, Operator::Equal, part.trim());
+                parts.push(value.map_err(|message| self.wrong_at(begin, message))?);
             }
         }
         Ok(one_or(parts, Filter::Any))
@@ -323,6 +321,14 @@ fn pieces(text: &str, many: char, one: Option<char>) -> Vec<Piece> {
     pieces
 }
 
+/// A comparison with what is written there.
+fn literal(field: &'static Field, operator: Operator, text: &str) -> Result<Filter, String> {
+    match day(field, operator, text) {
+        Some(filter) => Ok(filter),
+        None => read(field, text).map(|value| test(field, operator, value)),
+    }
+}
+
 /// A date alone means the whole day, in UTC.
 fn day(field: &'static Field, operator: Operator, text: &str) -> Option<Filter> {
     if field.kind != FieldKind::Time {
@@ -347,21 +353,22 @@ fn read(field: &Field, text: &str) -> Result<Value, String> {
         FieldKind::Text => Ok(Value::Text(text.to_owned())),
         FieldKind::Id => uuid::Uuid::try_parse(text)
             .map(|id| Value::Text(id.to_string()))
-            .map_err(|_| format!("{name} is compared with a UUID, and {text:?} is none")),
+            .map_err(|_| format!("{name} is compared with a UUID, and {} is none", quoted(text))),
         FieldKind::Word(words) if words.contains(&text) => Ok(Value::Text(text.to_owned())),
         FieldKind::Word(words) => Err(format!(
-            "{name} is never {text:?}; it is one of {}",
+            "{name} is never {}; it is one of {}",
+            quoted(text),
             words.join(", ")
         )),
         FieldKind::Integer => text
             .parse()
             .map(Value::Integer)
-            .map_err(|_| format!("{name} is compared with a whole number, and {text:?} is none")),
+            .map_err(|_| format!("{name} is compared with a whole number, and {} is none", quoted(text))),
         FieldKind::Time => text
             .parse::<Timestamp>()
             .map(|instant| Value::Integer(instant.as_micros()))
             .map_err(|_| {
-                format!("{name} is compared with a time such as 2026-04-01 or 2026-04-01T10:00:00Z, and {text:?} is none")
+                format!("{name} is compared with a time such as 2026-04-01 or 2026-04-01T10:00:00Z, and {} is none", quoted(text))
             }),
     }
 }

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value as Json, json};
 use uuid::Uuid;
 
-use super::{BadList, FieldKind, Sort, Value, sort_text};
+use super::{BadList, FieldKind, Sort, Value, quoted, sort_text};
 
 /// The place of a row: its values in the order of the list, and its id.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,12 +49,14 @@ impl Place {
         let (of_list, of_sort, values, id) = content;
         if of_list != list {
             return Err(BadList::new(format!(
-                "the cursor in pq belongs to another list, of {of_list:?}; leave pq out to start at the first page"
+                "the cursor in pq belongs to another list, of {}; leave pq out to start at the first page",
+                quoted(&of_list)
             )));
         }
         if of_sort != sort_text(sort) {
             return Err(BadList::new(format!(
-                "the cursor in pq belongs to the order {of_sort:?}; keep sort_by as it was, or leave pq out"
+                "the cursor in pq belongs to the order {}; keep sort_by as it was, or leave pq out",
+                quoted(&of_sort)
             )));
         }
         if values.len() != sort.len() {

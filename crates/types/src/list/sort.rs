@@ -1,6 +1,6 @@
 //! The order of a list: `created_at:desc,name`.
 
-use super::{BadList, Field, find};
+use super::{BadList, Field, find, quoted};
 
 /// The most fields of an order.
 const MOST: usize = 4;
@@ -30,7 +30,8 @@ pub fn parse_sort(text: &str, fields: &'static [Field]) -> Result<Vec<Sort>, Bad
             "desc" => true,
             _ => {
                 return Err(BadList::new(format!(
-                    "sort_by: {direction:?} is no direction; use {name}:asc or {name}:desc"
+                    "sort_by: {} is no direction; use {name}:asc or {name}:desc",
+                    quoted(direction)
                 )));
             }
         };

@@ -91,6 +91,10 @@ fn every_form_is_read_as_it_is_meant() {
             "created_at:2026-04-01",
             format!("(created_at>={day} & created_at<{next})"),
         ),
+        (
+            "created_at.IN:'2026-04-01, 2026-04-02T00:00:00Z'",
+            format!("((created_at>={day} & created_at<{next}) | created_at={next})"),
+        ),
         ("created_at<=2026-04-01", format!("created_at<{next}")),
         (
             "created_at<2026-04-01T00:00:01Z",

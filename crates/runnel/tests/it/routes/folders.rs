@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 on_both_databases!(
     a_tree_is_built_moved_and_deleted,
     wrong_folders_are_refused,
+    names_of_every_script_come_back_as_they_were_sent,
+    no_path_grows_without_end,
     circles_are_refused_whoever_comes_first,
     a_folder_is_its_organizations_alone,
 );
@@ -159,6 +161,112 @@ async fn wrong_folders_are_refused(db: Db) {
         long["name"].as_str().map(|name| name.chars().count()),
         Some(255)
     );
+    app.stop().await;
+}
+
+async fn names_of_every_script_come_back_as_they_were_sent(db: Db) {
+    let app = TestApp::start(db).await;
+    let names = [
+        "обувь",
+        "靴",
+        "鞋子",
+        "أحذية",
+        "נעליים",
+        "जूते",
+        "รองเท้า",
+        "신발",
+        "👟",
+        "\u{1f468}\u{200d}\u{1f467}",
+        "a\0b",
+        "\t",
+        "two\nlines",
+        "\u{202e}gnp",
+        ".",
+        "..",
+        " ",
+        "a\\b",
+        "it's \"so\"",
+        "*",
+        "100%_[x]?",
+        "null",
+        "\u{fffe}0",
+        // Unicode calls the two forms of each the same; here they are two names.
+        "\u{e9}",
+        "e\u{301}",
+        "\u{ac00}",
+        "\u{1100}\u{1161}",
+        "Shoe",
+        "shoe",
+    ];
+    for name in names {
+        let folder = app.folder(name, None).await;
+        assert_eq!(
+            (&folder["name"], &folder["path"]),
+            (&json!(name), &json!(format!("/{name}")))
+        );
+        let again = app.post("/v1/asset-folders", &json!({"name": name}));
+        again.send().await.assert_error(409, "CONFLICT");
+        let quoted = name.replace('\\', "\\\\").replace('\'', "''");
+        let q: String =
+            url::form_urlencoded::byte_serialize(format!("name:'{quoted}'").as_bytes()).collect();
+        let found = app.get(&format!("/v1/asset-folders?q={q}")).send().await;
+        let found = found.assert(200).json();
+        assert_eq!(found["items"], json!([folder]), "{name:?}");
+    }
+    // In the order of names, page by page, each once.
+    let mut path = "/v1/asset-folders?limit=3&sort_by=name".to_owned();
+    let mut seen: Vec<String> = Vec::new();
+    loop {
+        let page = app.get(&path).send().await.assert(200).json();
+        for item in page["items"].as_array().unwrap() {
+            seen.push(item["name"].as_str().unwrap().to_owned());
+        }
+        match page["next"].as_str() {
+            Some(next) => path = format!("/v1/asset-folders?limit=3&sort_by=name&pq={next}"),
+            None => break,
+        }
+    }
+    let mut sorted = names.map(str::to_owned).to_vec();
+    seen.sort_unstable();
+    sorted.sort_unstable();
+    assert_eq!(seen, sorted);
+    for (length, status) in [(255, 201), (256, 422)] {
+        let body = json!({"name": "👟".repeat(length)});
+        let answer = app.post("/v1/asset-folders", &body).send().await;
+        answer.assert(status);
+    }
+    app.stop().await;
+}
+
+async fn no_path_grows_without_end(db: Db) {
+    let app = TestApp::start(db).await;
+    // 17 levels of 1,021 bytes each: two such trees are over 32 KiB together.
+    let mut ends = Vec::new();
+    for first in ["a", "b"] {
+        let top = app.folder(first, None).await;
+        let mut end = top.clone();
+        for _ in 0..17 {
+            end = app.folder(&"👟".repeat(255), Some(&end)).await;
+        }
+        ends.push((top, end));
+    }
+    let under = json!({"parent_id": ends[1].1["id"]});
+    let refused = app.patch(&at(&ends[0].0), &under).send().await;
+    let error = refused.assert_error(422, "VALIDATION_ERROR");
+    let message = error["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("limit is 32768"), "{message}");
+    let unmoved = app.get(&at(&ends[0].0)).send().await.assert(200).json();
+    assert_eq!(unmoved["parent_id"], json!(null));
+    // Two levels less, and there is room.
+    let end = app.get(&at(&ends[0].1)).send().await.assert(200).json();
+    let parent = end["parent_id"].as_str().unwrap();
+    app.delete(&format!("/v1/asset-folders/{parent}?recursive=true"))
+        .send()
+        .await
+        .assert(204);
+    let moved = app.patch(&at(&ends[0].0), &under).send().await;
+    let moved = moved.assert(200).json();
+    assert!(moved["path"].as_str().unwrap().len() > 17_000);
     app.stop().await;
 }
 

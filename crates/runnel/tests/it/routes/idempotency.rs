@@ -103,6 +103,8 @@ async fn a_key_stands_for_one_request(db: Db) {
         let error = error.assert_error(422, "VALIDATION_ERROR");
         assert_eq!(error["errors"][0]["loc"][1], "Idempotency-Key", "{error}");
     }
+    let two = make("c").header(KEY, "one").header(KEY, "two").send().await;
+    two.assert_error(422, "VALIDATION_ERROR");
     let longest = "k".repeat(255);
     make("c").header(KEY, &longest).send().await.assert(201);
     let unknown = Request::new("POST", &app.url("/v1/asset-folders"))
@@ -185,7 +187,7 @@ async fn a_form_is_known_by_its_parts(db: Db) {
     let app = TestApp::start_with(db, |settings| settings.max_upload_bytes = 16_000_000).await;
     let png = sample::gradient_png(1600, 1200);
     assert!(png.len() > 2_000_000, "larger than usual limits of forms");
-    let send = |name: &str, edge: &str| {
+    let send = |key: &str, name: &str, edge: &str| {
         let mut form = format!(
             "--{edge}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
              Content-Type: image/png\r\n\r\n"
@@ -195,26 +197,36 @@ async fn a_form_is_known_by_its_parts(db: Db) {
         form.extend_from_slice(format!("\r\n--{edge}--\r\n").as_bytes());
         Request::new("POST", &app.url("/v1/assets"))
             .key(app.key())
-            .header(KEY, "form")
+            .header(KEY, key)
             .header(
                 "content-type",
                 &format!("multipart/form-data; boundary={edge}"),
             )
             .body(form)
     };
-    let first = send("a.png", "one").send().await.assert(201);
-    let again = send("a.png", "two").send().await.assert(201);
+    let first = send("form", "a.png", "one").send().await.assert(201);
+    let again = send("form", "a.png", "two").send().await.assert(201);
     assert!(is_replayed(&again));
     assert_eq!(again.body, first.body);
-    let other = send("b.png", "one").send().await;
+    let other = send("form", "b.png", "one").send().await;
     other.assert_error(409, "CONFLICT");
     let list = app.get("/v1/assets").send().await.assert(200).json();
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
 
-    // One that breaks off gives its key free.
-    let cut = send("a.png", "one").header(KEY, "x").begin(2000).await;
-    drop(cut);
+    // While another is at work the whole of it is taken, and then refused.
+    let busy = send("busy", "a.png", "one").begin(2000).await;
     let app_ref = &app;
+    wait_until("its file to be begun", || async move {
+        (app_ref.objects().len() == 3).then_some(())
+    })
+    .await;
+    let second = send("busy", "a.png", "two").send().await;
+    second.assert_error(409, "CONFLICT");
+    drop(busy);
+
+    // One that breaks off gives its key free.
+    let cut = send("x", "a.png", "one").begin(2000).await;
+    drop(cut);
     wait_until("the half file to be gone", || async move {
         (app_ref.objects().len() == 2).then_some(())
     })
@@ -250,11 +262,16 @@ async fn a_key_of_a_dead_process_is_taken_over_or_told_of(db: Db) {
         .create_folder(&caller, &json!({"name": "b"}))
         .await
         .unwrap();
+    let again = || {
+        app.post("/v1/asset-folders", &json!({"name": "b"}))
+            .header(KEY, "done")
+            .send()
+    };
+    // For all that anybody knows, it is about to answer.
+    let busy = again().await.assert_error(409, "CONFLICT");
+    assert!(busy["message"].as_str().unwrap().contains("still at work"));
     app.advance(Duration::from_mins(10));
-    let lost = app
-        .post("/v1/asset-folders", &json!({"name": "b"}))
-        .header(KEY, "done");
-    let lost = lost.send().await.assert_error(409, "CONFLICT");
+    let lost = again().await.assert_error(409, "CONFLICT");
     assert!(lost["message"].as_str().unwrap().contains("has been done"));
     assert_eq!(folders(&app).await, 2);
     app.stop().await;
