@@ -1,10 +1,10 @@
 # Every task of the house by its name; the work itself is in scripts/ and bench/.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench doc setup
+.PHONY: help demo test lint fmt bench bench-media fuzz doc setup
 
 help: ## list the tasks
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: ## build Runnel and watch it do its whole job on a photo
 	@scripts/setup.sh build
@@ -26,6 +26,14 @@ bench: ## the figures of the README, from a release build
 	@scripts/setup.sh test
 	cargo build --release --locked -p runnel
 	@bench/run.sh
+
+bench-media: ## uploads, large files and long lists beside other servers, which it installs
+	@scripts/setup.sh test
+	cargo build --release --locked -p runnel
+	@bench/media/run.sh
+
+fuzz: ## throw inputs at the readers of strangers' bytes, led by coverage; SECONDS=60 for each
+	@scripts/fuzz.sh $(or $(SECONDS),60)
 
 doc: ## the documentation of the code, private items included
 	cargo doc --workspace --no-deps --document-private-items --locked

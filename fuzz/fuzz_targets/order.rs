@@ -1,0 +1,4 @@
+//! libFuzzer's way into [`runnel_fuzz::order`].
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| runnel_fuzz::order(data));
