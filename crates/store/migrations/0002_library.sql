@@ -23,6 +23,10 @@ CREATE INDEX assets_by_folder ON assets (org_id, folder_id, created_at, id)
     WHERE deleted_at IS NULL;
 CREATE INDEX assets_by_type ON assets (org_id, asset_type, created_at, id)
     WHERE deleted_at IS NULL;
+-- Both at once: of the two above SQLite takes the second, and a small folder
+-- would be looked for among all pictures.
+CREATE INDEX assets_by_folder_type ON assets (org_id, folder_id, asset_type, created_at, id)
+    WHERE deleted_at IS NULL;
 CREATE INDEX assets_by_name ON assets (org_id, name, id) WHERE deleted_at IS NULL;
 CREATE INDEX assets_by_size ON assets (org_id, size_bytes, id) WHERE deleted_at IS NULL;
 CREATE INDEX assets_by_update ON assets (org_id, updated_at, id) WHERE deleted_at IS NULL;
