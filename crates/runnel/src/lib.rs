@@ -8,6 +8,7 @@ pub mod config;
 mod failure;
 mod first_start;
 mod lifecycle;
+mod memory;
 mod printer;
 mod telemetry;
 mod tls;

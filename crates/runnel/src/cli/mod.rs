@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{LogFormat, Places, ServeFlags};
-use crate::{Failure, printer, telemetry};
+use crate::{Failure, memory, printer, telemetry};
 
 /// Self-hosted server for media assets and model runs.
 #[derive(Debug, Parser)]
@@ -130,6 +130,7 @@ struct DemoFlags {
 /// Runs the command line.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    memory::settle();
     telemetry::start(cli.log_format, cli.log.as_deref().or(quiet(&cli.command)));
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
