@@ -15,16 +15,18 @@ SERVER_PID=
 SERVER_URL=
 FIGURES_OVER=0
 
-# Starts a server on an empty folder; SERVER_PID and SERVER_URL say which.
-start_server() { # start_server NAME
-    local line=
+# Starts a server on a folder, which is empty at first; SERVER_PID and SERVER_URL
+# say which. What follows the name is handed to it.
+start_server() { # start_server NAME [ARGUMENT…]
+    local line= name=$1
+    shift
     # The process substitution is replaced by the server, so `$!` is its id.
     exec {SERVER_OUT}< <(RUNNEL_BOOTSTRAP_API_KEY=$BENCH_KEY exec "$RUNNEL_BIN" serve \
-        --listen 127.0.0.1:0 --data-dir "$BENCH_DIR/$1" 2>"$BENCH_DIR/$1.log")
+        --listen 127.0.0.1:0 --data-dir "$BENCH_DIR/$name" "$@" 2>"$BENCH_DIR/$name.log")
     SERVER_PID=$!
     if ! read -r -t 30 line <&"$SERVER_OUT" || [[ $line != "listening on "* ]]; then
         echo "bench: the server did not say where it listens within 30 s, but: ${line:-nothing}" >&2
-        cat "$BENCH_DIR/$1.log" >&2
+        cat "$BENCH_DIR/$name.log" >&2
         exit 1
     fi
     SERVER_URL=${line#listening on }
