@@ -122,7 +122,7 @@ install_directus() {
     echo "bench: installing directus 11.13.0; this takes some minutes, once" >&2
     # It asks for a newer node than Debian has, and works with that one.
     (cd "$folder" && npm install --no-audit --no-fund --no-progress --loglevel=error \
-        directus@11.13.0 sqlite3@SQLITE) >"$folder/install.log" 2>&1 || {
+        directus@11.13.0 sqlite3@6.0.1) >"$folder/install.log" 2>&1 || {
         tail -n 20 "$folder/install.log" >&2
         exit 1
     }

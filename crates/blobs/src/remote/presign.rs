@@ -167,7 +167,7 @@ mod tests {
             &credential(None),
             &request,
             may_24(),
-            Duration::from_secs(86_400),
+            Duration::from_hours(24),
         );
         assert_eq!(
             url,
@@ -189,7 +189,7 @@ mod tests {
                 &credential(token),
                 &request,
                 may_24(),
-                Duration::from_secs(60),
+                Duration::from_mins(1),
             )
         };
         let url = sign("image/png", "10", None);

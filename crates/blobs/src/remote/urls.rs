@@ -103,15 +103,11 @@ impl Remote {
                     query: &query,
                     headers: &[],
                 };
-                return match credentials.get_credential().now_or_never() {
-                    Some(Ok(credential)) => {
-                        Some(presigner.sign(&credential, &request, now, valid_for))
-                    }
-                    _ => {
-                        refresh(credentials);
-                        None
-                    }
+                let Some(Ok(credential)) = credentials.get_credential().now_or_never() else {
+                    refresh(credentials);
+                    return None;
                 };
+                return Some(presigner.sign(&credential, &request, now, valid_for));
             }
             Urls::Google(signer) => (signer, SignedUrlOptions::new().with_query(query)),
             // A signature of Azure's cannot say that a browser is to keep a

@@ -191,7 +191,7 @@ fn result_key(
     Ok((extension, key))
 }
 
-/// 32 hex letters for everything that changes a byte of the result.
+/// 20 hex letters for everything that changes a byte of the result.
 fn digest(transform: &Transform) -> String {
     let Transform {
         width,
@@ -220,7 +220,7 @@ fn digest(transform: &Transform) -> String {
         side(height)
     );
     let mut digest = hex::encode(Sha256::digest(text));
-    digest.truncate(32);
+    digest.truncate(20);
     digest
 }
 

@@ -13,13 +13,21 @@ const FITS: [(&str, Fit); 3] = [
     ("crop", Fit::Crop),
 ];
 
-/// `None` is `auto`.
-const FORMATS: [(&str, Option<Format>); 5] = [
-    ("auto", None),
-    ("webp", Some(Format::WebP)),
-    ("avif", Some(Format::Avif)),
-    ("jpeg", Some(Format::Jpeg)),
-    ("png", Some(Format::Png)),
+/// A format as it is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// By the client's `Accept`.
+    Auto,
+    /// This one.
+    Of(Format),
+}
+
+const FORMATS: [(&str, Asked); 5] = [
+    ("auto", Asked::Auto),
+    ("webp", Asked::Of(Format::WebP)),
+    ("avif", Asked::Of(Format::Avif)),
+    ("jpeg", Asked::Of(Format::Jpeg)),
+    ("png", Asked::Of(Format::Png)),
 ];
 
 /// What is wanted; what is left out is as it comes.
@@ -28,7 +36,7 @@ pub(crate) struct Wanted {
     width: Option<u32>,
     height: Option<u32>,
     fit: Option<Fit>,
-    format: Option<Option<Format>>,
+    format: Option<Asked>,
     quality: Option<u8>,
 }
 
@@ -36,7 +44,7 @@ impl Wanted {
     /// Reads a body; its faults are noted there.
     pub(crate) fn read(fields: &mut Fields<'_>) -> Self {
         let most = u64::from(MAX_RESULT_SIDE);
-        // INVARIANT of the casts: the numbers are below their limits.
+        // The casts lose nothing: the numbers are within their limits.
         Self {
             width: fields.optional_integer("w", 1, most).map(|w| w as u32),
             height: fields.optional_integer("h", 1, most).map(|h| h as u32),
@@ -95,7 +103,7 @@ impl Wanted {
 
     /// Whether the client's `Accept` decides.
     pub(crate) const fn is_negotiated(&self) -> bool {
-        matches!(self.format, None | Some(None))
+        matches!(self.format, None | Some(Asked::Auto))
     }
 
     /// The transform for a client that sent `accept`, of a picture of `sides`.
@@ -107,16 +115,20 @@ impl Wanted {
             format: Format::Plain,
             quality: self.quality,
         };
-        let format = self.format.flatten().unwrap_or_else(|| {
-            let sides = sides.and_then(|(width, height)| plain.sides(width, height).ok());
-            let pixels = sides.map_or(0, |(width, height)| u64::from(width) * u64::from(height));
-            accept::choose(accept, pixels)
-        });
+        let format = match self.format {
+            Some(Asked::Of(format)) => format,
+            None | Some(Asked::Auto) => {
+                let sides = sides.and_then(|(width, height)| plain.sides(width, height).ok());
+                let pixels =
+                    sides.map_or(0, |(width, height)| u64::from(width) * u64::from(height));
+                accept::choose(accept, pixels)
+            }
+        };
         Transform { format, ..plain }
     }
 }
 
-fn word<T: PartialEq>(words: &[(&str, T)], wanted: T) -> Option<String> {
+fn word<T: Copy + PartialEq>(words: &[(&str, T)], wanted: T) -> Option<String> {
     let found = words.iter().find(|(_, value)| *value == wanted);
     found.map(|(word, _)| (*word).to_owned())
 }

@@ -183,7 +183,7 @@ async fn what_cannot_be_drawn_stays_without_and_ends(db: Db) {
 }
 
 async fn a_missing_program_is_given_some_time(db: Db) {
-    let app = TestApp::start_in(db, |_, environment| {
+    let app = TestApp::start_in(db, Storage::Disk, |_, environment| {
         environment.thumbnail_wait = Duration::ZERO;
         environment.programs = Programs::in_folders(["/nonexistent"]);
     })
@@ -201,7 +201,7 @@ async fn a_missing_program_is_given_some_time(db: Db) {
 }
 
 async fn busy_programs_hold_up_no_picture_and_films_only_so_long(db: Db) {
-    let app = TestApp::start_in(db, |_, environment| {
+    let app = TestApp::start_in(db, Storage::Disk, |_, environment| {
         environment.thumbnail_wait = Duration::from_millis(50);
     })
     .await;

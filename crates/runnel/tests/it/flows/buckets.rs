@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use runnel_media::sample;
-use runnel_testkit::{Db, Request, Storage, TestApp};
+use runnel_testkit::{Db, Process, Request, S3Server, Storage, TestApp};
 use serde_json::{Value, json};
 
 async fn app() -> TestApp {
@@ -144,27 +144,23 @@ async fn the_last_put_wins_and_one_after_the_confirmation_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_confirmations_at_once_make_one_asset_and_leave_one_copy() {
+async fn confirmations_at_once_make_one_asset_and_leave_one_copy() {
     let app = app().await;
-    let id = app.upload("image/png", &sample::gradient_png(64, 64)).await;
-    let (one, two) = tokio::join!(app.confirm(&id), app.confirm(&id));
-    assert_eq!(
-        one.assert(201).json()["sha256"],
-        two.assert(201).json()["sha256"]
-    );
-    let asset = app
-        .get(&format!("/v1/assets/{id}"))
-        .send()
-        .await
-        .assert(200)
-        .json();
-    let key = asset["r2_key"].as_str().unwrap();
-    let bodies = app
-        .objects()
-        .into_iter()
-        .filter(|path| path.ends_with("photo.bin"));
-    let bodies: Vec<_> = bodies.collect();
-    assert!(bodies.len() == 1 && bodies[0].ends_with(key), "{bodies:?}");
+    for _ in 0..8 {
+        let id = app.upload("image/png", &sample::gradient_png(64, 64)).await;
+        let (one, two, three) = tokio::join!(app.confirm(&id), app.confirm(&id), app.confirm(&id));
+        let sums = [one, two, three].map(|answer| answer.assert(201).json()["sha256"].clone());
+        assert!(sums[0] == sums[1] && sums[1] == sums[2], "{sums:?}");
+        let path = format!("/v1/assets/{id}");
+        let asset = app.get(&path).send().await.assert(200).json();
+        let key = asset["r2_key"].as_str().unwrap();
+        let bodies: Vec<_> = app
+            .objects()
+            .into_iter()
+            .filter(|path| path.ends_with("photo.bin") && path.to_string_lossy().contains(&id))
+            .collect();
+        assert!(bodies.len() == 1 && bodies[0].ends_with(key), "{bodies:?}");
+    }
     app.stop().await;
 }
 
@@ -297,4 +293,57 @@ async fn the_one_step_form_stores_in_the_bucket_too() {
     app.run_jobs().await;
     assert!(app.objects().is_empty(), "{:?}", app.objects());
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bytes_sent_by_curl_to_a_server_that_is_killed_are_confirmed_by_the_next() {
+    let s3 = S3Server::start().await;
+    let key = "rf_live_0123456789abcdefghij";
+    let [id, secret] = s3.credentials();
+    let url = s3.storage_url();
+    let variables = [
+        (id.0.as_str(), id.1.as_str()),
+        (secret.0.as_str(), secret.1.as_str()),
+        ("RUNNEL_STORAGE_URL", &url),
+        ("RUNNEL_BOOTSTRAP_API_KEY", key),
+        ("RUNNEL_LOG", "debug"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let serve = || Process::serve(env!("CARGO_BIN_EXE_runnel"), folder.path(), &variables);
+    let mut server = serve();
+    let photo = folder.path().join("photo.png");
+    let png = sample::gradient_png(70, 50);
+    std::fs::write(&photo, &png).unwrap();
+    let body = json!({"filename": "photo.png", "mime_type": "image/png", "size_bytes": png.len()});
+    let session = Request::new("POST", &server.url("/v1/asset-uploads"))
+        .key(key)
+        .json(&body)
+        .send()
+        .await
+        .assert(201)
+        .json();
+    let curl = std::process::Command::new("curl")
+        .args([
+            "-sS",
+            "--fail",
+            "-X",
+            "PUT",
+            "-H",
+            "content-type: image/png",
+        ])
+        .args(["--data-binary", &format!("@{}", photo.display())])
+        .arg(session["upload_url"].as_str().unwrap())
+        .output()
+        .unwrap();
+    assert!(curl.status.success(), "{curl:?}");
+    server.kill();
+
+    let server = serve();
+    let id = session["asset_id"].as_str().unwrap();
+    let confirm = server.url(&format!("/v1/asset-uploads/{id}/confirmations"));
+    let asset = Request::new("POST", &confirm).key(key).send().await;
+    assert_eq!(asset.assert(201).json()["width"], 70);
+    let (status, told) = server.terminate();
+    assert!(status.success(), "{told}");
+    assert!(!told.contains(&secret.1), "the secret is in the log");
 }
