@@ -134,6 +134,11 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(Arc::clone(&services), request::observe))
         .with_state(services);
+    answering_pages(router, cors)
+}
+
+/// Answers what browsers ask before a page's request.
+fn answering_pages(router: Router, cors: &Cors) -> Router {
     match cors.layer() {
         // Outermost: a question before the request itself is no request yet.
         Some(layer) => {

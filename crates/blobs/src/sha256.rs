@@ -85,10 +85,12 @@ impl Sha256 {
         }
         end.extend_from_slice(&bits.to_be_bytes());
         self.compress(&end);
-        self.state
+        let bytes: Vec<u8> = self
+            .state
             .iter()
-            .map(|word| format!("{word:08x}"))
-            .collect()
+            .flat_map(|word| word.to_be_bytes())
+            .collect();
+        hex::encode(bytes)
     }
 
     /// Hashes whole blocks.

@@ -99,6 +99,11 @@ async fn answer(
     parts: &Parts,
     body: &mut Body,
 ) -> Result<Response, Fault> {
+    if !Services::is_upload_path(path(&parts.uri)) {
+        return Err(Fault::method_not_allowed(format!(
+            "{method} is not possible at the URL of an asset; only GET and HEAD are"
+        )));
+    }
     let given = text(&parts.headers, "tus-resumable");
     if given.map(str::trim) != Some("1.0.0") {
         return Err(Fault::tus_version_unsupported(format!(

@@ -28,7 +28,7 @@ pub(crate) struct Parts {
     /// The store's name for the upload.
     upload: String,
     /// What the store said of each part.
-    parts: Vec<String>,
+    ids: Vec<String>,
     /// What follows the parts.
     tail: Option<Uuid>,
     /// What followed them earlier, to be removed.
@@ -64,7 +64,7 @@ impl Remote {
         let upload = self.inner.parts.create_multipart(&path).await;
         Ok(Parts {
             upload: upload.map_err(|error| self.failed(error))?,
-            parts: Vec::new(),
+            ids: Vec::new(),
             tail: None,
             old_tail: None,
         })
@@ -76,7 +76,7 @@ impl Remote {
         parts: &Parts,
         fresh: Uuid,
     ) -> Result<PartsAppender, BlobError> {
-        let length = parts.parts.len() as u64 * PART as u64;
+        let length = parts.ids.len() as u64 * PART as u64;
         let wanted = progress.size_bytes().saturating_sub(length);
         let buffer = match parts.tail {
             Some(tail) => self.read_all(&progress.target().piece(tail)).await?,
@@ -120,7 +120,7 @@ impl PartsAppender {
             bytes = later;
             if self.buffer.len() == PART {
                 let part = self.send_part().await?;
-                self.written.parts_mut()?.parts.push(part);
+                self.written.parts_mut()?.ids.push(part);
                 self.written.parts_mut()?.tail = None;
                 self.sent = self.written.clone();
             }
@@ -135,7 +135,7 @@ impl PartsAppender {
         let path = self.remote.path(&self.told.target().to_string());
         let store = &self.remote.inner.parts;
         let sent = store
-            .put_part(&path, &parts.upload, parts.parts.len(), payload)
+            .put_part(&path, &parts.upload, parts.ids.len(), payload)
             .await;
         sent.map(|part| part.content_id)
             .map_err(|error| self.remote.failed(error))
@@ -206,7 +206,7 @@ impl PartsAppender {
             Err(error) => return Err(error),
         };
         if !is_placed {
-            let mut sent = self.written.parts_mut()?.parts.clone();
+            let mut sent = self.written.parts_mut()?.ids.clone();
             if !self.buffer.is_empty() {
                 sent.push(self.send_part().await?);
             }

@@ -25,7 +25,7 @@ pub(super) struct FileAppender {
     /// What was synced last.
     synced: Progress,
     buffer: Vec<u8>,
-    open: Option<Open>,
+    open: Option<Box<Open>>,
 }
 
 /// Where the file is and where it goes.
@@ -152,7 +152,7 @@ impl FileAppender {
 
 /// What came of the wish to append.
 enum Locked {
-    Open(Open),
+    Open(Box<Open>),
     Busy,
     Missing,
 }
@@ -180,7 +180,7 @@ fn lock(place: Place, written: Progress) -> io::Result<Locked> {
                 if !is_placed {
                     return Ok(Locked::Missing);
                 }
-                return Ok(Locked::Open(Open::new(place, None, changed, written)));
+                return Ok(Locked::Open(Open::boxed(place, None, changed, written)));
             }
             Err(error) => return Err(error),
         };
@@ -197,7 +197,12 @@ fn lock(place: Place, written: Progress) -> io::Result<Locked> {
         if file.metadata()?.len() < written.size_bytes() {
             return Ok(Locked::Missing);
         }
-        return Ok(Locked::Open(Open::new(place, Some(file), changed, written)));
+        return Ok(Locked::Open(Open::boxed(
+            place,
+            Some(file),
+            changed,
+            written,
+        )));
     }
 }
 
@@ -212,19 +217,19 @@ fn is_same(path: &Path, file: &File) -> io::Result<bool> {
 }
 
 impl Open {
-    const fn new(
+    fn boxed(
         place: Place,
         file: Option<File>,
         changed: Vec<PathBuf>,
         written: Progress,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             place,
             file,
             is_cut: false,
             changed,
             written,
-        }
+        })
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {

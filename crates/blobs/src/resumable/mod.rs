@@ -55,10 +55,12 @@ impl Blobs {
     pub async fn append_to(&self, progress: &Progress, fresh: Uuid) -> Result<Appender, BlobError> {
         Ok(Appender(match (self.place(), progress.place()) {
             (Storage::Local(local), Place::File(_)) => {
-                Kind::File(FileAppender::open(local, progress).await?)
+                let appender = FileAppender::open(local, progress).await?;
+                Kind::File(Box::new(appender))
             }
             (Storage::Remote(remote), Place::Parts(parts)) => {
-                Kind::Parts(remote.append_to_parts(progress, parts, fresh).await?)
+                let appender = remote.append_to_parts(progress, parts, fresh).await?;
+                Kind::Parts(Box::new(appender))
             }
             (Storage::Local(_), Place::Parts(_)) => return Err(elsewhere("a bucket")),
             (Storage::Remote(_), Place::File(_)) => return Err(elsewhere("a folder")),
@@ -87,8 +89,8 @@ pub struct Appender(Kind);
 
 #[derive(Debug)]
 enum Kind {
-    File(FileAppender),
-    Parts(PartsAppender),
+    File(Box<FileAppender>),
+    Parts(Box<PartsAppender>),
 }
 
 impl Appender {

@@ -210,13 +210,13 @@ impl Services {
             .await
             .map_err(faults::store)?;
         // Wrong bytes are not gone on from.
-        let resumable = match cleared {
-            true => tx
-                .resumable_uploads()
+        let resumable = if cleared {
+            tx.resumable_uploads()
                 .reset(upload.org_id, upload.asset_id)
                 .await
-                .map_err(faults::store)?,
-            false => None,
+                .map_err(faults::store)?
+        } else {
+            None
         };
         tx.commit().await.map_err(faults::store)?;
         // ORDER: the row forgets the object before the object goes.

@@ -98,16 +98,15 @@ impl Services {
     ) -> Result<Appending, Fault> {
         let kept = session.progress()?;
         let Session { upload, mut row } = session;
-        let progress = match kept {
-            Some(progress) => progress,
-            None => {
-                let body = self.ids.next();
-                let target = Key::asset(upload.org_id, upload.asset_id, body, &upload.filename);
-                self.blobs
-                    .begin_resumable(&target, self.ids.next())
-                    .await
-                    .map_err(faults::blob)?
-            }
+        let progress = if let Some(progress) = kept {
+            progress
+        } else {
+            let body = self.ids.next();
+            let target = Key::asset(upload.org_id, upload.asset_id, body, &upload.filename);
+            self.blobs
+                .begin_resumable(&target, self.ids.next())
+                .await
+                .map_err(faults::blob)?
         };
         // ORDER: the place is locked, then the row is claimed, then bytes are
         // written. The claim makes sure under the lock that the offset is still
