@@ -77,7 +77,6 @@ fn what_cannot_be_done_is_refused_with_a_way_out() {
             "--listen",
         ),
         (&["worker"], "runnel serve"),
-        (&["doctor"], "/v1/readiness"),
     ];
     for (arguments, hint) in cases {
         let output = runnel(arguments);
