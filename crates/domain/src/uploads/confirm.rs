@@ -35,9 +35,11 @@ impl Services {
             self.check_folder(caller, folder).await?;
             // Collected once: two confirmations that take each other's copies
             // away would not end. The second round takes what the first left.
-            let body = match std::mem::take(&mut may_collect) || upload.received.is_none() {
-                true => self.sent_body(&upload).await?,
-                false => None,
+            let is_first = std::mem::take(&mut may_collect);
+            let body = if is_first || upload.received.is_none() {
+                self.sent_body(&upload).await?
+            } else {
+                None
             };
             let is_empty = body.is_none() && upload.received.is_none();
             if is_empty && self.complete_resumable(&upload).await? {

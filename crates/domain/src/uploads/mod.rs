@@ -15,7 +15,7 @@
 //!    what was sent to a key of its own and records it as `receive` would have.
 //! 4. `sweep` removes what was never confirmed, long after its URL expired.
 //!
-//! A session created as [`resumable`] takes its bytes in pieces too.
+//! A session created with `resumable` takes its bytes in pieces too.
 
 mod collect;
 mod confirm;

@@ -34,7 +34,7 @@ pub struct Inspection {
 /// Reads what a file of any accepted type says of itself.
 ///
 /// # Errors
-/// [`MediaError::Unsupported`] for a type that [`crate::types`] does not list,
+/// [`MediaError::Unsupported`] for a type that [`crate::types()`] does not list,
 /// [`MediaError::ToolMissing`] for video and sound without ffmpeg, and those of
 /// [`probe()`] and [`clip::probe_clip`].
 pub fn inspect(

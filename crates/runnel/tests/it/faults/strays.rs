@@ -59,7 +59,11 @@ async fn strays_are_told_then_removed_and_nothing_else_is(db: Db) {
         };
         if storage == Storage::S3 {
             // Here the clock of the test is that of the store.
-            assert_eq!(look(&app, true).await, [foreign.clone()], "all are young");
+            assert_eq!(
+                look(&app, true).await,
+                std::slice::from_ref(&foreign),
+                "all are young"
+            );
         }
         let_everything_grow_old(&app);
         let mut found = look(&app, false).await;
