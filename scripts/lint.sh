@@ -19,6 +19,8 @@ if command -v cargo-deny >/dev/null; then
     "$step" "dependencies" cargo deny --locked check bans licenses sources
 fi
 
+"$step" "lock file of the fuzz targets" \
+    cargo metadata --manifest-path fuzz/Cargo.toml --locked --format-version 1 --quiet >/dev/null
 "$step" "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
 RUSTDOCFLAGS="-D warnings" "$step" "documentation" \
     cargo doc --workspace --no-deps --document-private-items --locked
