@@ -9,6 +9,7 @@ mod list;
 mod stage;
 
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
@@ -36,6 +37,9 @@ const READ_CHUNK: usize = 128 * 1024;
 pub(crate) struct Local {
     root: Arc<PathBuf>,
     staged: Arc<AtomicU64>,
+    /// What the names of this process's temporary files begin with. Not its
+    /// id: in two containers on one folder both may be process 1.
+    name: u64,
     is_synced: bool,
 }
 
@@ -45,6 +49,7 @@ impl Local {
         let local = Self {
             root: Arc::new(root),
             staged: Arc::default(),
+            name: RandomState::new().hash_one(std::process::id()),
             is_synced,
         };
         let opened = local.clone();
@@ -69,7 +74,8 @@ impl Local {
     pub(crate) async fn check(&self) -> Result<(), BlobError> {
         let path = self.temporary();
         blocking(move || {
-            fs_err::File::create_new(&path)?;
+            // Held until it is removed, so that no sweep comes between.
+            let _file = stage::create_locked(&path)?;
             fs_err::remove_file(&path)
         })
         .await
@@ -91,7 +97,7 @@ impl Local {
         let number = self.staged.fetch_add(1, Ordering::Relaxed);
         self.root
             .join(STAGING)
-            .join(format!("{}-{number}", std::process::id()))
+            .join(format!("{:016x}-{number}", self.name))
     }
 
     pub(crate) async fn head(&self, key: &Key) -> Result<Meta, BlobError> {

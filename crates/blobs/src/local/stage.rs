@@ -142,7 +142,7 @@ impl LocalStaged {
 /// Creates a file that nobody sweeps as long as it is open: the kernel takes a
 /// lock back when its holder dies, in whatever container or under whatever
 /// number it lived.
-fn create_locked(path: &Path) -> io::Result<File> {
+pub(super) fn create_locked(path: &Path) -> io::Result<File> {
     loop {
         let file = fs_err::File::create_new(path)?.into_file();
         file.lock()?;
@@ -162,9 +162,14 @@ pub(super) fn sweep(staging: &Path) -> io::Result<usize> {
         let Ok(file) = File::open(&path) else {
             continue;
         };
-        if file.try_lock().is_ok() {
-            fs_err::remove_file(&path)?;
-            swept += 1;
+        if file.try_lock().is_err() {
+            continue;
+        }
+        match fs_err::remove_file(&path) {
+            Ok(()) => swept += 1,
+            // It was moved to its place between the two.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(swept)
