@@ -12,9 +12,12 @@ PEER_PIDS=()
 # Ends what was started here, and then what bench/server.bash has to end.
 leave_peers() {
     local status=$? pid
+    # ORDER: PostgreSQL waits for its clients to go, and our server is one.
+    stop_server || status=1
+    # A server that was started through a shell has a process of its own below.
     for pid in "${PEER_PIDS[@]}"; do
-        kill -TERM "$pid" 2>/dev/null || true
-    done
+        family "$pid"
+    done | xargs -r kill -TERM 2>/dev/null || true
     for pid in "${PEER_PIDS[@]}"; do
         wait "$pid" 2>/dev/null || true
     done
