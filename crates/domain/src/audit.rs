@@ -182,7 +182,7 @@ impl Services {
                 let thumbnail = asset.thumbnail_key.map(|name| (name, "thumbnail"));
                 let named = [Some((asset.storage_key, "bytes")), thumbnail];
                 for (name, part) in named.into_iter().flatten() {
-                    if !self.has_object(&name).await? {
+                    if !self.has_object(&name).await? && self.is_named(asset.id, &name).await? {
                         tell(Finding::Missing {
                             asset_id: asset.id,
                             name,
@@ -215,6 +215,9 @@ impl Services {
             for upload in found {
                 if let Some(received) = upload.received
                     && !self.has_object(&received.storage_key).await?
+                    && self
+                        .is_named(upload.asset_id, &received.storage_key)
+                        .await?
                 {
                     tell(Finding::Missing {
                         asset_id: upload.asset_id,
@@ -224,6 +227,14 @@ impl Services {
                 }
             }
         }
+    }
+
+    /// Whether a row names the object still: what was purged or replaced since
+    /// its row was read is not lost.
+    async fn is_named(&self, id: AssetId, name: &str) -> Result<bool, Fault> {
+        let rows = self.rows_of(id).await?;
+        // A name that is no key can only be read from a row as it is.
+        Ok(name.parse().map_or(true, |key| rows.name(&key)))
     }
 
     async fn has_object(&self, name: &str) -> Result<bool, Fault> {
