@@ -95,7 +95,7 @@ impl App {
 
         // Other processes' commits wake this one's workers too.
         services.store.listen();
-        let stop = CancellationToken::new();
+        let stop = services.stopping.clone();
         let router = runnel_api::router(Arc::clone(&services), &settings.cors);
         let (acceptor, ca_path) = tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.ca_path));
         let serving = tokio::spawn(runnel_api::server::serve(
@@ -223,6 +223,8 @@ pub async fn open_services(
         frame_slots: Arc::new(Semaphore::new(cores.div_ceil(2))),
         thumbnail_turns: thumbnails::Turns::default(),
         flights: runnel_domain::assets::Flights::default(),
+        streams: runnel_domain::runs::Streams::default(),
+        stopping: CancellationToken::new(),
     }))
 }
 

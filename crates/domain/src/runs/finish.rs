@@ -2,9 +2,11 @@
 //! one commit.
 
 use runnel_engines::{OutputContent, Product};
+use runnel_store::Tx;
 use runnel_store::runs::Outcome;
 use runnel_types::{
-    Asset, FailureCode, FailureStage, Fault, LogLevel, Run, RunFailure, RunStatus, SourceType,
+    Asset, FailureCode, FailureStage, Fault, LogLevel, OrgId, Run, RunFailure, RunId, RunStatus,
+    SourceType,
 };
 use serde_json::Value;
 
@@ -120,25 +122,47 @@ impl Services {
         {
             return Ok(false);
         }
-        for asset in assets {
+        let line = log
+            .as_ref()
+            .map(|(level, message)| (*level, message.as_str()));
+        let ended = self
+            .end_in(&mut tx, (run.org_id, run.id), &outcome, line, assets)
+            .await?;
+        if ended.is_some() {
+            tx.commit().await.map_err(faults::store)?;
+        }
+        Ok(ended.is_some())
+    }
+
+    /// Writes the end of a run, whoever ends it, into the caller's transaction:
+    /// what it made, a last line of its log, its status and its callback. `None`
+    /// when there is no such run, or it had ended; then the transaction is to be
+    /// dropped.
+    pub(super) async fn end_in(
+        &self,
+        tx: &mut Tx,
+        (org, id): (OrgId, RunId),
+        outcome: &Outcome,
+        line: Option<(LogLevel, &str)>,
+        made: &[Asset],
+    ) -> Result<Option<Run>, Fault> {
+        for asset in made {
             tx.assets().insert(asset).await.map_err(faults::store)?;
         }
-        if let Some((level, message)) = log {
+        if let Some((level, message)) = line {
             tx.run_logs()
-                .append(run.org_id, run.id, self.ids.next(), level, &message, now)
+                .append(org, id, self.ids.next(), level, message, outcome.at)
                 .await
                 .map_err(faults::store)?;
         }
-        let Some(ended) = tx
+        let ended = tx
             .runs()
-            .finish(run.org_id, run.id, &outcome)
+            .finish(org, id, outcome)
             .await
-            .map_err(faults::store)?
-        else {
-            return Ok(false);
-        };
-        self.plan_callback(&mut tx, &ended, assets).await?;
-        tx.commit().await.map_err(faults::store)?;
-        Ok(true)
+            .map_err(faults::store)?;
+        if let Some(run) = &ended {
+            self.plan_callback(tx, run, made).await?;
+        }
+        Ok(ended)
     }
 }
