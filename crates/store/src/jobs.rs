@@ -190,6 +190,16 @@ impl Jobs<&mut Tx> {
             .map(|rows| rows > 0)
     }
 
+    /// Keeps a job from every other worker until the transaction ends; says
+    /// whether `worker` still had it. When it says no, drop the transaction.
+    pub async fn hold(&mut self, id: JobId, worker: &str) -> Result<bool, StoreError> {
+        let sql = "UPDATE jobs SET worker_id = $2 WHERE id = $1 AND worker_id = $2 RETURNING id";
+        let args = Args::new().word(id).text(worker);
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(|rows| rows > 0)
+    }
+
     /// Removes a job that is done; says whether `worker` still had it. When it
     /// says no, drop the transaction: somebody else has the job.
     pub async fn complete(&mut self, id: JobId, worker: &str) -> Result<bool, StoreError> {

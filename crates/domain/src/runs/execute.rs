@@ -1,19 +1,15 @@
 //! Executes a run: prepares its input, lets the engine work, records the end.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use runnel_engines::engine::Report;
-use runnel_engines::{
-    Engine, EngineError, EngineErrorKind, Entry, InputFile, Product, Reporter, Work,
-};
-use runnel_types::{
-    FailureCode, FailureStage, Fault, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
-};
-use serde_json::Map;
+use runnel_engines::{EngineError, EngineErrorKind, Entry, Product, Reporter, Work};
+use runnel_types::{FailureCode, FailureStage, Fault, LogLevel, OrgId, Run, RunFailure, RunId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::inputs::{InputFailure, Prepared, Ready};
+use super::outputs::Outputs;
 use crate::{Services, faults};
 
 /// How the execution of a run went, for whoever keeps the job.
@@ -55,7 +51,7 @@ impl Services {
         lease: &Lease,
         stop: &CancellationToken,
     ) -> Result<Execution, Fault> {
-        let Some(run) = self.start(org, id).await? else {
+        let Some(mut run) = self.start(org, id).await? else {
             return Ok(Execution::Stale);
         };
         let Ok(Entry { spec, engine }) = self.model(&run.model) else {
@@ -85,20 +81,20 @@ impl Services {
                 )
                 .await;
         }
-        let files = match self.prepare(&run, &spec, engine.as_ref()).await? {
-            Ok(files) => files,
-            Err(message) => {
-                return self
-                    .fail(
-                        &run,
-                        failure(
-                            FailureCode::InputFetchFailed,
-                            FailureStage::Preprocess,
-                            message,
-                        ),
-                        lease,
-                    )
-                    .await;
+        let preparing = self.prepare(&mut run, &spec, engine.as_ref(), lease);
+        let prepared = tokio::select! {
+            () = stop.cancelled() => return Ok(Execution::Interrupted),
+            prepared = preparing => prepared?,
+        };
+        let Ready {
+            input,
+            files,
+            memory: _memory,
+        } = match prepared {
+            Prepared::Ready(ready) => ready,
+            Prepared::Lost => return Ok(Execution::Stale),
+            Prepared::Failed(failed) => {
+                return self.fail(&run, input_failure(failed), lease).await;
             }
         };
         let abandoned = CancellationToken::new();
@@ -109,7 +105,7 @@ impl Services {
             run_id: run.id,
             attempt: lease.attempt,
             model: run.model.clone(),
-            input: run.input.as_object().cloned().unwrap_or_else(Map::new),
+            input,
             files,
             reporter,
         };
@@ -121,7 +117,7 @@ impl Services {
             result = told => result,
         };
         match result {
-            Ok(Ok(product)) => self.succeed(&run, product, lease).await,
+            Ok(Ok(product)) => self.succeed(&run, product, limit, lease, stop).await,
             Ok(Err(error)) => self.fail(&run, engine_failure(&error), lease).await,
             Err(_elapsed) => {
                 let message = format!(
@@ -150,15 +146,25 @@ impl Services {
         Ok(run)
     }
 
-    async fn prepare(
+    /// Stores what the engine made and ends the run with it, or with the reason
+    /// why it cannot be used.
+    async fn succeed(
         &self,
         run: &Run,
-        spec: &ModelSpec,
-        engine: &dyn Engine,
-    ) -> Result<Result<BTreeMap<String, InputFile>, String>, Fault> {
-        match run.input.as_object() {
-            Some(input) => self.load_files(run.org_id, spec, engine, input).await,
-            None => Ok(Ok(BTreeMap::new())),
+        product: Product,
+        limit: Duration,
+        lease: &Lease,
+        stop: &CancellationToken,
+    ) -> Result<Execution, Fault> {
+        let stored = tokio::select! {
+            () = stop.cancelled() => return Ok(Execution::Interrupted),
+            stored = self.store_outputs(run, product, limit) => stored?,
+        };
+        match stored {
+            Ok(Outputs { output, files }) => {
+                self.finish_run(run, Ok(output), files, None, lease).await
+            }
+            Err(error) => self.fail(run, engine_failure(&error), lease).await,
         }
     }
 
@@ -243,6 +249,20 @@ pub(super) fn failure(
         stage,
         message: message.into(),
     }
+}
+
+/// What a failure of the input says of the run.
+fn input_failure(failed: InputFailure) -> RunFailure {
+    tracing::debug!(
+        is_passing = failed.is_passing,
+        retry_after = ?failed.retry_after,
+        "the input of a run could not be made ready"
+    );
+    failure(
+        FailureCode::InputFetchFailed,
+        FailureStage::Preprocess,
+        failed.message,
+    )
 }
 
 fn engine_failure(error: &EngineError) -> RunFailure {

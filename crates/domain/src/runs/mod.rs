@@ -10,8 +10,10 @@ mod create;
 mod execute;
 mod finish;
 mod inputs;
+mod outputs;
 mod read;
 
 pub use execute::{Execution, Lease};
+pub use inputs::InputMemory;
 pub use read::RunView;
 pub(crate) use read::not_found;
