@@ -191,6 +191,23 @@ impl Runs<&mut Tx> {
         self.change(sql, args, id).await
     }
 
+    /// Puts another input in the place of a running run's, once what it names is
+    /// kept here; says whether it is running.
+    pub async fn record_input(
+        &mut self,
+        org: OrgId,
+        id: RunId,
+        input: &Value,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE runs SET input = $3
+            WHERE org_id = $1 AND id = $2 AND status = 'running'
+            RETURNING id";
+        let args = Args::new().word(org).word(id).json(input);
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(|rows| rows > 0)
+    }
+
     /// Records how far a running run is, from 0 to 1, unless it is further
     /// already; says whether it was recorded.
     pub async fn record_progress(

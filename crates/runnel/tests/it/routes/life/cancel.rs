@@ -141,7 +141,8 @@ async fn cancelled_while_it_ends_it_has_one_end(db: Db) {
                 call.succeed();
                 cancel(&app, &id, &json!({})).await
             } else {
-                let cancelling = cancel(&app, &id, &json!({}));
+                let nothing = json!({});
+                let cancelling = cancel(&app, &id, &nothing);
                 let ending = async { call.succeed() };
                 tokio::join!(cancelling, ending).0
             }
