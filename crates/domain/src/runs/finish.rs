@@ -138,6 +138,7 @@ impl Services {
             return Ok(false);
         };
         self.plan_callback(&mut tx, &ended, assets).await?;
+        self.note_batch_item(&mut tx, &ended).await?;
         tx.commit().await.map_err(faults::store)?;
         Ok(true)
     }

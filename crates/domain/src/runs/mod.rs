@@ -12,6 +12,7 @@ mod finish;
 mod inputs;
 mod read;
 
+pub(crate) use create::{CheckedInput, MAX_CLIENT_REF};
 pub use execute::{Execution, Lease};
 pub use read::RunView;
-pub(crate) use read::not_found;
+pub(crate) use read::references_in;
