@@ -6,9 +6,12 @@
 
 mod assets;
 mod auth;
+mod batches;
+mod below_model;
 mod body_limit;
 mod caller;
 pub mod cors;
+mod deliveries;
 mod docs;
 mod error;
 mod extract;

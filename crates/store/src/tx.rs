@@ -11,8 +11,8 @@ use crate::group_commit::Lease;
 use crate::reader::{Read, Reader, Statement};
 use crate::run_signal::Change;
 use crate::{
-    Store, api_keys, assets, deliveries, folders, idempotency_keys, jobs, orgs, resumable_uploads,
-    run_logs, runs, settings, signal, uploads,
+    Store, api_keys, assets, batches, deliveries, folders, idempotency_keys, jobs, orgs,
+    resumable_uploads, run_logs, runs, settings, signal, uploads,
 };
 
 /// A transaction. Dropping it leaves nothing of it.
@@ -174,6 +174,8 @@ tables! {
     idempotency_keys: IdempotencyKeys,
     /// Runs.
     runs: Runs,
+    /// Batches of runs.
+    batches: Batches,
     /// Lines of runs' logs.
     run_logs: RunLogs,
     /// Callbacks and their attempts.

@@ -4,16 +4,15 @@
 //! An engine that is to stop is told so and gets a moment to call off what it
 //! began elsewhere; then its future is dropped.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use runnel_engines::{Engine, EngineError, InputFile, Product, Reporter, Work};
+use runnel_engines::{Engine, EngineError, Product, Reporter, Work};
 use runnel_store::RunWatch;
 use runnel_types::{ModelSpec, Run};
-use serde_json::Map;
 use tokio_util::sync::CancellationToken;
 
 use super::execute::Lease;
+use super::inputs::Ready;
 use crate::Services;
 
 /// How long an engine that is to stop gets to call off what it began elsewhere.
@@ -63,10 +62,15 @@ impl Services {
         run: &Run,
         spec: &ModelSpec,
         engine: &dyn Engine,
-        files: BTreeMap<String, InputFile>,
+        ready: Ready,
         lease: &Lease,
-        stops: Stops<'_>,
+        stops: &mut Stops<'_>,
     ) -> Ending {
+        let Ready {
+            input,
+            files,
+            memory: _memory,
+        } = ready;
         let told_to_stop = CancellationToken::new();
         // A dropped future must not leave an engine's thread at work for long.
         let _abandon = told_to_stop.clone().drop_guard();
@@ -75,7 +79,7 @@ impl Services {
             run_id: run.id,
             attempt: lease.attempt,
             model: run.model.clone(),
-            input: run.input.as_object().cloned().unwrap_or_else(Map::new),
+            input,
             files,
             reporter,
         };
@@ -98,7 +102,7 @@ async fn work_until(
     engine: &dyn Engine,
     work: Work,
     limit: Duration,
-    mut stops: Stops<'_>,
+    stops: &mut Stops<'_>,
     told_to_stop: &CancellationToken,
 ) -> Ending {
     let mut working = engine.execute(work);

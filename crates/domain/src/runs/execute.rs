@@ -1,14 +1,16 @@
 //! Executes a run: prepares its input, lets the engine work, records the end.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
-use runnel_engines::{Engine, Entry, InputFile};
+use runnel_engines::{Entry, Product};
 use runnel_types::{
     FailureCode, FailureStage, Fault, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::attend::{Ending, Stops};
+use super::inputs::Prepared;
+use super::outputs::Outputs;
 use crate::{Services, faults};
 
 /// How the execution of a run went, for whoever keeps the job.
@@ -58,7 +60,7 @@ impl Services {
             worker: stop,
             watch: &mut watch,
         };
-        let Some(run) = self.start(org, id).await? else {
+        let Some(mut run) = self.start(org, id).await? else {
             return Ok(Execution::Stale);
         };
         let Ok(Entry { spec, engine }) = self.model(&run.model) else {
@@ -89,23 +91,20 @@ impl Services {
                 .await;
         }
         let prepared = tokio::select! {
-            prepared = self.prepare(&run, &spec, engine.as_ref()) => prepared?,
+            prepared = self.prepare(&mut run, &spec, engine.as_ref(), lease) => prepared?,
             ending = stops.wait() => return Ok(unfinished(&ending)),
         };
-        let files = match prepared {
-            Ok(files) => files,
-            Err(message) => {
-                let failure = failure(
-                    FailureCode::InputFetchFailed,
-                    FailureStage::Preprocess,
-                    message,
-                );
-                return self.set_back(&run, &spec, failure.into(), lease).await;
+        let ready = match prepared {
+            Prepared::Ready(ready) => ready,
+            Prepared::Lost => return Ok(Execution::Stale),
+            Prepared::Failed(failed) => {
+                return self.set_back(&run, &spec, failed.into(), lease).await;
             }
         };
         let engine = engine.as_ref();
-        match self.attend(&run, &spec, engine, files, lease, stops).await {
-            Ending::Made(product) => self.succeed(&run, product, lease).await,
+        let attending = self.attend(&run, &spec, engine, ready, lease, &mut stops);
+        match attending.await {
+            Ending::Made(product) => self.succeed(&run, &spec, product, lease, &mut stops).await,
             Ending::Failed(error) => self.set_back(&run, &spec, error.into(), lease).await,
             Ending::OutOfTime => {
                 let limit = spec.time_limit_s;
@@ -125,19 +124,33 @@ impl Services {
             .mark_running(org, id, self.now())
             .await
             .map_err(faults::store)?;
+        if let Some(run) = &run {
+            self.note_batch_start(&mut tx, run).await?;
+        }
         tx.commit().await.map_err(faults::store)?;
         Ok(run)
     }
 
-    async fn prepare(
+    /// Stores what the engine made and ends the run with it, or with the reason
+    /// why it cannot be used.
+    async fn succeed(
         &self,
         run: &Run,
         spec: &ModelSpec,
-        engine: &dyn Engine,
-    ) -> Result<Result<BTreeMap<String, InputFile>, String>, Fault> {
-        match run.input.as_object() {
-            Some(input) => self.load_files(run.org_id, spec, engine, input).await,
-            None => Ok(Ok(BTreeMap::new())),
+        product: Product,
+        lease: &Lease,
+        stops: &mut Stops<'_>,
+    ) -> Result<Execution, Fault> {
+        let limit = Duration::from_secs(spec.time_limit_s);
+        let stored = tokio::select! {
+            stored = self.store_outputs(run, product, limit) => stored?,
+            ending = stops.wait() => return Ok(unfinished(&ending)),
+        };
+        match stored {
+            Ok(Outputs { output, files }) => {
+                self.finish_run(run, Ok(output), files, None, lease).await
+            }
+            Err(error) => self.set_back(run, spec, error.into(), lease).await,
         }
     }
 
