@@ -101,7 +101,38 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
                 .patch_with(folders::change::change, folders::change::docs)
                 .delete_with(folders::delete::delete, folders::delete::docs),
         )
-        .route(MODELS, post(below_model::post))
+        .route(MODELS, post(below_model::post));
+    let documented = runs_and_batches(documented);
+    let below_models = below_models();
+    let documented = documented
+        .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
+        .layer(DefaultBodyLimit::max(form_limit))
+        .finish_api(&mut api);
+    drop(below_models.finish_api(&mut api));
+    let router = documented
+        .route(OPENAPI, get(openapi::serve(&api)))
+        .route("/docs", get(docs::page))
+        .route(VIEWER, get(docs::viewer))
+        .route(
+            "/storage/{*key}",
+            get(storage::get::get)
+                .head(storage::get::get)
+                .put(storage::put::put)
+                .post(storage::tus::serve)
+                .patch(storage::tus::serve)
+                .delete(storage::tus::serve)
+                .options(storage::tus::options),
+        )
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&services), request::observe))
+        .with_state(services);
+    answering_pages(router, cors)
+}
+
+/// What runs and batches have.
+fn runs_and_batches(router: ApiRouter<Arc<Services>>) -> ApiRouter<Arc<Services>> {
+    router
         .api_route("/v1/runs", get_with(runs::list::list, runs::list::docs))
         .api_route("/v1/runs/{id}", get_with(runs::get::get, runs::get::docs))
         .api_route(
@@ -159,32 +190,7 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .api_route(
             "/v1/batches/{id}/callback-redeliveries",
             post_with(batches::redeliver::redeliver, batches::redeliver::docs),
-        );
-    let below_models = below_models();
-    let documented = documented
-        .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
-        .layer(DefaultBodyLimit::max(form_limit))
-        .finish_api(&mut api);
-    drop(below_models.finish_api(&mut api));
-    let router = documented
-        .route(OPENAPI, get(openapi::serve(&api)))
-        .route("/docs", get(docs::page))
-        .route(VIEWER, get(docs::viewer))
-        .route(
-            "/storage/{*key}",
-            get(storage::get::get)
-                .head(storage::get::get)
-                .put(storage::put::put)
-                .post(storage::tus::serve)
-                .patch(storage::tus::serve)
-                .delete(storage::tus::serve)
-                .options(storage::tus::options),
         )
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(Arc::clone(&services), request::observe))
-        .with_state(services);
-    answering_pages(router, cors)
 }
 
 /// What may follow a model, for the document alone: a router cannot tell these
