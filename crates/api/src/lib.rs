@@ -7,6 +7,7 @@
 mod assets;
 mod auth;
 mod body_limit;
+mod callback_secrets;
 mod caller;
 pub mod cors;
 mod docs;

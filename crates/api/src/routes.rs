@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
-use aide::axum::routing::{get_with, post_with};
+use aide::axum::routing::{get_with, patch_with, post_with};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -15,7 +15,8 @@ use runnel_types::Fault;
 use crate::cors::{self, Cors};
 use crate::error::ApiError;
 use crate::{
-    assets, auth, docs, folders, health, idempotency, openapi, request, runs, storage, uploads,
+    assets, auth, callback_secrets, docs, folders, health, idempotency, openapi, request, runs,
+    storage, uploads,
 };
 
 /// Where the storage URLs of the local disk begin; the domain signs what follows.
@@ -99,6 +100,24 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
             get_with(folders::get::get, folders::get::docs)
                 .patch_with(folders::change::change, folders::change::docs)
                 .delete_with(folders::delete::delete, folders::delete::docs),
+        )
+        .api_route(
+            "/v1/callback-secrets",
+            get_with(callback_secrets::list::list, callback_secrets::list::docs).post_with(
+                callback_secrets::create::create,
+                callback_secrets::create::docs,
+            ),
+        )
+        .api_route(
+            "/v1/callback-secrets/{id}",
+            patch_with(
+                callback_secrets::change::change,
+                callback_secrets::change::docs,
+            )
+            .delete_with(
+                callback_secrets::delete::delete,
+                callback_secrets::delete::docs,
+            ),
         )
         .api_route(MODELS, post_with(runs::create::create, runs::create::docs))
         .api_route("/v1/runs", get_with(runs::list::list, runs::list::docs))

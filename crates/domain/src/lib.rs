@@ -8,6 +8,7 @@
 
 pub mod assets;
 pub mod audit;
+pub mod callback_secrets;
 mod caller;
 pub mod deliveries;
 mod faults;
@@ -19,6 +20,7 @@ pub mod keys;
 pub mod models;
 mod readiness;
 pub mod runs;
+mod sealing;
 mod services;
 pub mod thumbnails;
 pub mod uploads;
@@ -27,4 +29,5 @@ mod words;
 pub use caller::Caller;
 pub use idempotency::Begun;
 pub use readiness::Readiness;
+pub use sealing::Sealer;
 pub use services::{Limits, Services};

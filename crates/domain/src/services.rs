@@ -12,7 +12,7 @@ use runnel_types::{Clock, IdSource, Timestamp};
 use tokio::sync::Semaphore;
 
 use crate::assets::Flights;
-use crate::{thumbnails, uploads};
+use crate::{Sealer, thumbnails, uploads};
 
 /// Limits and lifetimes that an operator may set.
 #[derive(Debug, Clone)]
@@ -62,6 +62,8 @@ pub struct Services {
     pub blobs: Blobs,
     /// Signs the URLs of objects.
     pub signer: UrlSigner,
+    /// Encrypts the secrets that are kept.
+    pub sealer: Sealer,
     /// The one door out.
     pub egress: Egress,
     /// The models.

@@ -10,5 +10,7 @@ mod payload;
 mod plan;
 mod read;
 mod schedule;
+mod sign;
 
 pub use attempt::Attempted;
+pub(crate) use sign::PREFIX as SECRET_PREFIX;

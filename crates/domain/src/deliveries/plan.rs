@@ -31,6 +31,7 @@ impl Services {
             run_id: run.id,
             callback_url,
             payload: payload::freeze(run, output).map_err(Fault::internal)?,
+            signing_secret_id: None,
             is_automatic: true,
             status: DeliveryStatus::Pending,
             failure_reason_code: None,

@@ -3,4 +3,5 @@
 mod buckets;
 mod pieces_in_a_bucket;
 mod resume;
+mod signatures;
 mod upload_to_callback;

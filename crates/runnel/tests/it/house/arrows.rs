@@ -74,6 +74,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
         &[
             ("assets", &[]),
             ("auth", &[]),
+            ("callback_secrets", &[]),
             ("docs", &[]),
             ("folders", &[]),
             ("runs", &[]),
