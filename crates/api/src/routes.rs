@@ -45,12 +45,50 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .unwrap_or(usize::MAX)
         .saturating_add(FORM_OVERHEAD);
     let documented = ApiRouter::new()
+        .merge(service())
+        .merge(library())
+        .merge(work())
+        .merge(callbacks());
+    let documented = documented
+        .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
+        .layer(DefaultBodyLimit::max(form_limit))
+        .finish_api(&mut api);
+    openapi::rename(&mut api, MODELS, "/v1/models/{owner}/{slug}/runs");
+    let router = documented
+        .route(OPENAPI, get(openapi::serve(&api)))
+        .route("/docs", get(docs::page))
+        .route(VIEWER, get(docs::viewer))
+        .route(
+            "/storage/{*key}",
+            get(storage::get::get)
+                .head(storage::get::get)
+                .put(storage::put::put)
+                .post(storage::tus::serve)
+                .patch(storage::tus::serve)
+                .delete(storage::tus::serve)
+                .options(storage::tus::options),
+        )
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&services), request::observe))
+        .with_state(services);
+    answering_pages(router, cors)
+}
+
+/// What the server says of itself and of its caller.
+fn service() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
         .api_route("/v1/health", get_with(health::health, health::health_docs))
         .api_route(
             "/v1/readiness",
             get_with(health::readiness, health::readiness_docs),
         )
         .api_route("/v1/auth/me", get_with(auth::me::me, auth::me::docs))
+}
+
+/// Uploads, assets and folders.
+fn library() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
         .api_route(
             "/v1/asset-uploads",
             post_with(uploads::create::create, uploads::create::docs),
@@ -101,6 +139,27 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
                 .patch_with(folders::change::change, folders::change::docs)
                 .delete_with(folders::delete::delete, folders::delete::docs),
         )
+}
+
+/// Models and their runs.
+fn work() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
+        .api_route(MODELS, post_with(runs::create::create, runs::create::docs))
+        .api_route("/v1/runs", get_with(runs::list::list, runs::list::docs))
+        .api_route("/v1/runs/{id}", get_with(runs::get::get, runs::get::docs))
+        .api_route(
+            "/v1/runs/{id}/logs",
+            get_with(runs::logs::logs, runs::logs::docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/callback",
+            get_with(runs::callback::callback, runs::callback::docs),
+        )
+}
+
+/// How callbacks are proved.
+fn callbacks() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
         .api_route(
             "/v1/callback-secrets",
             get_with(callback_secrets::list::list, callback_secrets::list::docs).post_with(
@@ -119,41 +178,6 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
                 callback_secrets::delete::docs,
             ),
         )
-        .api_route(MODELS, post_with(runs::create::create, runs::create::docs))
-        .api_route("/v1/runs", get_with(runs::list::list, runs::list::docs))
-        .api_route("/v1/runs/{id}", get_with(runs::get::get, runs::get::docs))
-        .api_route(
-            "/v1/runs/{id}/logs",
-            get_with(runs::logs::logs, runs::logs::docs),
-        )
-        .api_route(
-            "/v1/runs/{id}/callback",
-            get_with(runs::callback::callback, runs::callback::docs),
-        );
-    let documented = documented
-        .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
-        .layer(DefaultBodyLimit::max(form_limit))
-        .finish_api(&mut api);
-    openapi::rename(&mut api, MODELS, "/v1/models/{owner}/{slug}/runs");
-    let router = documented
-        .route(OPENAPI, get(openapi::serve(&api)))
-        .route("/docs", get(docs::page))
-        .route(VIEWER, get(docs::viewer))
-        .route(
-            "/storage/{*key}",
-            get(storage::get::get)
-                .head(storage::get::get)
-                .put(storage::put::put)
-                .post(storage::tus::serve)
-                .patch(storage::tus::serve)
-                .delete(storage::tus::serve)
-                .options(storage::tus::options),
-        )
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(Arc::clone(&services), request::observe))
-        .with_state(services);
-    answering_pages(router, cors)
 }
 
 /// Answers what browsers ask before a page's request.
