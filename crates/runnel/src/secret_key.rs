@@ -24,20 +24,19 @@ const SETTING: &str = "secret_key_fingerprint";
 
 /// Makes what encrypts, from the setting or from the file.
 pub(crate) fn sealer(settings: &Settings, entropy: &dyn Entropy) -> Result<Sealer, Failure> {
-    let key = match &settings.secret_key {
-        Some(text) => decode(text).ok_or_else(|| {
+    let key = if let Some(text) = &settings.secret_key {
+        decode(text).ok_or_else(|| {
             Failure::new("RUNNEL_SECRET_KEY is not a key of 32 bytes")
                 .hint("give 64 hex digits or base64, such as `openssl rand -hex 32` prints")
-        })?,
-        None => {
-            let path = settings.data_dir.join(FILE);
-            let text = read_or_make(&path, entropy)
-                .map_err(|error| Failure::new(format!("the secret key: {error}")))?;
-            decode(&text).ok_or_else(|| {
-                Failure::new(format!("{} does not hold a key of 32 bytes", path.display()))
-                    .hint("put back the file as it was; without it the callback secrets in the database are lost")
-            })?
-        }
+        })?
+    } else {
+        let path = settings.data_dir.join(FILE);
+        let text = read_or_make(&path, entropy)
+            .map_err(|error| Failure::new(format!("the secret key: {error}")))?;
+        decode(&text).ok_or_else(|| {
+            Failure::new(format!("{} does not hold a key of 32 bytes", path.display()))
+                .hint("put back the file as it was; without it the callback secrets in the database are lost")
+        })?
     };
     Ok(Sealer::new(&key))
 }

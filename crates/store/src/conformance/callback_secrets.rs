@@ -130,8 +130,8 @@ pub(super) async fn the_last_use_is_noted_to_the_minute(db: Db) {
         (first, first),
         (first.plus(Duration::from_secs(59)), first),
         (
-            first.plus(Duration::from_secs(60)),
-            first.plus(Duration::from_secs(60)),
+            first.plus(Duration::from_mins(1)),
+            first.plus(Duration::from_mins(1)),
         ),
     ] {
         secrets.note_used(org, now).await.unwrap();
