@@ -52,7 +52,7 @@ async fn both_judge(messages: Value, expected: Value) {
 /// A server whose clock is the machine's: receivers look at theirs.
 async fn start(db: Db) -> TestApp {
     let app = TestApp::start_with(db, |settings| {
-        settings.egress_allow = "127.0.0.0/8".to_owned();
+        "127.0.0.0/8".clone_into(&mut settings.egress_allow);
     })
     .await;
     let behind = SystemClock.now().as_micros() - app.clock.now().as_micros();
