@@ -11,8 +11,8 @@ use runnel_types::list::{ListRequest, Place};
 use runnel_types::{CallbackSecret, CallbackSecretId, Fault, Page, Scope};
 use serde_json::Value;
 
-use crate::deliveries::SECRET_PREFIX;
 use crate::fields::Fields;
+use crate::signatures::PREFIX as SECRET_PREFIX;
 use crate::{Caller, Services, faults};
 
 /// The most characters of a label.

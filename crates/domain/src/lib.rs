@@ -22,6 +22,7 @@ mod readiness;
 pub mod runs;
 mod sealing;
 mod services;
+pub mod signatures;
 pub mod thumbnails;
 pub mod uploads;
 mod words;

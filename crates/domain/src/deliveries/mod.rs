@@ -13,4 +13,3 @@ mod schedule;
 mod sign;
 
 pub use attempt::Attempted;
-pub(crate) use sign::PREFIX as SECRET_PREFIX;
