@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attend::{Ending, Stops};
 use super::inputs::Prepared;
-use super::outputs::Outputs;
+use super::outputs::{Outputs, Stored};
 use crate::{Services, faults};
 
 /// How the execution of a run went, for whoever keeps the job.
@@ -142,15 +142,12 @@ impl Services {
         stops: &mut Stops<'_>,
     ) -> Result<Execution, Fault> {
         let limit = Duration::from_secs(spec.time_limit_s);
-        let stored = tokio::select! {
-            stored = self.store_outputs(run, product, limit) => stored?,
-            ending = stops.wait() => return Ok(unfinished(&ending)),
-        };
-        match stored {
-            Ok(Outputs { output, files }) => {
+        match self.store_outputs(run, product, limit, stops).await? {
+            Stored::All(Outputs { output, files }) => {
                 self.finish_run(run, Ok(output), files, None, lease).await
             }
-            Err(error) => self.set_back(run, spec, error.into(), lease).await,
+            Stored::Failed(error) => self.set_back(run, spec, error.into(), lease).await,
+            Stored::Stopped(ending) => Ok(unfinished(&ending)),
         }
     }
 

@@ -13,6 +13,7 @@ use runnel_engines::{EngineError, OutputContent, OutputFile, Product};
 use runnel_types::{Fault, Run, SourceType};
 use serde_json::Value;
 
+use super::attend::{Ending, Stops};
 use crate::Services;
 use crate::assets::{Described, NewFile, reference};
 
@@ -28,32 +29,48 @@ pub(super) struct Outputs {
     pub(super) files: Vec<Described>,
 }
 
+/// How storing the files of a run went.
+#[derive(Debug)]
+pub(super) enum Stored {
+    /// They are there.
+    All(Outputs),
+    /// One of them cannot be had or used.
+    Failed(EngineError),
+    /// The run was ended, or the worker is to stop.
+    Stopped(Ending),
+}
+
 impl Services {
     /// Stores the files of `product`, within `limit`: an engine's files may
-    /// come as slowly as it works.
+    /// come as slowly as it works. Nothing is kept when the run is ended, or the
+    /// worker stops, on the way.
     pub(super) async fn store_outputs(
         &self,
         run: &Run,
         product: Product,
         limit: Duration,
-    ) -> Result<Result<Outputs, EngineError>, Fault> {
+        stops: &mut Stops<'_>,
+    ) -> Result<Stored, Fault> {
         let mut outputs = Outputs {
             output: Value::Object(product.output),
             files: Vec::new(),
         };
-        let storing = self.store_files(run, product.files, &mut outputs);
-        let stored = match tokio::time::timeout(limit, storing).await {
-            Ok(stored) => stored,
-            Err(_elapsed) => Ok(Err(EngineError::output_invalid(format!(
-                "the model's outputs were not there within {} s",
-                limit.as_secs()
-            )))),
+        let stopped = tokio::select! {
+            stored = self.store_files(run, product.files, &mut outputs) => match stored {
+                Ok(Ok(())) => return Ok(Stored::All(outputs)),
+                Ok(Err(error)) => Ok(Stored::Failed(error)),
+                Err(fault) => Err(fault),
+            },
+            ending = stops.wait() => Ok(Stored::Stopped(ending)),
+            () = tokio::time::sleep(limit) => {
+                let limit = limit.as_secs();
+                let message = format!("the model's outputs were not there within {limit} s");
+                Ok(Stored::Failed(EngineError::output_invalid(message)))
+            }
         };
-        if !matches!(stored, Ok(Ok(()))) {
-            let stored = outputs.files.iter().map(Described::asset);
-            self.discard_files(stored).await;
-        }
-        Ok(stored?.map(|()| outputs))
+        self.discard_files(outputs.files.iter().map(Described::asset))
+            .await;
+        stopped
     }
 
     async fn store_files(
