@@ -10,9 +10,10 @@ use runnel_media::subprocess::Programs;
 use runnel_store::Store;
 use runnel_types::{Clock, IdSource, Timestamp};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::assets::Flights;
-use crate::runs::InputMemory;
+use crate::runs::{InputMemory, Streams};
 use crate::{thumbnails, uploads};
 
 /// Limits and lifetimes that an operator may set.
@@ -105,6 +106,10 @@ pub struct Services {
     pub thumbnail_turns: thumbnails::Turns,
     /// The transforms that are being made.
     pub flights: Flights,
+    /// The streams of runs' events that are open.
+    pub streams: Streams,
+    /// Cancelled when the server stops: whoever waits for a run then answers.
+    pub stopping: CancellationToken,
 }
 
 impl Services {

@@ -104,7 +104,7 @@ impl App {
 
         // Other processes' commits wake this one's workers too.
         services.store.listen();
-        let stop = CancellationToken::new();
+        let stop = services.stopping.clone();
         let router = runnel_api::router(Arc::clone(&services), &settings.cors);
         let (acceptor, ca_path) = tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.ca_path));
         let serving = tokio::spawn(runnel_api::server::serve(
@@ -237,6 +237,8 @@ pub async fn open_services(
         input_memory: InputMemory::new(settings.input_memory_bytes),
         thumbnail_turns: thumbnails::Turns::default(),
         flights: runnel_domain::assets::Flights::default(),
+        streams: runnel_domain::runs::Streams::default(),
+        stopping: CancellationToken::new(),
     }))
 }
 

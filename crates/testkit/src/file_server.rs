@@ -115,7 +115,9 @@ async fn send(stream: &mut TcpStream, sent: Sent) -> std::io::Result<()> {
         }
         Sent::Redirect(to) => {
             let location = format!("location: {to}\r\ncontent-length: 0\r\n");
-            stream.write_all(&head(302, "text/plain", &location)).await?;
+            stream
+                .write_all(&head(302, "text/plain", &location))
+                .await?;
         }
         Sent::Raw(bytes) => stream.write_all(&bytes).await?,
         Sent::Endless(mime_type, begin) => {

@@ -120,15 +120,17 @@ impl Services {
         tx.commit().await.map_err(faults::store)
     }
 
-    /// Adds a job to the caller's transaction, due at `run_at`.
+    /// Adds a job to the caller's transaction, due at `run_at`. That of a run has
+    /// the run's id.
     pub(crate) async fn enqueue(
         &self,
         tx: &mut Tx,
         job: &Job,
         run_at: runnel_types::Timestamp,
     ) -> Result<(), Fault> {
+        let id = job.own_id().unwrap_or_else(|| self.ids.next());
         tx.jobs()
-            .enqueue(self.ids.next(), job, run_at, 0)
+            .enqueue(id, job, run_at, 0)
             .await
             .map_err(faults::store)
     }

@@ -1,23 +1,25 @@
 //! Executes a run: prepares its input, lets the engine work, records the end.
 
-use std::time::Duration;
-
-use runnel_engines::engine::Report;
-use runnel_engines::{EngineError, EngineErrorKind, Entry, Product, Reporter, Work};
-use runnel_types::{FailureCode, FailureStage, Fault, LogLevel, OrgId, Run, RunFailure, RunId};
-use tokio::sync::mpsc;
+use runnel_engines::{Entry, Product};
+use runnel_types::{
+    FailureCode, FailureStage, Fault, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
+};
 use tokio_util::sync::CancellationToken;
 
-use super::inputs::{InputFailure, Prepared, Ready};
-use super::outputs::Outputs;
+use super::attend::{Ending, Stops};
+use super::inputs::{InputFailure, Prepared};
+use super::outputs::{Outputs, Stored};
+use super::retry::Setback;
 use crate::{Services, faults};
 
 /// How the execution of a run went, for whoever keeps the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Execution {
-    /// The run's end is recorded, together with the end of the job.
+    /// What came of it is recorded, and the job's row settled with it: the run's
+    /// end, or when it is tried again.
     Recorded,
-    /// The run had ended before; only the job is left to be removed.
+    /// The run has ended, or another worker has it; only the job is left to be
+    /// removed.
     Stale,
     /// The work was stopped before its end and can be done again.
     Interrupted,
@@ -51,6 +53,12 @@ impl Services {
         lease: &Lease,
         stop: &CancellationToken,
     ) -> Result<Execution, Fault> {
+        // ORDER: watched first, so that no end after the look at the row is missed.
+        let mut watch = self.store.watch_run(id);
+        let mut stops = Stops {
+            worker: stop,
+            watch: &mut watch,
+        };
         let Some(mut run) = self.start(org, id).await? else {
             return Ok(Execution::Stale);
         };
@@ -70,7 +78,7 @@ impl Services {
         };
         if lease.attempt > spec.max_attempts {
             let message = format!(
-                "{} workers in a row were lost while they worked on this run",
+                "the worker that executed this run the last of {} times was lost",
                 spec.max_attempts
             );
             return self
@@ -81,56 +89,31 @@ impl Services {
                 )
                 .await;
         }
-        let preparing = self.prepare(&mut run, &spec, engine.as_ref(), lease);
         let prepared = tokio::select! {
-            () = stop.cancelled() => return Ok(Execution::Interrupted),
-            prepared = preparing => prepared?,
+            prepared = self.prepare(&mut run, &spec, engine.as_ref(), lease) => prepared?,
+            ending = stops.wait() => return Ok(unfinished(&ending)),
         };
-        let Ready {
-            input,
-            files,
-            memory: _memory,
-        } = match prepared {
+        let ready = match prepared {
             Prepared::Ready(ready) => ready,
             Prepared::Lost => return Ok(Execution::Stale),
             Prepared::Failed(failed) => {
-                return self.fail(&run, input_failure(failed), lease).await;
+                return self.set_back(&run, &spec, failed.into(), lease).await;
             }
         };
-        let abandoned = CancellationToken::new();
-        // A dropped future must not leave an engine's thread at work for long.
-        let _abandon = abandoned.clone().drop_guard();
-        let (reporter, reports) = Reporter::new(abandoned);
-        let work = Work {
-            run_id: run.id,
-            attempt: lease.attempt,
-            model: run.model.clone(),
-            input,
-            files,
-            reporter,
-        };
-        let limit = Duration::from_secs(spec.time_limit_s);
-        let working = tokio::time::timeout(limit, engine.execute(work));
-        let told = self.record_reports(&run, reports, working);
-        let result = tokio::select! {
-            () = stop.cancelled() => return Ok(Execution::Interrupted),
-            result = told => result,
-        };
-        match result {
-            Ok(Ok(product)) => self.succeed(&run, product, limit, lease, stop).await,
-            Ok(Err(error)) => self.fail(&run, engine_failure(&error), lease).await,
-            Err(_elapsed) => {
-                let message = format!(
-                    "the model did not end within its limit of {} s",
-                    spec.time_limit_s
-                );
-                self.fail(
-                    &run,
-                    failure(FailureCode::Timeout, FailureStage::Inference, message),
-                    lease,
-                )
-                .await
+        let engine = engine.as_ref();
+        match self
+            .attend(&run, &spec, engine, ready, lease, &mut stops)
+            .await
+        {
+            Ending::Made(product) => self.succeed(&run, &spec, product, lease, &mut stops).await,
+            Ending::Failed(error) => self.set_back(&run, &spec, error.into(), lease).await,
+            Ending::OutOfTime => {
+                let limit = spec.time_limit_s;
+                let message = format!("the model did not end within its limit of {limit} s");
+                let failure = failure(FailureCode::Timeout, FailureStage::Inference, message);
+                self.fail(&run, failure, lease).await
             }
+            ending @ (Ending::Overtaken | Ending::Stopped) => Ok(unfinished(&ending)),
         }
     }
 
@@ -146,88 +129,25 @@ impl Services {
         Ok(run)
     }
 
-    /// Stores what the engine made and ends the run with it, or with the reason
-    /// why it cannot be used.
+    /// Stores what the engine made and ends the run with it.
     async fn succeed(
         &self,
         run: &Run,
+        spec: &ModelSpec,
         product: Product,
-        limit: Duration,
         lease: &Lease,
-        stop: &CancellationToken,
+        stops: &mut Stops<'_>,
     ) -> Result<Execution, Fault> {
-        let stored = tokio::select! {
-            () = stop.cancelled() => return Ok(Execution::Interrupted),
-            stored = self.store_outputs(run, product, limit) => stored?,
-        };
-        match stored {
-            Ok(Outputs { output, files }) => {
+        match self.store_outputs(run, spec, product, stops).await? {
+            Stored::All(Outputs { output, files }) => {
                 self.finish_run(run, Ok(output), files, None, lease).await
             }
-            Err(error) => self.fail(run, engine_failure(&error), lease).await,
+            Stored::Failed(error) => self.set_back(run, spec, error.into(), lease).await,
+            Stored::Ended(ending) => Ok(unfinished(&ending)),
         }
     }
 
-    /// Drives `working` to its end and records what the engine tells meanwhile.
-    async fn record_reports(
-        &self,
-        run: &Run,
-        mut reports: mpsc::Receiver<Report>,
-        working: impl Future<Output = Result<Result<Product, EngineError>, tokio::time::error::Elapsed>>,
-    ) -> Result<Result<Product, EngineError>, tokio::time::error::Elapsed> {
-        let recording = async {
-            let mut batch = Vec::new();
-            while reports.recv_many(&mut batch, 64).await > 0 {
-                // Reports are a courtesy: losing one must not fail the run.
-                if let Err(fault) = self.record(run, batch.drain(..)).await {
-                    tracing::warn!(run.id = %run.id, %fault, "what the engine told could not be recorded");
-                }
-            }
-        };
-        tokio::pin!(working);
-        tokio::pin!(recording);
-        tokio::select! {
-            result = &mut working => {
-                // The engine has gone and its reporter with it, unless a thread
-                // outlives the time limit: then the rest is not waited for.
-                if result.is_ok() {
-                    recording.await;
-                }
-                result
-            }
-            () = &mut recording => working.await,
-        }
-    }
-
-    async fn record(
-        &self,
-        run: &Run,
-        reports: impl Iterator<Item = Report> + Send,
-    ) -> Result<(), Fault> {
-        let now = self.now();
-        let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let mut progress = None;
-        for report in reports {
-            match report {
-                Report::Progress(fraction) => progress = Some(fraction),
-                Report::Log(level, message) => {
-                    tx.run_logs()
-                        .append(run.org_id, run.id, self.ids.next(), level, &message, now)
-                        .await
-                        .map_err(faults::store)?;
-                }
-            }
-        }
-        if let Some(progress) = progress {
-            tx.runs()
-                .record_progress(run.org_id, run.id, progress)
-                .await
-                .map_err(faults::store)?;
-        }
-        tx.commit().await.map_err(faults::store)
-    }
-
-    async fn fail(
+    pub(super) async fn fail(
         &self,
         run: &Run,
         failure: RunFailure,
@@ -251,32 +171,21 @@ pub(super) fn failure(
     }
 }
 
-/// What a failure of the input says of the run.
-fn input_failure(failed: InputFailure) -> RunFailure {
-    tracing::debug!(
-        is_passing = failed.is_passing,
-        retry_after = ?failed.retry_after,
-        "the input of a run could not be made ready"
-    );
-    failure(
-        FailureCode::InputFetchFailed,
-        FailureStage::Preprocess,
-        failed.message,
-    )
+/// What becomes of a job whose work was ended from outside.
+fn unfinished(ending: &Ending) -> Execution {
+    match ending {
+        Ending::Overtaken => Execution::Stale,
+        _ => Execution::Interrupted,
+    }
 }
 
-fn engine_failure(error: &EngineError) -> RunFailure {
-    let (code, stage) = match error.kind {
-        EngineErrorKind::InvalidInput => {
-            (FailureCode::InputValidationFailed, FailureStage::Preprocess)
+impl From<InputFailure> for Setback {
+    fn from(failed: InputFailure) -> Self {
+        let (code, stage) = (FailureCode::InputFetchFailed, FailureStage::Preprocess);
+        Self {
+            is_passing: failed.is_passing,
+            retry_after: failed.retry_after,
+            ..failure(code, stage, failed.message).into()
         }
-        EngineErrorKind::Failed | EngineErrorKind::Cancelled => {
-            (FailureCode::EngineError, FailureStage::Inference)
-        }
-        EngineErrorKind::Unavailable | EngineErrorKind::Busy => {
-            (FailureCode::EngineUnavailable, FailureStage::Dispatch)
-        }
-        EngineErrorKind::OutputInvalid => (FailureCode::OutputInvalid, FailureStage::Postprocess),
-    };
-    failure(code, stage, error.to_string())
+    }
 }

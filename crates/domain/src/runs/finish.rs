@@ -1,8 +1,9 @@
 //! Ends a run: its assets, its status, its callback and the end of its job in
 //! one commit.
 
+use runnel_store::Tx;
 use runnel_store::runs::Outcome;
-use runnel_types::{Asset, Fault, LogLevel, Run, RunFailure, RunStatus};
+use runnel_types::{Asset, Fault, LogLevel, OrgId, Run, RunFailure, RunId, RunStatus};
 use serde_json::Value;
 
 use super::execute::{Execution, Lease};
@@ -64,26 +65,48 @@ impl Services {
         {
             return Ok(false);
         }
-        for new in files {
-            self.insert_described(&mut tx, new).await?;
+        let line = log
+            .as_ref()
+            .map(|(level, message)| (*level, message.as_str()));
+        let ended = self
+            .end_in(&mut tx, (run.org_id, run.id), &outcome, line, files)
+            .await?;
+        if ended.is_some() {
+            tx.commit().await.map_err(faults::store)?;
         }
-        if let Some((level, message)) = log {
+        Ok(ended.is_some())
+    }
+
+    /// Writes the end of a run, whoever ends it, into the caller's transaction:
+    /// what it made, a last line of its log, its status and its callback. `None`
+    /// when there is no such run, or it had ended; then the transaction is to be
+    /// dropped.
+    pub(super) async fn end_in(
+        &self,
+        tx: &mut Tx,
+        (org, id): (OrgId, RunId),
+        outcome: &Outcome,
+        line: Option<(LogLevel, &str)>,
+        made: &[Described],
+    ) -> Result<Option<Run>, Fault> {
+        for new in made {
+            self.insert_described(tx, new).await?;
+        }
+        if let Some((level, message)) = line {
             tx.run_logs()
-                .append(run.org_id, run.id, self.ids.next(), level, &message, now)
+                .append(org, id, self.ids.next(), level, message, outcome.at)
                 .await
                 .map_err(faults::store)?;
         }
-        let Some(ended) = tx
+        let ended = tx
             .runs()
-            .finish(run.org_id, run.id, &outcome)
+            .finish(org, id, outcome)
             .await
-            .map_err(faults::store)?
-        else {
-            return Ok(false);
-        };
-        let assets: Vec<Asset> = files.iter().map(|new| new.asset().clone()).collect();
-        self.plan_callback(&mut tx, &ended, &assets).await?;
-        tx.commit().await.map_err(faults::store)?;
-        Ok(true)
+            .map_err(faults::store)?;
+        if let Some(run) = &ended {
+            let assets: Vec<Asset> = made.iter().map(|new| new.asset().clone()).collect();
+            self.plan_callback(tx, run, &assets).await?;
+        }
+        Ok(ended)
     }
 }

@@ -40,10 +40,15 @@ const OPERATIONS: &[&str] = &[
     "health",
     "readiness",
     "runs.callback",
+    "runs.cancel",
+    "runs.cancel_admin",
     "runs.create",
+    "runs.events",
     "runs.get",
     "runs.list",
     "runs.logs",
+    "runs.node_runs",
+    "runs.rerun",
     "uploads.confirm",
     "uploads.create",
 ];
@@ -243,8 +248,8 @@ async fn bodies_are_judged_alike_by_every_operation(db: Db) {
             .assert_error(413, "PAYLOAD_TOO_LARGE");
     }
     assert_eq!(
-        judged, 7,
-        "sessions, confirmations, runs, URLs, and changes of assets and folders"
+        judged, 10,
+        "sessions, confirmations, runs, cancellations at both paths, reruns, URLs, and changes of assets and folders"
     );
     assert_eq!(app.run_jobs().await, 0, "nothing of it was accepted");
     app.stop().await;
@@ -311,7 +316,9 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
             "folders.get" | "folders.change" => (200, request(&folder["id"])),
             "folders.delete" => (204, request(&empty["id"])),
             "folders.create" => (201, request(&Value::Null).json(&json!({"name": "new"}))),
-            "runs.get" | "runs.logs" | "runs.callback" => (200, request(&run["id"])),
+            "runs.get" | "runs.logs" | "runs.callback" | "runs.events" | "runs.node_runs"
+            | "runs.cancel" | "runs.cancel_admin" => (200, request(&run["id"])),
+            "runs.rerun" => (201, request(&run["id"])),
             "runs.create" => (201, request(&Value::Null).json(&json!({"input": {}}))),
             "uploads.create" => (
                 201,
@@ -354,6 +361,11 @@ fn fits(document: &Value, operation: &Operation, answer: &Response) {
             operation.id,
             answer.body
         );
+        return;
+    }
+    if response["content"]["text/event-stream"].is_object() {
+        assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+        assert!(answer.body.starts_with(b"id: "), "{:?}", answer.body);
         return;
     }
     let schema = &response["content"]["application/json"]["schema"];

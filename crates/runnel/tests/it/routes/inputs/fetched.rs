@@ -35,7 +35,11 @@ async fn a_url_is_fetched_once_and_becomes_an_asset(db: Db) {
     let input = json!({"image_url": url, "images": [url, url]});
     let id = create(&app, &input).await;
     assert_eq!(run(&app, &id).await["input"], input);
-    assert_eq!(server.asked().len(), 0, "it is fetched when the run is executed");
+    assert_eq!(
+        server.asked().len(),
+        0,
+        "it is fetched when the run is executed"
+    );
 
     let png = sample::gradient_png(40, 30);
     let passing = EngineError::unavailable("not yet");
@@ -61,7 +65,10 @@ async fn a_url_is_fetched_once_and_becomes_an_asset(db: Db) {
     assert_eq!(ended["status_code"], "succeeded", "{ended}");
     let shown = ended["input"]["image_url"].as_str().unwrap();
     assert_eq!(shown, ended["input"]["images"][1]);
-    assert_eq!(Request::new("GET", shown).send().await.assert(200).body, png);
+    assert_eq!(
+        Request::new("GET", shown).send().await.assert(200).body,
+        png
+    );
     let kept = assets(&app).await;
     assert_eq!(kept.len(), 1);
     let asset = &kept[0];
@@ -174,10 +181,14 @@ async fn an_engine_that_takes_urls_gets_signed_ones_of_any_file() {
     })
     .await;
     // They outlive what a client is shown, for as long as the run may take.
-    app.advance(Duration::from_secs(60));
+    app.advance(Duration::from_mins(1));
     let names: Vec<&str> = urls.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["a b.png", "film.mp4"]);
-    let film = Request::new("GET", &urls[1].1).send().await.assert(200).body;
+    let film = Request::new("GET", &urls[1].1)
+        .send()
+        .await
+        .assert(200)
+        .body;
     assert_eq!(film, samples::of("video/mp4"));
     app.stop().await;
 }
@@ -186,12 +197,19 @@ async fn an_engine_that_takes_urls_gets_signed_ones_of_any_file() {
 async fn files_of_an_engine_that_takes_bytes_have_a_budget() {
     let png = sample::gradient_png(40, 30);
     let server = FileServer::start(files()).await;
-    let (app, puppet) = start_in(Db::Sqlite, Storage::Disk, InputForm::Bytes, |settings, _| {
-        settings.input_memory_bytes = 2 * png.len() as u64;
-    })
+    let (app, puppet) = start_in(
+        Db::Sqlite,
+        Storage::Disk,
+        InputForm::Bytes,
+        |settings, _| {
+            settings.input_memory_bytes = 2 * png.len() as u64;
+        },
+    )
     .await;
     let images = |count: usize| {
-        let urls: Vec<String> = (0..count).map(|n| server.url(&format!("/{n}.png"))).collect();
+        let urls: Vec<String> = (0..count)
+            .map(|n| server.url(&format!("/{n}.png")))
+            .collect();
         json!({"images": urls})
     };
     let id = create(&app, &images(2)).await;

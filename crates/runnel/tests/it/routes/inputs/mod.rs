@@ -46,7 +46,7 @@ async fn start_in(
     change: impl FnOnce(&mut Settings, &mut Environment),
 ) -> (TestApp, Puppet) {
     let app = TestApp::start_in(db, storage, |settings, environment| {
-        settings.egress_allow = "127.0.0.1".to_owned();
+        "127.0.0.1".clone_into(&mut settings.egress_allow);
         change(settings, environment);
     })
     .await;

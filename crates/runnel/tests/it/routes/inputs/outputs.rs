@@ -42,7 +42,9 @@ async fn outputs_are_stored_as_they_come(db: Db) {
             ("b.mp4", streamed(film)),
             ("c.png", OutputContent::Bytes(png.clone())),
         ]);
-        product.output.insert("deep".to_owned(), json!({"er": [1, null]}));
+        product
+            .output
+            .insert("deep".to_owned(), json!({"er": [1, null]}));
         product.files.push(OutputFile {
             pointer: "/deep/er/1".to_owned(),
             // The bytes say what it is, not the name.
@@ -79,7 +81,10 @@ async fn ended_with(app: &TestApp, puppet: &Puppet, content: OutputContent) -> V
     let id = create(app, &json!({})).await;
     let png = sample::gradient_png(100, 80);
     work(app, puppet, |call| {
-        call.answer(Ok(product(vec![("good.png", streamed(&png)), ("bad.png", content)])));
+        call.answer(Ok(product(vec![
+            ("good.png", streamed(&png)),
+            ("bad.png", content),
+        ])));
     })
     .await;
     run(app, &id).await
@@ -100,8 +105,14 @@ async fn an_output_that_cannot_be_used_leaves_nothing_behind(db: Db) {
         (streamed(b"<html>Internal Server Error</html>"), "supported"),
         (streamed(&vec![7; 4000]), "supported"),
         (streamed(&png[..png.len() / 2]), "bad.png"),
-        (streamed(&sample::huge_header_png(60_000, 60_000)), "bad.png"),
-        (OutputContent::Stream(begun.chain(endless).boxed()), "RUNNEL_MAX_OUTPUT_BYTES"),
+        (
+            streamed(&sample::huge_header_png(60_000, 60_000)),
+            "bad.png",
+        ),
+        (
+            OutputContent::Stream(begun.chain(endless).boxed()),
+            "RUNNEL_MAX_OUTPUT_BYTES",
+        ),
         (OutputContent::Bytes(vec![0; LIMIT + 1]), "50000"),
     ];
     for (content, words) in cases {
@@ -109,7 +120,10 @@ async fn an_output_that_cannot_be_used_leaves_nothing_behind(db: Db) {
         assert_eq!(run["failure_code"], "OUTPUT_INVALID", "{words}: {run}");
         assert_eq!(run["failure_stage_code"], "postprocess");
         let message = run["failure_message"].as_str().unwrap();
-        assert!(message.contains(words) && message.contains("bad.png"), "{message}");
+        assert!(
+            message.contains(words) && message.contains("bad.png"),
+            "{message}"
+        );
         assert_eq!(app.objects().len(), 0, "{message}");
         assert_eq!(assets(&app).await.len(), 0);
     }

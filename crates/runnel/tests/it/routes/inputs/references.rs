@@ -49,11 +49,19 @@ async fn files_are_found_wherever_they_stand(db: Db) {
         assert_eq!(get(shown.pointer(pointer).unwrap()).await, red, "{pointer}");
     }
     for pointer in ["/images/1", "/scene/layers/3"] {
-        assert_eq!(get(shown.pointer(pointer).unwrap()).await, blue, "{pointer}");
+        assert_eq!(
+            get(shown.pointer(pointer).unwrap()).await,
+            blue,
+            "{pointer}"
+        );
     }
     assert_eq!(shown["asset_id"], asset["id"]);
     assert_eq!(shown["scene"]["title"], input["scene"]["title"]);
-    assert_eq!(assets(&app).await.len(), 3, "the picture, and two data: URIs");
+    assert_eq!(
+        assets(&app).await.len(),
+        3,
+        "the picture, and two data: URIs"
+    );
 
     work(&app, &puppet, |call| {
         let places: Vec<&str> = call.work.files.keys().map(String::as_str).collect();
@@ -92,7 +100,10 @@ async fn a_reference_that_leads_nowhere_is_named_by_its_place(db: Db) {
     let reference = format!("runflow://assets/{}", asset["id"].as_str().unwrap());
     let missing = "runflow://assets/018f4e1a-0000-7000-8000-000000000001";
     let cases = [
-        (json!({"scene": {"layers": [1, 2, missing]}}), "input.scene.layers.2"),
+        (
+            json!({"scene": {"layers": [1, 2, missing]}}),
+            "input.scene.layers.2",
+        ),
         (json!({"images": [reference, missing]}), "input.images.1"),
         (json!({"prompt": missing}), "input.prompt"),
         (json!({"video_url": missing}), "input.video_url"),
@@ -120,7 +131,10 @@ async fn a_reference_that_leads_nowhere_is_named_by_its_place(db: Db) {
     let wrong_type = json!({"video_url": reference});
     let (field, message) = refusal(&app, &wrong_type).await.remove(0);
     assert_eq!(field, "input.video_url");
-    assert!(message.contains("image/png") && message.contains("a video"), "{message}");
+    assert!(
+        message.contains("image/png") && message.contains("a video"),
+        "{message}"
+    );
 
     let one_name = json!({"scene": {"a.b": reference, "a": {"b": reference}}});
     assert_eq!(refusal(&app, &one_name).await[0].0, "input.scene.a.b");
@@ -151,7 +165,10 @@ async fn a_url_of_this_server_is_the_asset_that_it_names(db: Db) {
 
     let forged = url.replace("signature=", "signature=0");
     let (field, message) = refusal(&app, &json!({"image_url": forged})).await.remove(0);
-    assert!(field == "input.image_url" && message.contains("signed"), "{message}");
+    assert!(
+        field == "input.image_url" && message.contains("signed"),
+        "{message}"
+    );
     // Elsewhere it is a text like any other.
     create(&app, &json!({"scene": [forged]})).await;
     app.stop().await;
@@ -193,7 +210,9 @@ async fn a_url_of_the_bucket_is_the_asset_that_it_names() {
     assert_eq!(get(&json!(given)).await, png);
     assert_eq!(assets(&app).await.len(), 1, "nothing was copied");
     let changed = url.replace("X-Amz-Signature=", "X-Amz-Signature=0");
-    let (_, message) = refusal(&app, &json!({"image_url": changed})).await.remove(0);
+    let (_, message) = refusal(&app, &json!({"image_url": changed}))
+        .await
+        .remove(0);
     assert!(message.contains("RUNNEL_EGRESS_ALLOW"), "{message}");
     app.stop().await;
 }
@@ -204,7 +223,9 @@ async fn every_form_of_a_data_uri_becomes_an_asset(db: Db) {
     let svg = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><rect width='9' height='9'/></svg>";
     let pdf = runnel_testkit::samples::pdf(false);
     let base64 = data_uri("image/png", &png);
-    let escaped: String = png.iter().map(|byte| format!("%{byte:02x}")).collect();
+    let escaped = png
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
     let input = json!({
         "images": [
             base64.trim_end_matches('=').replace("data:image/png;", "DATA:image/png;name=x.png;"),
@@ -226,7 +247,7 @@ async fn every_form_of_a_data_uri_becomes_an_asset(db: Db) {
     assert_eq!(kept.len(), 5);
     assert!(kept.iter().all(|asset| asset["source_type"] == "inline"));
     let org = kept[0]["org_id"].as_str().unwrap().parse().unwrap();
-    let mut read = app.services().store.read();
+    let read = app.services().store.read();
     let stored = read.runs().get(org, id.parse().unwrap()).await.unwrap();
     let row = stored.unwrap().input.to_string();
     assert!(!row.contains("base64"), "{row}");

@@ -51,7 +51,10 @@ fn what_no_server_should_do(path: &str) -> Sent {
         "/short" => raw("Content-Length: 90000", &png),
         "/half" => raw("Connection: close", &png[..png.len() / 2]),
         "/empty" => raw("Content-Length: 0", b""),
-        "/gzip" => raw("Content-Encoding: gzip\r\nContent-Length: 4", b"\x1f\x8b\x08\0"),
+        "/gzip" => raw(
+            "Content-Encoding: gzip\r\nContent-Length: 4",
+            b"\x1f\x8b\x08\0",
+        ),
         "/page" => Sent::File("image/png", b"<!DOCTYPE html><html><p>Sign in".to_vec()),
         "/script" => Sent::File("image/png", b"#!/bin/sh\nrm -rf /\n".to_vec()),
         "/noise" => Sent::File("image/png", vec![7; 5000]),
@@ -63,16 +66,21 @@ fn what_no_server_should_do(path: &str) -> Sent {
 }
 
 async fn start(db: Db) -> (TestApp, runnel_testkit::Puppet) {
-    start_in(db, Storage::Disk, InputForm::Bytes, |settings, environment| {
-        settings.max_fetch_bytes = LIMIT as u64;
-        environment.resolver = Arc::new(Names);
-        environment.fetch_pace = Pace {
-            answer_within: Duration::from_secs(2),
-            window: Duration::from_millis(300),
-            least_bytes: 4000,
-            total: Duration::from_secs(60),
-        };
-    })
+    start_in(
+        db,
+        Storage::Disk,
+        InputForm::Bytes,
+        |settings, environment| {
+            settings.max_fetch_bytes = LIMIT as u64;
+            environment.resolver = Arc::new(Names);
+            environment.fetch_pace = Pace {
+                answer_within: Duration::from_secs(2),
+                window: Duration::from_millis(300),
+                least_bytes: 4000,
+                total: Duration::from_mins(1),
+            };
+        },
+    )
     .await
 }
 
@@ -83,7 +91,10 @@ async fn a_file_that_cannot_be_had_fails_the_run_with_a_reason(db: Db) {
     let once = [
         (here("/metadata"), "RUNNEL_EGRESS_ALLOW=169.254.169.254"),
         (here("/inside"), "RUNNEL_EGRESS_ALLOW=127.0.0.2"),
-        (server.url_of("inner.test", "/x"), "RUNNEL_EGRESS_ALLOW=127.0.0.2"),
+        (
+            server.url_of("inner.test", "/x"),
+            "RUNNEL_EGRESS_ALLOW=127.0.0.2",
+        ),
         (server.url_of("metadata.test", "/x"), "a link-local address"),
         (here("/loop"), "more than 3 redirects"),
         (here("/huge"), "10000000000"),
@@ -133,7 +144,10 @@ async fn expect(app: &TestApp, puppet: &runnel_testkit::Puppet, url: &str, words
     assert_eq!(run["failure_code"], "INPUT_FETCH_FAILED", "{url}");
     assert_eq!(run["failure_stage_code"], "preprocess", "{url}");
     let message = run["failure_message"].as_str().unwrap();
-    assert!(message.contains("images.0") && message.contains(words), "{url}: {message}");
+    assert!(
+        message.contains("images.0") && message.contains(words),
+        "{url}: {message}"
+    );
     assert_eq!(assets(app).await.len(), 0, "{url}");
     assert_eq!(app.objects(), Vec::<std::path::PathBuf>::new(), "{url}");
 }
