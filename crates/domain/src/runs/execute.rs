@@ -7,9 +7,8 @@ use runnel_types::{
 use tokio_util::sync::CancellationToken;
 
 use super::attend::{Ending, Stops};
-use super::inputs::{InputFailure, Prepared};
+use super::inputs::Prepared;
 use super::outputs::{Outputs, Stored};
-use super::retry::Setback;
 use crate::{Services, faults};
 
 /// How the execution of a run went, for whoever keeps the job.
@@ -101,10 +100,8 @@ impl Services {
             }
         };
         let engine = engine.as_ref();
-        match self
-            .attend(&run, &spec, engine, ready, lease, &mut stops)
-            .await
-        {
+        let attending = self.attend(&run, &spec, engine, ready, lease, &mut stops);
+        match attending.await {
             Ending::Made(product) => self.succeed(&run, &spec, product, lease, &mut stops).await,
             Ending::Failed(error) => self.set_back(&run, &spec, error.into(), lease).await,
             Ending::OutOfTime => {
@@ -125,6 +122,9 @@ impl Services {
             .mark_running(org, id, self.now())
             .await
             .map_err(faults::store)?;
+        if let Some(run) = &run {
+            self.note_batch_start(&mut tx, run).await?;
+        }
         tx.commit().await.map_err(faults::store)?;
         Ok(run)
     }
@@ -176,16 +176,5 @@ fn unfinished(ending: &Ending) -> Execution {
     match ending {
         Ending::Overtaken => Execution::Stale,
         _ => Execution::Interrupted,
-    }
-}
-
-impl From<InputFailure> for Setback {
-    fn from(failed: InputFailure) -> Self {
-        let (code, stage) = (FailureCode::InputFetchFailed, FailureStage::Preprocess);
-        Self {
-            is_passing: failed.is_passing,
-            retry_after: failed.retry_after,
-            ..failure(code, stage, failed.message).into()
-        }
     }
 }

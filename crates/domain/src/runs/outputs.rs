@@ -10,12 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use runnel_engines::{EngineError, OutputContent, OutputFile, Product};
+use runnel_media::HEAD_BYTES;
 use runnel_types::{Fault, ModelSpec, Run, SourceType};
 use serde_json::Value;
 
 use super::attend::{CALL_OFF, Ending, Stops};
 use crate::Services;
-use crate::assets::{Described, NewFile, reference};
+use crate::assets::{Described, NewFile, reference, refuse_head};
 
 /// The most files that one run may make.
 const MOST_FILES: usize = 1000;
@@ -131,6 +132,8 @@ impl Services {
             OutputContent::Stream(chunks) => chunks,
         };
         let limit = self.limits.max_output_bytes;
+        // The first bytes say whether the rest is worth waiting for.
+        let mut head = Some(Vec::new());
         let mut size = 0;
         while let Some(chunk) = chunks.next().await {
             let chunk = match chunk {
@@ -144,10 +147,24 @@ impl Services {
                 );
                 return Ok(Err(unusable(&name, &why)));
             }
-            storing.write(&chunk).await?;
+            let Some(begun) = &mut head else {
+                storing.write(&chunk).await?;
+                continue;
+            };
+            begun.extend_from_slice(&chunk);
+            if begun.len() >= HEAD_BYTES {
+                if let Some(why) = refuse_head(begun, None) {
+                    return Ok(Err(unusable(&name, &why)));
+                }
+                storing.write(begun).await?;
+                head = None;
+            }
         }
         if size == 0 {
             return Ok(Err(unusable(&name, "it is empty")));
+        }
+        if let Some(all) = head {
+            storing.write(&all).await?;
         }
         let stored = self.finish_storing(storing, self.limits.thumbnail_wait);
         Ok(stored.await?.map_err(|why| unusable(&name, &why)))

@@ -15,6 +15,7 @@ use runnel_types::{
 };
 
 use super::execute::{Execution, Lease, failure};
+use super::inputs::InputFailure;
 use crate::{Services, faults};
 
 /// The pause after the first execution.
@@ -50,6 +51,18 @@ impl From<RunFailure> for Setback {
             is_passing: false,
             is_busy: false,
             retry_after: None,
+        }
+    }
+}
+
+impl From<InputFailure> for Setback {
+    fn from(failed: InputFailure) -> Self {
+        let (code, stage) = (FailureCode::InputFetchFailed, FailureStage::Preprocess);
+        Self {
+            failure: failure(code, stage, failed.message),
+            is_passing: failed.is_passing,
+            is_busy: false,
+            retry_after: failed.retry_after,
         }
     }
 }

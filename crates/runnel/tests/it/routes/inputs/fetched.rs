@@ -5,7 +5,9 @@ use std::time::Duration;
 use runnel_domain::runs::{Execution, Lease};
 use runnel_engines::{EngineError, InputContent, InputForm};
 use runnel_media::sample;
-use runnel_testkit::{Db, FileServer, Request, Sent, Storage, on_both_databases, samples};
+use runnel_testkit::{
+    Db, FileServer, Request, Sent, Storage, on_both_databases, samples, wait_until,
+};
 use serde_json::json;
 
 use super::{assets, create, failed, run, start, start_in, work};
@@ -14,6 +16,8 @@ on_both_databases!(
     a_url_is_fetched_once_and_becomes_an_asset,
     what_was_fetched_before_a_failure_is_not_fetched_again,
     a_worker_that_lost_the_run_records_nothing,
+    a_worker_that_dies_while_it_fetches_leaves_the_run_to_the_next,
+    a_run_that_is_cancelled_fetches_no_further,
 );
 
 fn files() -> impl Fn(&str, usize) -> Sent {
@@ -154,6 +158,65 @@ async fn a_worker_that_lost_the_run_records_nothing(db: Db) {
     assert_eq!(run(&app, &id).await["input"]["image_url"], url);
     assert_eq!(assets(&app).await.len(), 0);
     assert_eq!(app.objects().len(), 0);
+    assert!(!puppet.is_called().await);
+    app.stop().await;
+}
+
+/// A server whose files do not come at the first time, and one whose first file
+/// comes and whose second does not.
+fn stuck() -> impl Fn(&str, usize) -> Sent {
+    let png = sample::gradient_png(40, 30);
+    move |path, before| match path {
+        "/stuck.png" if before == 0 => Sent::Trickle("image/png", sample::noise_jpeg(400, 300)),
+        _ => Sent::File("image/png", png.clone()),
+    }
+}
+
+async fn a_worker_that_dies_while_it_fetches_leaves_the_run_to_the_next(db: Db) {
+    let server = FileServer::start(stuck()).await;
+    let (app, puppet) = start(db).await;
+    let input = json!({"images": [server.url("/whole.png"), server.url("/stuck.png")]});
+    let id = create(&app, &input).await;
+    // One file is there and recorded, the other one is on its way.
+    let half = || async {
+        let is_begun = server.asked().len() == 2 && app.objects().len() == 3;
+        (is_begun && assets(&app).await.len() == 1).then_some(())
+    };
+    tokio::select! {
+        _ = app.run_jobs() => panic!("the run is stuck"),
+        () = wait_until("a file that is half there", half) => {}
+    }
+    let shown = run(&app, &id).await["input"]["images"].clone();
+    assert_eq!(shown[1], input["images"][1]);
+    assert!(shown[0].as_str().unwrap().contains("/storage/"), "{shown}");
+    app.advance(Duration::from_mins(1));
+    work(&app, &puppet, |call| {
+        assert_eq!(call.work.files.len(), 2);
+        call.succeed();
+    })
+    .await;
+    assert_eq!(run(&app, &id).await["status_code"], "succeeded");
+    let mut asked = server.asked();
+    asked.sort();
+    assert_eq!(asked, ["/stuck.png", "/stuck.png", "/whole.png"]);
+    assert_eq!(assets(&app).await.len(), 2);
+    app.stop().await;
+}
+
+async fn a_run_that_is_cancelled_fetches_no_further(db: Db) {
+    let server = FileServer::start(stuck()).await;
+    let (app, puppet) = start(db).await;
+    let id = create(&app, &json!({"image_url": server.url("/stuck.png")})).await;
+    tokio::join!(app.run_jobs(), async {
+        let begun = || async { (!app.objects().is_empty()).then_some(()) };
+        wait_until("a file that is half there", begun).await;
+        let path = format!("/v1/runs/{id}/cancellation");
+        app.post(&path, &json!({})).send().await.assert(201);
+    });
+    assert_eq!(run(&app, &id).await["status_code"], "canceled");
+    let gone = || async { app.objects().is_empty().then_some(()) };
+    wait_until("the half file to be removed", gone).await;
+    assert_eq!(assets(&app).await.len(), 0);
     assert!(!puppet.is_called().await);
     app.stop().await;
 }
