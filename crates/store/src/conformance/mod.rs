@@ -215,6 +215,7 @@ suite! {
         a_run_of_another_organization_is_not_there,
         statuses_are_counted,
         progress_is_kept_within_bounds,
+        the_input_of_a_running_run_can_be_put_in_other_words,
         a_run_that_waits_again_has_not_started,
         a_pulse_tells_what_is_new,
     }

@@ -326,12 +326,12 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
             "folders.get" | "folders.change" => (200, request(&folder["id"])),
             "folders.delete" => (204, request(&empty["id"])),
             "folders.create" => (201, request(&Value::Null).json(&json!({"name": "new"}))),
-            "callback_secrets.change" => (200, request(&secret["id"])),
-            "callback_secrets.delete" => (204, request(&doomed_secret["id"])),
-            "callback_secrets.create" => (201, request(&Value::Null).json(&json!({}))),
             "runs.get" | "runs.logs" | "runs.callback" | "runs.events" | "runs.node_runs"
             | "runs.cancel" | "runs.cancel_admin" => (200, request(&run["id"])),
             "runs.rerun" => (201, request(&run["id"])),
+            "callback_secrets.change" => (200, request(&secret["id"])),
+            "callback_secrets.delete" => (204, request(&doomed_secret["id"])),
+            "callback_secrets.create" => (201, request(&Value::Null).json(&json!({}))),
             "runs.create" => (201, request(&Value::Null).json(&json!({"input": {}}))),
             "uploads.create" => (
                 201,

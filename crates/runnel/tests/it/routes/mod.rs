@@ -7,6 +7,7 @@ mod cors;
 mod folders;
 mod forms;
 mod idempotency;
+mod inputs;
 mod library;
 mod life;
 mod resumable;
