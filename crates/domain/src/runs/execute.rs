@@ -1,7 +1,5 @@
 //! Executes a run: prepares its input, lets the engine work, records the end.
 
-use std::time::Duration;
-
 use runnel_engines::{Entry, Product};
 use runnel_types::{
     FailureCode, FailureStage, Fault, Kind, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
@@ -148,8 +146,7 @@ impl Services {
         Ok(run)
     }
 
-    /// Stores what the engine made and ends the run with it, or with the reason
-    /// why it cannot be used.
+    /// Stores what the engine made and ends the run with it.
     async fn succeed(
         &self,
         run: &Run,
@@ -158,13 +155,12 @@ impl Services {
         lease: &Lease,
         stops: &mut Stops<'_>,
     ) -> Result<Execution, Fault> {
-        let limit = Duration::from_secs(spec.time_limit_s);
-        match self.store_outputs(run, product, limit, stops).await? {
+        match self.store_outputs(run, spec, product, stops).await? {
             Stored::All(Outputs { output, files }) => {
                 self.finish_run(run, Ok(output), files, None, lease).await
             }
             Stored::Failed(error) => self.set_back(run, spec, error.into(), lease).await,
-            Stored::Stopped(ending) => Ok(unfinished(&ending)),
+            Stored::Ended(ending) => Ok(unfinished(&ending)),
         }
     }
 

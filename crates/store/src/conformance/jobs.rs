@@ -132,6 +132,8 @@ pub(super) async fn a_lost_lease_can_neither_be_extended_nor_completed(db: Db) {
     claim(&db.store, 1, "two", at(100)).await;
     let mut tx = db.store.begin().await.unwrap();
     assert!(!tx.jobs().extend_lease(id, "one", at(200)).await.unwrap());
+    assert!(!tx.jobs().hold(id, "one").await.unwrap());
+    assert!(tx.jobs().hold(id, "two").await.unwrap());
     assert!(!tx.jobs().retry_at(id, "one", at(1)).await.unwrap());
     assert!(!tx.jobs().hand_back(id, "one", at(1)).await.unwrap());
     assert!(!tx.jobs().complete(id, "one").await.unwrap());

@@ -6,6 +6,7 @@
 
 mod api_keys;
 mod assets;
+mod callback_secrets;
 mod deliveries;
 mod fixtures;
 mod folders;
@@ -147,6 +148,12 @@ suite! {
         what_a_person_may_change_changes,
         a_thumbnail_comes_once_and_not_to_what_is_deleted,
     }
+    callback_secrets {
+        live_secrets_come_with_the_current_one_first,
+        a_second_current_secret_is_refused,
+        a_secret_is_found_by_its_organization_alone,
+        the_last_use_is_noted_to_the_minute,
+    }
     deliveries {
         every_field_comes_back,
         attempts_are_numbered_and_lead_to_their_outcome,
@@ -208,6 +215,7 @@ suite! {
         a_run_of_another_organization_is_not_there,
         statuses_are_counted,
         progress_is_kept_within_bounds,
+        the_input_of_a_running_run_can_be_put_in_other_words,
         a_run_that_waits_again_has_not_started,
         a_pulse_tells_what_is_new,
     }

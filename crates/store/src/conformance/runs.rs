@@ -215,6 +215,29 @@ pub(super) async fn statuses_are_counted(db: Db) {
     assert_eq!(counts, [(RunStatus::Failed, 1), (RunStatus::Queued, 2)]);
 }
 
+pub(super) async fn the_input_of_a_running_run_can_be_put_in_other_words(db: Db) {
+    let org = db.org("a").await.id;
+    let stranger = db.org("b").await.id;
+    let run = stored_run(&db, org).await;
+    let other = json!({"image_url": "runflow://assets/x", "deep": [{"er": "\u{1f980}"}]});
+    let mut tx = db.store.begin().await.unwrap();
+    assert!(
+        !tx.runs().record_input(org, run.id, &other).await.unwrap(),
+        "it is not running"
+    );
+    tx.runs().mark_running(org, run.id, at(1)).await.unwrap();
+    assert!(
+        !tx.runs()
+            .record_input(stranger, run.id, &other)
+            .await
+            .unwrap()
+    );
+    assert!(tx.runs().record_input(org, run.id, &other).await.unwrap());
+    tx.commit().await.unwrap();
+    let kept = db.store.read().runs().get(org, run.id).await.unwrap();
+    assert_eq!(kept.unwrap().input, other);
+}
+
 pub(super) async fn progress_is_kept_within_bounds(db: Db) {
     let org = db.org("a").await.id;
     let run = stored_run(&db, org).await;

@@ -32,6 +32,10 @@ const OPERATIONS: &[&str] = &[
     "assets.source_types",
     "assets.types",
     "auth.me",
+    "callback_secrets.change",
+    "callback_secrets.create",
+    "callback_secrets.delete",
+    "callback_secrets.list",
     "folders.change",
     "folders.create",
     "folders.delete",
@@ -248,8 +252,8 @@ async fn bodies_are_judged_alike_by_every_operation(db: Db) {
             .assert_error(413, "PAYLOAD_TOO_LARGE");
     }
     assert_eq!(
-        judged, 10,
-        "sessions, confirmations, runs, cancellations at both paths, reruns, URLs, and changes of assets and folders"
+        judged, 12,
+        "sessions, confirmations, runs, cancellations at both paths, reruns, URLs, secrets, and changes of assets, folders and secrets"
     );
     assert_eq!(app.run_jobs().await, 0, "nothing of it was accepted");
     app.stop().await;
@@ -299,6 +303,12 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
     let run = json!({
         "input": {"text": "hi"}, "metadata": {"a": 1}, "client_ref": "b", "callback_url": receiver.url(),
     });
+    let [secret, doomed_secret] = [
+        app.post("/v1/callback-secrets", &json!({})),
+        app.post("/v1/callback-secrets", &json!({"label": "doomed"})),
+    ];
+    let secret = secret.send().await.assert(201).json();
+    let doomed_secret = doomed_secret.send().await.assert(201).json();
     let run = app.post("/v1/models/runnel/echo/runs", &run);
     let run = run.send().await.assert(201).json();
     app.run_jobs().await;
@@ -319,6 +329,9 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
             "runs.get" | "runs.logs" | "runs.callback" | "runs.events" | "runs.node_runs"
             | "runs.cancel" | "runs.cancel_admin" => (200, request(&run["id"])),
             "runs.rerun" => (201, request(&run["id"])),
+            "callback_secrets.change" => (200, request(&secret["id"])),
+            "callback_secrets.delete" => (204, request(&doomed_secret["id"])),
+            "callback_secrets.create" => (201, request(&Value::Null).json(&json!({}))),
             "runs.create" => (201, request(&Value::Null).json(&json!({"input": {}}))),
             "uploads.create" => (
                 201,
