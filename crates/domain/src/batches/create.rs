@@ -1,10 +1,9 @@
 //! Creates a batch: every item is checked before anything is stored.
 
 use runnel_engines::Entry;
-use runnel_store::jobs;
 use runnel_types::{
-    Asset, Batch, BatchPlace, BatchStatus, Fault, FieldFault, ItemCounts, Job, OrgId, Run,
-    RunSource, RunStatus, Scope,
+    Asset, Batch, BatchPlace, BatchStatus, Fault, FieldFault, ItemCounts, OrgId, Run, RunSource,
+    RunStatus, Scope,
 };
 use serde_json::{Map, Value};
 
@@ -243,14 +242,7 @@ impl Services {
         tx.batches().insert(batch).await.map_err(faults::store)?;
         for run in runs {
             tx.runs().insert(run).await.map_err(faults::store)?;
-            let job = Job::ExecuteRun {
-                org_id: run.org_id,
-                run_id: run.id,
-            };
-            tx.jobs()
-                .enqueue(self.ids.next(), &job, batch.created_at, jobs::NORMAL)
-                .await
-                .map_err(faults::store)?;
+            self.enqueue_run(&mut tx, run).await?;
         }
         tx.commit().await.map_err(faults::store)
     }

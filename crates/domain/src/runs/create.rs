@@ -154,12 +154,17 @@ impl Services {
             tx.assets().insert(asset).await.map_err(faults::store)?;
         }
         tx.runs().insert(run).await.map_err(faults::store)?;
+        self.enqueue_run(&mut tx, run).await?;
+        tx.commit().await.map_err(faults::store)
+    }
+
+    /// Adds the job that executes a run to the transaction that writes the run.
+    pub(crate) async fn enqueue_run(&self, tx: &mut Tx, run: &Run) -> Result<(), Fault> {
         let job = Job::ExecuteRun {
             org_id: run.org_id,
             run_id: run.id,
         };
-        self.enqueue(&mut tx, &job, run.created_at).await?;
-        tx.commit().await.map_err(faults::store)
+        self.enqueue(tx, &job, run.created_at).await
     }
 
     /// Adds a job to the caller's transaction, due at `run_at`.

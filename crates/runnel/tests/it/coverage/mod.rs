@@ -32,6 +32,13 @@ const OPERATIONS: &[&str] = &[
     "assets.source_types",
     "assets.types",
     "auth.me",
+    "batches.callback",
+    "batches.cancel",
+    "batches.create",
+    "batches.get",
+    "batches.items",
+    "batches.list",
+    "batches.redeliver",
     "folders.change",
     "folders.create",
     "folders.delete",
@@ -44,6 +51,7 @@ const OPERATIONS: &[&str] = &[
     "runs.get",
     "runs.list",
     "runs.logs",
+    "runs.redeliver",
     "uploads.confirm",
     "uploads.create",
 ];
@@ -243,8 +251,8 @@ async fn bodies_are_judged_alike_by_every_operation(db: Db) {
             .assert_error(413, "PAYLOAD_TOO_LARGE");
     }
     assert_eq!(
-        judged, 7,
-        "sessions, confirmations, runs, URLs, and changes of assets and folders"
+        judged, 9,
+        "sessions, confirmations, runs, batches, cancellations, URLs, and changes of assets and folders"
     );
     assert_eq!(app.run_jobs().await, 0, "nothing of it was accepted");
     app.stop().await;
@@ -296,6 +304,11 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
     });
     let run = app.post("/v1/models/runnel/echo/runs", &run);
     let run = run.send().await.assert(201).json();
+    let batch = json!({
+        "input": [{"text": "hi", "client_ref": "a"}], "metadata": {"a": 1}, "callback_url": receiver.url(),
+    });
+    let batch = app.post("/v1/models/runnel/echo/batches", &batch);
+    let batch = batch.send().await.assert(201).json();
     app.run_jobs().await;
     let document = document(&app).await;
     for operation in operations(&document) {
@@ -312,6 +325,12 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
             "folders.delete" => (204, request(&empty["id"])),
             "folders.create" => (201, request(&Value::Null).json(&json!({"name": "new"}))),
             "runs.get" | "runs.logs" | "runs.callback" => (200, request(&run["id"])),
+            "runs.redeliver" => (201, request(&run["id"])),
+            "batches.get" | "batches.items" | "batches.callback" | "batches.cancel" => {
+                (200, request(&batch["id"]))
+            }
+            "batches.redeliver" => (201, request(&batch["id"])),
+            "batches.create" => (201, request(&Value::Null).json(&json!({"input": [{}]}))),
             "runs.create" => (201, request(&Value::Null).json(&json!({"input": {}}))),
             "uploads.create" => (
                 201,
