@@ -17,6 +17,7 @@ use serde_json::Value;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
 use crate::extract::JsonBody;
+use crate::prefer::PreferredWait;
 use crate::{batches, runs};
 
 /// The model in the path.
@@ -40,6 +41,7 @@ pub(crate) async fn post(
     services: State<Arc<Services>>,
     caller: Authenticated,
     Path(ModelPath { owner, slug }): Path<ModelPath>,
+    wait: PreferredWait,
     JsonBody(body, _): JsonBody<Value>,
 ) -> Response {
     let path = |slug: &str| {
@@ -49,9 +51,15 @@ pub(crate) async fn post(
         })
     };
     if let Some(slug) = slug.strip_suffix("/runs") {
-        runs::create::create(services, caller, path(slug), JsonBody(body, PhantomData))
-            .await
-            .into_response()
+        runs::create::create(
+            services,
+            caller,
+            path(slug),
+            wait,
+            JsonBody(body, PhantomData),
+        )
+        .await
+        .into_response()
     } else if let Some(slug) = slug.strip_suffix("/batches") {
         batches::create::create(services, caller, path(slug), JsonBody(body, PhantomData))
             .await

@@ -22,6 +22,7 @@ mod idempotency;
 mod list;
 mod openapi;
 mod page;
+mod prefer;
 pub mod receiver;
 mod request;
 pub mod routes;

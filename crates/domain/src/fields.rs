@@ -69,8 +69,7 @@ impl<'a> Fields<'a> {
 
     /// A text of at most `most` characters that may be absent or null.
     pub(crate) fn optional_text(&mut self, field: &str, most: usize) -> Option<&'a str> {
-        let value = self.present(field)?;
-        self.check_text(field, value, 0, most)
+        self.optional_text_of(field, 0, most)
     }
 
     /// A text of `least` to `most` characters that may be absent or null.

@@ -2,11 +2,12 @@
 
 use runnel_engines::Entry;
 use runnel_types::{
-    Asset, Batch, BatchPlace, BatchStatus, Fault, FieldFault, ItemCounts, OrgId, Run, RunSource,
-    RunStatus, Scope,
+    Batch, BatchPlace, BatchStatus, Fault, FieldFault, ItemCounts, Kind, ModelSpec, OrgId, Run,
+    RunSource, RunStatus, Scope,
 };
 use serde_json::{Map, Value};
 
+use crate::assets::Described;
 use crate::fields::{Fields, kind_of};
 use crate::runs::{CheckedInput, MAX_CLIENT_REF};
 use crate::{Caller, Services, faults};
@@ -91,7 +92,7 @@ impl Services {
         }
         fields.finish()?;
 
-        let (stored, inline) = self.store_items(caller, form, items).await?;
+        let (stored, inline) = self.store_items(caller, &entry.spec, form, items).await?;
         let batch = Batch {
             id: self.ids.next(),
             org_id: caller.org_id,
@@ -112,7 +113,8 @@ impl Services {
         };
         let runs = self.runs_of(&batch, &entry, stored);
         if let Err(fault) = self.accept_batch(caller, &batch, &runs, &inline).await {
-            self.discard_files(&inline).await;
+            self.discard_files(inline.iter().map(Described::asset))
+                .await;
             return Err(fault);
         }
         Ok(batch)
@@ -166,29 +168,27 @@ impl Services {
     async fn store_items(
         &self,
         caller: &Caller,
+        model: &ModelSpec,
         form: Form,
         items: Vec<Item>,
-    ) -> Result<(Vec<Stored>, Vec<Asset>), Fault> {
+    ) -> Result<(Vec<Stored>, Vec<Described>), Fault> {
         let mut stored = Vec::with_capacity(items.len());
         let mut inline = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
-            let fault = match self.store_inline(caller, item.checked).await {
-                Ok(Ok((input, assets))) => {
-                    inline.extend(assets);
+            match self.store_inline(caller, model, item.checked).await {
+                Ok((input, files)) => {
+                    inline.extend(files);
                     stored.push(Stored {
                         input,
                         client_ref: item.client_ref,
                     });
-                    continue;
                 }
-                Ok(Err(found)) => {
-                    let at_item = found.into_iter().map(|fault| form.place(fault, index));
-                    Fault::invalid(at_item.collect())
+                Err(fault) => {
+                    self.discard_files(inline.iter().map(Described::asset))
+                        .await;
+                    return Err(at_item(fault, form, index));
                 }
-                Err(fault) => fault,
-            };
-            self.discard_files(&inline).await;
-            return Err(fault);
+            }
         }
         Ok((stored, inline))
     }
@@ -232,11 +232,11 @@ impl Services {
         caller: &Caller,
         batch: &Batch,
         runs: &[Run],
-        inline: &[Asset],
+        inline: &[Described],
     ) -> Result<(), Fault> {
         let mut tx = self.begin_once(caller).await?;
-        for asset in inline {
-            tx.assets().insert(asset).await.map_err(faults::store)?;
+        for new in inline {
+            self.insert_described(&mut tx, new).await?;
         }
         // ORDER: the batch before its runs, which refer to it.
         tx.batches().insert(batch).await.map_err(faults::store)?;
@@ -246,6 +246,15 @@ impl Services {
         }
         tx.commit().await.map_err(faults::store)
     }
+}
+
+/// The fault of an item's `input`, told at the item.
+fn at_item(fault: Fault, form: Form, index: usize) -> Fault {
+    if fault.kind != Kind::Invalid {
+        return fault;
+    }
+    let fields = fault.fields.into_iter();
+    Fault::invalid(fields.map(|field| form.place(field, index)).collect())
 }
 
 /// The input of an item and the caller's name for it, or what is wrong with them.

@@ -2,13 +2,15 @@
 //!
 //! What is checked of one run is checked of each item of a batch too.
 
+use std::collections::BTreeMap;
+
 use runnel_engines::Entry;
 use runnel_store::Tx;
-use runnel_types::{Asset, Fault, FieldFault, Job, OrgId, Run, RunSource, RunStatus, Scope};
+use runnel_types::{Fault, FieldFault, Job, ModelSpec, OrgId, Run, RunSource, RunStatus, Scope};
 use serde_json::{Map, Value};
 
-use super::inputs::References;
-use crate::assets::reference;
+use super::inputs::{References, put_references};
+use crate::assets::Described;
 use crate::fields::Fields;
 use crate::models::check_input;
 use crate::{Caller, Services, faults};
@@ -62,10 +64,7 @@ impl Services {
         // INVARIANT: without an input, a fault was told above.
         let checked = checked.ok_or_else(|| Fault::internal("a run without an input"))?;
 
-        let (input, inline) = match self.store_inline(caller, checked).await? {
-            Ok(stored) => stored,
-            Err(found) => return Err(Fault::invalid(found)),
-        };
+        let (input, inline) = self.store_inline(caller, spec, checked).await?;
         let run = Run {
             id: self.ids.next(),
             org_id: caller.org_id,
@@ -90,7 +89,8 @@ impl Services {
             has_logs: false,
         };
         if let Err(fault) = self.accept(caller, &run, &inline).await {
-            self.discard_files(&inline).await;
+            self.discard_files(inline.iter().map(Described::asset))
+                .await;
             return Err(fault);
         }
         Ok(run)
@@ -122,22 +122,19 @@ impl Services {
         given: &Map<String, Value>,
     ) -> Result<Result<CheckedInput, Vec<FieldFault>>, Fault> {
         let Entry { spec, engine } = entry;
-        let input = match check_input(spec, given) {
+        let mut input = match check_input(spec, given) {
             Ok(input) => input,
             Err(found) => return Ok(Err(found)),
         };
         let mut found = Vec::new();
         if let Err((name, message)) = engine.check(&spec.model, &input) {
-            found.push(FieldFault::body(
-                &format!("input.{name}"),
-                "unsupported",
-                message,
-            ));
+            let field = format!("input.{name}");
+            found.push(FieldFault::body(&field, "unsupported", message));
         }
-        match self
-            .find_references(org, spec, engine.as_ref(), &input)
-            .await?
-        {
+        let references = self
+            .find_references(org, spec, engine.as_ref(), &mut input)
+            .await?;
+        match references {
             Ok(references) if found.is_empty() => {
                 return Ok(Ok(CheckedInput { input, references }));
             }
@@ -147,11 +144,11 @@ impl Services {
         Ok(Err(found))
     }
 
-    /// Writes the run, the pictures that came with it and its job, in one commit.
-    async fn accept(&self, caller: &Caller, run: &Run, inline: &[Asset]) -> Result<(), Fault> {
+    /// Writes the run, the files that came with it and its job, in one commit.
+    async fn accept(&self, caller: &Caller, run: &Run, inline: &[Described]) -> Result<(), Fault> {
         let mut tx = self.begin_once(caller).await?;
-        for asset in inline {
-            tx.assets().insert(asset).await.map_err(faults::store)?;
+        for new in inline {
+            self.insert_described(&mut tx, new).await?;
         }
         tx.runs().insert(run).await.map_err(faults::store)?;
         self.enqueue_run(&mut tx, run).await?;
@@ -167,48 +164,56 @@ impl Services {
         self.enqueue(tx, &job, run.created_at).await
     }
 
-    /// Adds a job to the caller's transaction, due at `run_at`.
+    /// Adds a job to the caller's transaction, due at `run_at`. That of a run has
+    /// the run's id.
     pub(crate) async fn enqueue(
         &self,
         tx: &mut Tx,
         job: &Job,
         run_at: runnel_types::Timestamp,
     ) -> Result<(), Fault> {
+        let id = job.own_id().unwrap_or_else(|| self.ids.next());
         tx.jobs()
-            .enqueue(self.ids.next(), job, run_at, 0)
+            .enqueue(id, job, run_at, 0)
             .await
             .map_err(faults::store)
     }
 
     /// Stores the `data:` URIs of the input as assets and puts references in
-    /// their place.
+    /// their place. Of a refused one nothing is left behind.
     pub(crate) async fn store_inline(
         &self,
         caller: &Caller,
+        model: &ModelSpec,
         checked: CheckedInput,
-    ) -> Result<Result<(Map<String, Value>, Vec<Asset>), Vec<FieldFault>>, Fault> {
+    ) -> Result<(Map<String, Value>, Vec<Described>), Fault> {
         let CheckedInput {
             mut input,
             references,
         } = checked;
-        let mut stored: Vec<Asset> = Vec::new();
+        let mut stored: Vec<Described> = Vec::new();
+        let mut by_place = BTreeMap::new();
         for inline in references.inline {
-            let name = inline.name.clone();
-            match self.store_file(inline.into_file(caller)).await? {
-                Ok(asset) => {
-                    input.insert(name, reference(asset.id).into());
-                    stored.push(asset);
+            let refusal = match self
+                .store_bytes(inline.new_file(caller), &inline.bytes)
+                .await
+            {
+                Ok(Ok(new)) => {
+                    by_place.insert(inline.place, new.asset().id);
+                    stored.push(new);
+                    continue;
                 }
-                Err(message) => {
-                    self.discard_files(&stored).await;
-                    return Ok(Err(vec![FieldFault::body(
-                        &format!("input.{name}"),
-                        "data_uri",
-                        message,
-                    )]));
+                Ok(Err(message)) => {
+                    let place = format!("input.{}", inline.place);
+                    Fault::invalid_field(&place, "data_uri", message)
                 }
-            }
+                Err(fault) => fault,
+            };
+            self.discard_files(stored.iter().map(Described::asset))
+                .await;
+            return Err(refusal);
         }
-        Ok(Ok((input, stored)))
+        put_references(model, &mut input, &by_place);
+        Ok((input, stored))
     }
 }

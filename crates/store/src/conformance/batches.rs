@@ -235,8 +235,11 @@ pub(super) async fn a_batch_of_another_organization_is_not_there(db: Db) {
             .await
             .unwrap()
     );
-    let counted = tx.batches().count_end(stranger, id, RunStatus::Failed);
-    assert_eq!(counted.await.unwrap(), None);
+    let counted = tx
+        .batches()
+        .count_end(stranger, id, RunStatus::Failed)
+        .await;
+    assert_eq!(counted.unwrap(), None);
     let end = ended(BatchStatus::Failed);
     let ended = tx.batches().finish(stranger, id, &end).await;
     assert_eq!(ended.unwrap(), None);

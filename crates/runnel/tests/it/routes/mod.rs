@@ -8,6 +8,7 @@ mod folders;
 mod forms;
 mod idempotency;
 mod library;
+mod life;
 mod resumable;
 mod runs;
 mod transforms;
