@@ -66,7 +66,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("deliveries", &["runs"]),
             ("uploads", &["assets", "folders"]),
             ("runs", &["assets", "models"]),
-            ("batches", &["runs"]),
+            ("batches", &["assets", "runs"]),
         ],
     ),
     ("worker", &[("jobs", &[])]),
