@@ -17,6 +17,8 @@ mod form;
 mod health;
 mod idempotency;
 mod list;
+mod model_path;
+mod models;
 mod openapi;
 mod page;
 pub mod receiver;

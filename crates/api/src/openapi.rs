@@ -75,13 +75,3 @@ pub(crate) fn serve<S>(api: &OpenApi) -> impl axum::handler::Handler<((),), S> +
 fn answer(json: Bytes) -> Response {
     ([(CONTENT_TYPE, "application/json")], json).into_response()
 }
-
-/// Documents the operations at `from`, as the router spells it, as those at `to`.
-pub(crate) fn rename(api: &mut OpenApi, from: &str, to: &str) {
-    let Some(paths) = &mut api.paths else { return };
-    for spelling in [from.to_owned(), from.replace("{*", "{")] {
-        if let Some(operations) = paths.paths.shift_remove(&spelling) {
-            paths.paths.insert(to.to_owned(), operations);
-        }
-    }
-}

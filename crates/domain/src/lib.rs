@@ -22,7 +22,6 @@ pub mod runs;
 mod services;
 pub mod thumbnails;
 pub mod uploads;
-mod words;
 
 pub use caller::Caller;
 pub use idempotency::Begun;

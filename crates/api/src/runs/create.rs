@@ -7,15 +7,14 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use runnel_domain::Services;
-use runnel_types::Fault;
 use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::RunResponse;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
 use crate::extract::JsonBody;
+use crate::model_path::ModelPath;
 
 /// What is to be run.
 #[derive(Debug, JsonSchema)]
@@ -36,15 +35,6 @@ pub(crate) struct CreateRunRequest {
     client_ref: Option<String>,
 }
 
-/// The model in the path.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(crate) struct ModelPath {
-    /// The owner, such as `runflow`.
-    owner: String,
-    /// The slug, such as `background-replace`; it may have several segments.
-    slug: String,
-}
-
 pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
     operation
         .id("runs.create")
@@ -62,14 +52,7 @@ pub(crate) async fn create(
     Path(path): Path<ModelPath>,
     JsonBody(body, _): JsonBody<CreateRunRequest>,
 ) -> Result<(StatusCode, Json<RunResponse>), ApiError> {
-    let slug = path.slug.strip_suffix("/runs").ok_or_else(|| {
-        Fault::not_found(
-            "NOT_FOUND",
-            "there is nothing at this path; runs are created at …/{slug}/runs",
-        )
-    })?;
-    let model = format!("{}/{slug}", path.owner);
-    let run = services.create_run(&caller, &model, &body).await?;
+    let run = services.create_run(&caller, &path.model(), &body).await?;
     let view = services.show_run(run).await?;
     Ok((StatusCode::CREATED, Json(view.into())))
 }

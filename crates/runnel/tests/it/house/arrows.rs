@@ -76,6 +76,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("auth", &[]),
             ("docs", &[]),
             ("folders", &[]),
+            ("models", &[]),
             ("runs", &[]),
             ("storage", &[]),
             ("uploads", &["assets"]),
