@@ -98,9 +98,13 @@ impl Registry {
         self.held().models
     }
 
-    /// Puts other models in the place of all; what is not among them goes to
-    /// `fallback`.
-    pub fn replace(
+    /// Puts other models in the place of all.
+    pub fn replace(&self, entries: impl IntoIterator<Item = Entry>) {
+        self.replace_all(entries, None);
+    }
+
+    /// The same, and what is not among them goes to `fallback`.
+    pub fn replace_all(
         &self,
         entries: impl IntoIterator<Item = Entry>,
         fallback: Option<Arc<Fallback>>,

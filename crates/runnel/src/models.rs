@@ -78,7 +78,7 @@ impl ModelSource {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let changes = Changes::between(&taken, &catalogue.fingerprints);
         *taken = catalogue.fingerprints;
-        registry.replace(catalogue.models, catalogue.fallback);
+        registry.replace_all(catalogue.models, catalogue.fallback);
         Ok(changes)
     }
 

@@ -8,6 +8,7 @@
 //! Reading it touches nothing outside: no engine is asked whether it is there,
 //! so that a server starts while its engines are still starting.
 
+mod depth;
 mod input;
 mod mistake;
 mod model;
@@ -93,6 +94,11 @@ impl Catalogue {
 /// Everything that is wrong with it, in the order of the file.
 pub fn read(text: &str, context: &Context<'_>) -> Result<Catalogue, Vec<Mistake>> {
     let mut mistakes = Mistakes::default();
+    if let Some(at) = depth::too_deep(text) {
+        let message = format!("this key has more than {} parts", depth::DEEPEST);
+        mistakes.note(at, message);
+        return Err(mistakes.in_text(text));
+    }
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let at = error.span().map_or(text.len(), |span| span.start);

@@ -178,6 +178,13 @@ impl ModelAbout {
     }
 }
 
+impl Default for ModelAbout {
+    /// Nothing is known of it.
+    fn default() -> Self {
+        Self::since(Timestamp::from_micros(0))
+    }
+}
+
 impl ModelSpec {
     /// What follows the owner in its name.
     pub fn slug(&self) -> &str {

@@ -1,4 +1,6 @@
-//! Files that are taken, and everything that is wrong with those that are not.
+//! Files that are taken, and those that are not.
+
+mod mistakes;
 
 use std::sync::Arc;
 
@@ -206,6 +208,15 @@ seed = { type = "integer", name = "Seed", description = "The one used." }
 }
 
 #[test]
+fn the_example_of_the_docs_is_taken() {
+    let text = include_str!("../../../../../docs/models.example.toml");
+    let catalogue = taken(&text.replace("${UPSCALE_TOKEN}", "${TOKEN}"));
+    let spec = model(&catalogue, "acme/upscale/image").spec;
+    assert_eq!((spec.inputs.len(), spec.is_open), (8, true));
+    assert_eq!(catalogue.fingerprints.len(), 3);
+}
+
+#[test]
 fn an_empty_file_has_the_models_that_ship() {
     for text in ["", "# nothing\n", "[models]\n"] {
         let catalogue = taken(text);
@@ -253,7 +264,7 @@ fn a_fallback_takes_the_names_that_nobody_has() {
         "[fallback]\nengine = \"runflow\"\nurl = \"http://x\"\nowners = [\"topaz\", \"runflow\"]\ntime_limit = \"2h\"\nmax_attempts = 2",
     );
     let registry = Registry::new([]);
-    registry.replace(catalogue.models, catalogue.fallback);
+    registry.replace_all(catalogue.models, catalogue.fallback);
     let entry = registry.get("topaz/upscale/image").unwrap();
     assert_eq!(entry.spec.model, "topaz/upscale/image");
     assert_eq!(entry.spec.id, name::id("topaz/upscale/image"));
@@ -297,368 +308,6 @@ fn what_changed_is_known_and_times_are_no_change() {
         let mut changed: Vec<&str> = lines.collect();
         changed.push(change);
         assert_ne!(before, of(&changed.join("\n")), "{change}");
-    }
-}
-
-/// What is put below `[models."a/b"]`, and the place and words of the mistake.
-const MISTAKES: &[(&str, &str, &[&str])] = &[
-    (
-        "engine = \"htpp\"",
-        "4:10",
-        &["did you mean \"http\"", "builtin, http, runflow"],
-    ),
-    (
-        "engine = 7",
-        "4:10",
-        &["a text of 1 to 200 characters, not 7"],
-    ),
-    (
-        "engine = \"builtin\"",
-        "4:10",
-        &["the models that ship", "runnel/echo"],
-    ),
-    (
-        "engine = \"http\"\nurl = \"x\"",
-        "5:1",
-        &["models.\"a/b\".url", "is no URL"],
-    ),
-    (
-        "engine = \"http\"\nurl = \"${NOT_SET}\"",
-        "5:7",
-        &["NOT_SET", "not set"],
-    ),
-    (
-        "engine = \"http\"\nurl = \"${BAD}\"",
-        "5:1",
-        &["\"${BAD}\") is no URL"],
-    ),
-    (
-        "engine = \"http\"\nheaders = { ok = 1, host = \"x\" }",
-        "5:21",
-        &["headers.host"],
-    ),
-    (
-        "engine = \"http\"\ndescripton = \"x\"",
-        "5:1",
-        &["did you mean \"description\""],
-    ),
-    (
-        "engine = \"http\"\nname = \"\"",
-        "5:8",
-        &["a text of 1 to 200 characters, not \"\""],
-    ),
-    ("engine = \"http\"\nname = [1]", "5:8", &["not a list"]),
-    (
-        "engine = \"http\"\nconcurrency = 0",
-        "5:15",
-        &["from 1 to 10000, not 0"],
-    ),
-    ("engine = \"http\"\nconcurrency = -1", "5:15", &["not -1"]),
-    ("engine = \"http\"\nconcurrency = 1.5", "5:15", &["not 1.5"]),
-    (
-        "engine = \"http\"\nmax_attempts = 21",
-        "5:16",
-        &["from 1 to 20"],
-    ),
-    ("engine = \"http\"\ntime_limit = 0", "5:14", &["\"5m\""]),
-    (
-        "engine = \"http\"\ntime_limit = \"25h\"",
-        "5:14",
-        &["of 1 s to 24 h, not \"25h\""],
-    ),
-    (
-        "engine = \"http\"\ntime_limit = \"5 minutes\"",
-        "5:14",
-        &["\"90s\""],
-    ),
-    (
-        "engine = \"http\"\ntime_limit = \"99999999999999999999h\"",
-        "5:14",
-        &["\"90s\""],
-    ),
-    (
-        "engine = \"http\"\nreplaces_builtin = true",
-        "5:20",
-        &["no model of this name ships"],
-    ),
-    (
-        "engine = \"http\"\nreplaces_builtin = 1",
-        "5:20",
-        &["true or false, not 1"],
-    ),
-    (
-        "engine = \"http\"\none_of = [\"x\"]",
-        "5:10",
-        &["at least two"],
-    ),
-    ("engine = \"http\"\none_of = []", "5:10", &["at least two"]),
-    (
-        "engine = \"http\"\none_of = \"x\"",
-        "5:10",
-        &["a list of names of inputs"],
-    ),
-    (
-        "engine = \"http\"\nsteps = 99999999999999999999",
-        "5:9",
-        &["beyond all"],
-    ),
-];
-
-/// What is put below `[models."a/b".inputs]`, likewise.
-const INPUT_MISTAKES: &[(&str, &str, &[&str])] = &[
-    (
-        "x = \"strnig\"",
-        "6:5",
-        &["did you mean \"string\"", "image_list"],
-    ),
-    ("x = 7", "6:5", &["must be a table, not a whole number"]),
-    ("x = {}", "6:5", &["needs a type"]),
-    ("x = { type = 1 }", "6:14", &["must be a type"]),
-    (
-        "x = { type = \"number\", defualt = 1 }",
-        "6:24",
-        &["did you mean \"default\""],
-    ),
-    (
-        "x = { type = \"number\", default = 2, max = 1 }",
-        "6:34",
-        &["is 2, the limit is 1"],
-    ),
-    (
-        "x = { type = \"number\", default = \"2\" }",
-        "6:34",
-        &["must be a number"],
-    ),
-    (
-        "x = { type = \"number\", default = nan }",
-        "6:34",
-        &["JSON does not know"],
-    ),
-    (
-        "x = { type = \"number\", default = 2026-01-01 }",
-        "6:34",
-        &["a time that JSON does not"],
-    ),
-    (
-        "x = { type = \"integer\", default = 1.5 }",
-        "6:35",
-        &["must be a whole number"],
-    ),
-    (
-        "x = { type = \"string\", default = \"ab\", max = 1 }",
-        "6:34",
-        &["has 2 characters"],
-    ),
-    (
-        "x = { type = \"color\", default = \"red\" }",
-        "6:33",
-        &["must be a colour"],
-    ),
-    (
-        "x = { type = \"image\", default = \"http://x\" }",
-        "6:33",
-        &["cannot be a file"],
-    ),
-    (
-        "x_asset_id = { type = \"string\", default = \"x\" }",
-        "6:43",
-        &["cannot be a file"],
-    ),
-    (
-        "x = { type = \"number\", required = true, default = 1 }",
-        "6:51",
-        &["is never used"],
-    ),
-    (
-        "x = { type = \"number\", min = 2, max = 1 }",
-        "6:30",
-        &["is greater than max, 1"],
-    ),
-    (
-        "x = { type = \"number\", min = inf }",
-        "6:30",
-        &["must be a number, not inf"],
-    ),
-    (
-        "x = { type = \"boolean\", min = 0 }",
-        "6:31",
-        &["means nothing for the type boolean"],
-    ),
-    (
-        "x = { type = \"image\", max = 10 }",
-        "6:29",
-        &["means nothing for the type image"],
-    ),
-    (
-        "x = { type = \"string\", min = -1 }",
-        "6:30",
-        &["whole number from 0"],
-    ),
-    (
-        "x = { type = \"image_list\", max = 1.5 }",
-        "6:34",
-        &["whole number from 0"],
-    ),
-    (
-        "x = { type = \"integer\", max = 9007199254740994 }",
-        "6:31",
-        &["no longer exact"],
-    ),
-    (
-        "x = { type = \"string\", options = [] }",
-        "6:34",
-        &["has 0 values"],
-    ),
-    (
-        "x = { type = \"string\", options = [\"a\", 1] }",
-        "6:40",
-        &["must be a string"],
-    ),
-    (
-        "x = { type = \"string\", options = [\"a\", \"a\"] }",
-        "6:40",
-        &["\"a\" twice"],
-    ),
-    (
-        "x = { type = \"integer\", options = [1, 3], max = 2 }",
-        "6:39",
-        &["the limit is 2"],
-    ),
-    (
-        "x = { type = \"boolean\", options = [true] }",
-        "6:35",
-        &["means nothing"],
-    ),
-    (
-        "x = { type = \"string\", options = [\"a\"], default = \"b\" }",
-        "6:51",
-        &["is \"b\""],
-    ),
-    (
-        "x = { type = \"image\", file = true }",
-        "6:30",
-        &["makes a text refer to a file"],
-    ),
-    (
-        "\"a.b\" = \"string\"",
-        "6:1",
-        &["\"a.b\" is no name of an input"],
-    ),
-    ("\"\" = \"string\"", "6:1", &["is no name"]),
-    ("\"*\" = \"string\"", "6:7", &["can only be \"any\""]),
-];
-
-fn expect(text: &str, place: &str, words: &[&str]) {
-    let told = wrong(text);
-    let of_place = format!("{place}: ");
-    assert!(
-        told.iter().any(|line| line.starts_with(&of_place) && words.iter().all(|word| line.contains(word))),
-        "{place} {words:?} is not among {told:#?}\n{text}"
-    );
-    assert_eq!(told.len(), 1, "nothing else is wrong: {told:#?}\n{text}");
-    assert!(!told[0].contains("s3cret"), "{told:?}");
-}
-
-#[test]
-fn every_mistake_is_told_with_its_place_and_a_way_out() {
-    for (lines, place, words) in MISTAKES {
-        let text = format!("\n[models.\"a/b\"]\ninputs = {{ x = \"string\" }}\n{lines}\n");
-        expect(&text, place, words);
-    }
-    for (lines, place, words) in INPUT_MISTAKES {
-        let text =
-            format!("[models.\"a/b\"]\nengine = \"http\"\n\n\n[models.\"a/b\".inputs]\n{lines}\n");
-        expect(&text, place, words);
-    }
-    let whole: [(&str, &str, &[&str]); 21] = [
-        ("model = 1", "1:1", &["did you mean \"models\""]),
-        (
-            "[nonsense]",
-            "1:2",
-            &["has no key \"nonsense\"", "models, fallback"],
-        ),
-        ("models = 1", "1:10", &["must be a table"]),
-        ("[models]\n\"a/b\" = 1", "2:9", &["must be a table"]),
-        (
-            "[models.\"a/b\"]\ninputs = \"any\"",
-            "1:9",
-            &["needs an engine"],
-        ),
-        (
-            "[models.\"a/b\"]\nengine = \"http\"",
-            "1:9",
-            &["needs its inputs", "\"any\""],
-        ),
-        (
-            "[models.\"a/b\"]\nengine = \"http\"\ninputs = \"all\"",
-            "3:10",
-            &["or \"any\""],
-        ),
-        (
-            "[models.a.b]\nengine = \"http\"\ninputs = \"any\"",
-            "1:9",
-            &["[models.\"a/b\"]"],
-        ),
-        (
-            "[models.a]\nengine = \"http\"\ninputs = \"any\"",
-            "1:9",
-            &["an owner and a slug"],
-        ),
-        (
-            "[models.\"a//b\"]\nengine = \"http\"",
-            "1:9",
-            &["cannot be \"\""],
-        ),
-        (
-            "[models.\"a/../b\"]\nengine = \"http\"",
-            "1:9",
-            &["cannot be \"..\""],
-        ),
-        (
-            "[models.\"a/b/runs\"]\nengine = \"http\"",
-            "1:9",
-            &["cannot end in \"runs\""],
-        ),
-        (
-            "[models.\"a/b/batches\"]\nengine = \"http\"",
-            "1:9",
-            &["cannot end in \"batches\""],
-        ),
-        ("[models.\"a/ü\"]\nengine = \"http\"", "1:9", &["not 'ü'"]),
-        (
-            "[models.\"runnel/echo\"]\nengine = \"http\"\ninputs = \"any\"",
-            "1:9",
-            &["replaces_builtin = true"],
-        ),
-        (
-            "[models.\"runnel/echo\"]\nengine = \"builtin\"\ninputs = \"any\"",
-            "3:10",
-            &["cannot be changed"],
-        ),
-        (
-            "[models.\"runnel/echo\"]\nengine = \"builtin\"\nurl = \"x\"",
-            "3:1",
-            &["has no key \"url\""],
-        ),
-        ("[fallback]\nurl = \"http://x\"", "1:2", &["needs engine"]),
-        (
-            "[fallback]\nengine = \"http\"",
-            "2:10",
-            &["must be \"runflow\""],
-        ),
-        (
-            "[fallback]\nengine = \"runflow\"\nowners = []",
-            "3:10",
-            &["leave it out"],
-        ),
-        (
-            "[fallback]\nengine = \"runflow\"\nowners = [\"a/b/../c\"]",
-            "3:11",
-            &["names of owners"],
-        ),
-    ];
-    for (text, place, words) in whole {
-        expect(text, place, words);
     }
 }
 
@@ -709,8 +358,8 @@ fn no_file_is_too_large_or_too_deep() {
     for deep in [
         format!("x = {}1{}", "[".repeat(50_000), "]".repeat(50_000)),
         format!("x = {}1{}", "{a=".repeat(50_000), "}".repeat(50_000)),
-        format!("{}x = 1", "a.".repeat(1000)),
-        format!("[{}x]\ny = 1", "a.".repeat(1000)),
+        format!("{}x = 1", "a.".repeat(200_000)),
+        format!("[{}x]\ny = 1", "a.".repeat(200_000)),
     ] {
         assert!(!wrong(&deep).is_empty());
     }
