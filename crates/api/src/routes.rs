@@ -16,8 +16,8 @@ use tower::ServiceExt;
 use crate::cors::{self, Cors};
 use crate::error::ApiError;
 use crate::{
-    assets, auth, docs, folders, health, idempotency, model_path, models, openapi, request, runs,
-    storage, uploads,
+    assets, auth, batches, docs, folders, health, idempotency, model_path, models, openapi,
+    request, runs, storage, uploads,
 };
 
 /// Where the storage URLs of the local disk begin; the domain signs what follows.
@@ -113,6 +113,10 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
             "/v1/models/{owner}/{slug}/runs",
             post_with(runs::create::create, runs::create::docs),
         )
+        .api_route(
+            "/v1/models/{owner}/{slug}/batches",
+            post_with(batches::create::create, batches::create::docs),
+        )
         .api_route("/v1/runs", get_with(runs::list::list, runs::list::docs))
         .api_route("/v1/runs/{id}", get_with(runs::get::get, runs::get::docs))
         .api_route(
@@ -120,8 +124,56 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
             get_with(runs::logs::logs, runs::logs::docs),
         )
         .api_route(
+            "/v1/runs/{id}/events",
+            get_with(runs::events::events, runs::events::docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/node-runs",
+            get_with(runs::node_runs::node_runs, runs::node_runs::docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/cancellation",
+            post_with(runs::cancel::cancel, runs::cancel::docs),
+        )
+        .api_route(
+            "/v1/admin/runs/{id}/cancellation",
+            post_with(runs::cancel::cancel, runs::cancel::admin_docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/reruns",
+            post_with(runs::rerun::rerun, runs::rerun::docs),
+        )
+        .api_route(
             "/v1/runs/{id}/callback",
             get_with(runs::callback::callback, runs::callback::docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/callback-redeliveries",
+            post_with(runs::redeliver::redeliver, runs::redeliver::docs),
+        )
+        .api_route(
+            "/v1/batches",
+            get_with(batches::list::list, batches::list::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}",
+            get_with(batches::get::get, batches::get::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}/items",
+            get_with(batches::items::items, batches::items::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}/cancellation",
+            post_with(batches::cancel::cancel, batches::cancel::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}/callback",
+            get_with(batches::callback::callback, batches::callback::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}/callback-redeliveries",
+            post_with(batches::redeliver::redeliver, batches::redeliver::docs),
         );
     let documented = documented
         .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
@@ -181,6 +233,11 @@ async fn wrong_method(request: Request) -> Response {
         request.uri().path()
     );
     ApiError(Fault::method_not_allowed(message)).into_response()
+}
+
+/// The path of a batch, or of what is below it.
+pub(crate) fn batch_path(id: runnel_types::BatchId, rest: &str) -> String {
+    format!("/v1/batches/{id}{rest}")
 }
 
 /// The path of a run, or of what is below it.

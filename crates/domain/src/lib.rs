@@ -8,6 +8,7 @@
 
 pub mod assets;
 pub mod audit;
+pub mod batches;
 mod caller;
 pub mod deliveries;
 mod faults;
