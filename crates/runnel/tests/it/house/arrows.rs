@@ -79,6 +79,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("callback_secrets", &[]),
             ("docs", &[]),
             ("folders", &[]),
+            ("models", &[]),
             ("runs", &[]),
             ("storage", &[]),
             ("uploads", &["assets"]),
