@@ -45,6 +45,19 @@ impl Dialect {
         }
     }
 
+    /// Holds a lane of jobs, `$1`, until the commit. SQLite has one writer at a
+    /// time, so there no lane needs to be held.
+    pub(crate) const fn lock_lane(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            // The first number keeps these locks apart from others; names that
+            // share a hash only wait for one another.
+            Self::Postgres => Some(
+                "SELECT CASE WHEN pg_advisory_xact_lock(788564, hashtext($1)) IS NULL THEN 0 ELSE 1 END AS held",
+            ),
+        }
+    }
+
     /// Begins the transaction of the migrations.
     pub(crate) const fn begin_exclusively(self) -> &'static str {
         match self {

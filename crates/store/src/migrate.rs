@@ -42,6 +42,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0005_folder_and_type",
         sql: include_str!("../migrations/0005_folder_and_type.sql"),
     },
+    Migration {
+        version: 6,
+        name: "0006_lanes",
+        sql: include_str!("../migrations/0006_lanes.sql"),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -69,7 +69,7 @@ impl Services {
             org_id: asset.org_id,
             asset_id: asset.id,
         };
-        self.enqueue(tx, &job, self.now()).await
+        self.enqueue(tx, asset.org_id, &job, self.now()).await
     }
 
     /// Stores a file and its thumbnail, and answers with the record that the

@@ -1,8 +1,7 @@
 //! Creates a run: everything is checked before anything is stored.
 
 use runnel_engines::Entry;
-use runnel_store::Tx;
-use runnel_types::{Asset, Fault, FieldFault, Job, Run, RunSource, RunStatus, Scope};
+use runnel_types::{Asset, Fault, FieldFault, Run, RunSource, RunStatus, Scope};
 use serde_json::{Map, Value};
 
 use super::inputs::References;
@@ -110,25 +109,8 @@ impl Services {
             tx.assets().insert(asset).await.map_err(faults::store)?;
         }
         tx.runs().insert(run).await.map_err(faults::store)?;
-        let job = Job::ExecuteRun {
-            org_id: run.org_id,
-            run_id: run.id,
-        };
-        self.enqueue(&mut tx, &job, run.created_at).await?;
+        self.enqueue_run(&mut tx, run).await?;
         tx.commit().await.map_err(faults::store)
-    }
-
-    /// Adds a job to the caller's transaction, due at `run_at`.
-    pub(crate) async fn enqueue(
-        &self,
-        tx: &mut Tx,
-        job: &Job,
-        run_at: runnel_types::Timestamp,
-    ) -> Result<(), Fault> {
-        tx.jobs()
-            .enqueue(self.ids.next(), job, run_at, 0)
-            .await
-            .map_err(faults::store)
     }
 
     /// Stores the `data:` URIs of the input as assets and puts references in

@@ -5,7 +5,7 @@ use runnel_types::list::{
 };
 use runnel_types::{Asset, AssetType, FolderId, LogLevel, OrgId, Run};
 
-use super::fixtures::{asset, at, queued_run, stored_jobs};
+use super::fixtures::{PLACE, asset, at, queued_run, stored_jobs};
 use super::{Db, NOW};
 use crate::column::Args;
 use crate::dialect::Dialect;
@@ -81,9 +81,13 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
     let folder: FolderId = db.ids.next();
     let last = fill(&db, org, folder).await;
     let log = || Args::new().word(org).word(last.id).word(last.id).int(51);
-    // Not the whole claim: its plan needs a connection that writes.
-    let due = jobs::due_statement(db.store.dialect().for_update_skip_locked());
+    // Not the whole statements of a claim: their plans need a connection that writes.
+    let lock = db.store.dialect().for_update_skip_locked();
+    let due = jobs::due_statement(lock);
     let due_args = Args::new().time(NOW).int(10);
+    let ready = jobs::ready_statement(lock);
+    let ready_args = Args::new().text(PLACE.lane).time(NOW).int(10);
+    let in_hand_args = Args::new().text(PLACE.lane).time(NOW);
     let written = |sql: &str, args| Statement::composed("plan", sql.to_owned(), args);
     let dialect = db.store.dialect();
     let runs = |filter, sort, backward| {
@@ -112,6 +116,11 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             "runs, newer",
             runs("", "created_at:desc", true),
             "runs_by_org",
+        ),
+        (
+            "runs of a status",
+            runs("status_code:queued", "created_at:desc", false),
+            "runs_by_status_age",
         ),
         (
             "assets, older",
@@ -165,7 +174,14 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             written(run_logs::EARLIER, log()),
             "run_logs_run_id_sequence",
         ),
-        ("claim", written(&due, due_args), "jobs_by_due"),
+        ("jobs, due", written(&due, due_args), "jobs_waiting"),
+        ("jobs, ready", written(&ready, ready_args), "jobs_ready"),
+        (
+            "jobs, in hand",
+            written(jobs::IN_HAND, in_hand_args),
+            "jobs_in_hand",
+        ),
+        ("lanes", written(jobs::LANES, Args::new()), "jobs_"),
     ] {
         uses(&db, name, statement, index).await;
     }
@@ -182,7 +198,7 @@ async fn uses(db: &Db, name: &str, statement: Statement, index: &str) {
             .any(|scan| plan.contains(scan)),
         "{name}:\n{plan}"
     );
-    if name != "claim" {
+    if name != "lanes" {
         assert!(
             !plan.contains("TEMP B-TREE") && !plan.contains("Sort"),
             "{name} sorts:\n{plan}"

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::fixtures::{job, stored_jobs};
+use super::fixtures::{PLACE, job, stored_jobs};
 use super::{Db, NOW};
 use crate::StoreError;
 
@@ -16,7 +16,10 @@ pub(super) async fn a_commit_that_enqueues_wakes_and_others_do_not(db: Db) {
     db.org("a").await;
     let (id, unborn) = job(&db);
     let mut tx = db.store.begin().await.unwrap();
-    tx.jobs().enqueue(id, &unborn, NOW, 0).await.unwrap();
+    tx.jobs()
+        .enqueue(id, &unborn, PLACE, NOW, NOW)
+        .await
+        .unwrap();
     drop(tx);
     assert!(!woken.as_mut().enable(), "no job was committed");
     stored_jobs(&db, 1).await;

@@ -1,0 +1,253 @@
+//! Claims: from each lane what its model allows and this worker has room for.
+//!
+//! How many runs of a model may be at work at once is known when a job is claimed,
+//! not when it is written: the catalogue may have changed since. What a job keeps
+//! busy in this process is its [`Pool`]; a worker that has no room in one takes
+//! nothing for it, and another process may.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use runnel_store::Tx;
+use runnel_store::jobs::{Claimed as Row, Room};
+use runnel_types::{Fault, Job, JobId};
+
+use crate::{Services, faults};
+
+/// What a job keeps busy while it is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pool {
+    /// The cores: a model that runs in this process.
+    Cores,
+    /// An engine elsewhere, which is waited for.
+    Engines,
+    /// Receivers of callbacks.
+    Callbacks,
+    /// Whatever else there is to do.
+    Chores,
+}
+
+/// How much a worker has room for. Who claims takes from it, and gives back when
+/// a job has ended.
+#[derive(Debug, Clone)]
+pub struct Rooms {
+    in_all: usize,
+    pools: HashMap<Pool, usize>,
+    /// The most of one lane in a pool, so that a slow model leaves room for others.
+    lane: usize,
+    in_hand: HashMap<String, usize>,
+}
+
+impl Rooms {
+    /// Room for so many jobs, whatever they are.
+    pub fn any(places: usize) -> Self {
+        Self {
+            in_all: places,
+            pools: HashMap::new(),
+            lane: usize::MAX,
+            in_hand: HashMap::new(),
+        }
+    }
+
+    /// Room for so many of each pool, and of them at most `lane` of one lane.
+    pub fn of(pools: impl IntoIterator<Item = (Pool, usize)>, lane: usize) -> Self {
+        Self {
+            in_all: usize::MAX,
+            pools: pools.into_iter().collect(),
+            lane,
+            in_hand: HashMap::new(),
+        }
+    }
+
+    fn places(&self, pool: Pool, lane: &str) -> usize {
+        let in_hand = self.in_hand.get(lane).copied().unwrap_or(0);
+        let pool = self.pools.get(&pool).copied().unwrap_or(usize::MAX);
+        self.in_all.min(pool).min(self.lane.saturating_sub(in_hand))
+    }
+
+    fn take(&mut self, pool: Pool, lane: &str, count: usize) {
+        if count == 0 {
+            return;
+        }
+        self.in_all = self.in_all.saturating_sub(count);
+        if let Some(free) = self.pools.get_mut(&pool) {
+            *free = free.saturating_sub(count);
+        }
+        *self.in_hand.entry(lane.to_owned()).or_default() += count;
+    }
+
+    /// Gives back the place of a job that has ended.
+    pub fn give_back(&mut self, pool: Pool, lane: &str) {
+        self.in_all = self.in_all.saturating_add(1);
+        if let Some(free) = self.pools.get_mut(&pool) {
+            *free += 1;
+        }
+        if let Some(in_hand) = self.in_hand.get_mut(lane) {
+            *in_hand -= 1;
+            if *in_hand == 0 {
+                self.in_hand.remove(lane);
+            }
+        }
+    }
+}
+
+/// A job that this worker holds until its lease ends.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The job's row.
+    pub id: JobId,
+    /// What is to be done.
+    pub job: Job,
+    /// How often it was taken, this time included.
+    pub attempt: u32,
+    /// Where it stood.
+    pub lane: String,
+    /// What it keeps busy.
+    pub pool: Pool,
+}
+
+/// Who claims, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Claim<'a> {
+    /// The worker's name; no other one has it, in other processes neither.
+    pub worker: &'a str,
+    /// How long the jobs are its own.
+    pub lease: Duration,
+    /// Another number each time, so that the lanes that share a pool take turns
+    /// in being first.
+    pub turn: usize,
+}
+
+/// A lane in which somebody stands.
+struct Lane {
+    name: String,
+    pool: Pool,
+    limit: Option<u32>,
+}
+
+impl Services {
+    /// Takes at most `limit` due jobs for `worker`, whatever they are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_jobs(
+        &self,
+        limit: usize,
+        worker: &str,
+        lease: Duration,
+    ) -> Result<Vec<Claimed>, Fault> {
+        let claim = Claim {
+            worker,
+            lease,
+            turn: 0,
+        };
+        self.claim_within(&mut Rooms::any(limit), claim).await
+    }
+
+    /// Takes due jobs, from each lane as many as its model allows and there is
+    /// room for.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim_within(
+        &self,
+        rooms: &mut Rooms,
+        claim: Claim<'_>,
+    ) -> Result<Vec<Claimed>, Fault> {
+        let now = self.now();
+        let until = now.plus(claim.lease);
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        tx.jobs().wake(now).await.map_err(faults::store)?;
+        let mut lanes = self.lanes_with_room(&mut tx, rooms).await?;
+        if !lanes.is_empty() {
+            let first = claim.turn % lanes.len();
+            lanes.rotate_left(first);
+        }
+        let mut claimed = Vec::new();
+        for lane in &lanes {
+            let room = Room {
+                places: rooms.places(lane.pool, &lane.name),
+                limit: lane.limit,
+            };
+            if room.places == 0 {
+                continue;
+            }
+            let rows = tx
+                .jobs()
+                .claim(&lane.name, room, claim.worker, now, until)
+                .await
+                .map_err(faults::store)?;
+            let before = claimed.len();
+            for row in rows {
+                claimed.extend(known(&mut tx, row, lane, claim.worker).await?);
+            }
+            rooms.take(lane.pool, &lane.name, claimed.len() - before);
+        }
+        // A commit that fails gives no job, and no place is taken.
+        if let Err(error) = tx.commit().await {
+            for job in &claimed {
+                rooms.give_back(job.pool, &job.lane);
+            }
+            return Err(faults::store(error));
+        }
+        Ok(claimed)
+    }
+
+    /// The lanes in which somebody stands and of which there is room for more,
+    /// those with a limit locked.
+    async fn lanes_with_room(&self, tx: &mut Tx, rooms: &Rooms) -> Result<Vec<Lane>, Fault> {
+        let mut lanes = Vec::new();
+        // ORDER: locked in the order of their names, so that of two claims at
+        // once neither waits for the other's next lane.
+        for name in tx.jobs().lanes().await.map_err(faults::store)? {
+            let lane = self.lane(name);
+            if rooms.places(lane.pool, &lane.name) == 0 {
+                continue;
+            }
+            if lane.limit.is_some() {
+                tx.jobs()
+                    .lock_lane(&lane.name)
+                    .await
+                    .map_err(faults::store)?;
+            }
+            lanes.push(lane);
+        }
+        Ok(lanes)
+    }
+
+    /// What the catalogue says of a lane at present. One whose model is gone has
+    /// no limit: its runs only have to be told that they cannot be executed.
+    fn lane(&self, name: String) -> Lane {
+        let (pool, limit) = match self.models.get(&name) {
+            Some(entry) if entry.engine.keeps_cores_busy(&name) => {
+                (Pool::Cores, entry.spec.concurrency)
+            }
+            Some(entry) => (Pool::Engines, entry.spec.concurrency),
+            None if name == Job::ATTEMPT_DELIVERY => (Pool::Callbacks, None),
+            None if name.contains('/') => (Pool::Engines, None),
+            None => (Pool::Chores, None),
+        };
+        Lane { name, pool, limit }
+    }
+}
+
+/// The job of a row; a kind that this version does not know goes.
+async fn known(tx: &mut Tx, row: Row, lane: &Lane, worker: &str) -> Result<Option<Claimed>, Fault> {
+    match row.job {
+        Ok(job) => Ok(Some(Claimed {
+            id: row.id,
+            job,
+            attempt: row.attempt,
+            lane: lane.name.clone(),
+            pool: lane.pool,
+        })),
+        Err(error) => {
+            tracing::error!(job.id = %row.id, %error, "dropped a job that this version does not know");
+            tx.jobs()
+                .complete(row.id, worker)
+                .await
+                .map_err(faults::store)?;
+            Ok(None)
+        }
+    }
+}
