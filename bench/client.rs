@@ -167,3 +167,46 @@ pub fn storm(
 pub fn quantile(sorted: &[f64], of: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * of).round() as usize]
 }
+
+/// What of a URL is asked of its server.
+pub fn path_of(url: &str) -> Outcome<&str> {
+    let after = url.split_once("://").ok_or("no URL")?.1;
+    Ok(&after[after.find('/').ok_or("no path")?..])
+}
+
+/// Opens an upload: the id of the asset to come, and the URL of its bytes.
+pub fn create(
+    client: &mut Client,
+    key: &str,
+    size: usize,
+    kind: &str,
+) -> Outcome<(String, String)> {
+    let headers = format!("{}content-type: application/json\r\n", bearer(key));
+    let body = format!(
+        "{{\"filename\":\"photo.{}\",\"mime_type\":\"{kind}\",\"size_bytes\":{size}}}",
+        kind.rsplit('/').next().unwrap_or_default()
+    );
+    let made = client.ask(
+        "POST",
+        "/v1/asset-uploads",
+        &headers,
+        body.as_bytes(),
+        &[201],
+    )?;
+    Ok((field(&made, "asset_id")?, field(&made, "upload_url")?))
+}
+
+/// Create, PUT, confirm: the asset, as it was answered.
+pub fn upload(client: &mut Client, key: &str, file: &[u8]) -> Outcome<Vec<u8>> {
+    let (id, url) = create(client, key, file.len(), "image/jpeg")?;
+    client.ask(
+        "PUT",
+        path_of(&url)?,
+        "content-type: image/jpeg\r\n",
+        file,
+        &[200],
+    )?;
+    let headers = format!("{}content-type: application/json\r\n", bearer(key));
+    let path = format!("/v1/asset-uploads/{id}/confirmations");
+    client.ask("POST", &path, &headers, b"{}", &[201])
+}

@@ -13,46 +13,28 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Instant;
 
-use client::{Client, Outcome, bearer, field, quantile, storm};
-
-fn path_of(url: &str) -> Outcome<&str> {
-    let after = url.split_once("://").ok_or("no URL")?.1;
-    Ok(&after[after.find('/').ok_or("no path")?..])
-}
-
-fn create(client: &mut Client, key: &str, size: usize, kind: &str) -> Outcome<(String, String)> {
-    let headers = format!("{}content-type: application/json\r\n", bearer(key));
-    let body = format!(
-        "{{\"filename\":\"photo.{}\",\"mime_type\":\"{kind}\",\"size_bytes\":{size}}}",
-        kind.rsplit('/').next().unwrap_or_default()
-    );
-    let made = client.ask("POST", "/v1/asset-uploads", &headers, body.as_bytes(), &[201])?;
-    Ok((field(&made, "asset_id")?, field(&made, "upload_url")?))
-}
-
-/// Create, PUT, confirm.
-fn upload(client: &mut Client, key: &str, file: &[u8]) -> Outcome<()> {
-    let (id, url) = create(client, key, file.len(), "image/jpeg")?;
-    client.ask("PUT", path_of(&url)?, "content-type: image/jpeg\r\n", file, &[200])?;
-    let headers = format!("{}content-type: application/json\r\n", bearer(key));
-    let path = format!("/v1/asset-uploads/{id}/confirmations");
-    let asset = client.ask("POST", &path, &headers, b"{}", &[201])?;
-    field(&asset, "thumbnail_url").map(drop)
-}
+use client::{Client, Outcome, bearer, create, field, path_of, quantile, storm, upload};
 
 /// A form, then the thumbnail once.
 fn peer_upload(client: &mut Client, key: &str, file: &[u8]) -> Outcome<()> {
     let mut form = b"--edge\r\nContent-Disposition: form-data; name=\"file\"; filename=\"photo.jpeg\"\r\nContent-Type: image/jpeg\r\n\r\n".to_vec();
     form.extend_from_slice(file);
     form.extend_from_slice(b"\r\n--edge--\r\n");
-    let headers = format!("{}content-type: multipart/form-data; boundary=edge\r\n", bearer(key));
+    let headers = format!(
+        "{}content-type: multipart/form-data; boundary=edge\r\n",
+        bearer(key)
+    );
     let made = client.ask("POST", "/files", &headers, &form, &[200])?;
     let path = format!(
         "/assets/{}?width=512&height=512&fit=inside&format=webp&withoutEnlargement=true",
         field(&made, "id")?
     );
     let small = client.ask("GET", &path, &bearer(key), b"", &[200])?;
-    if small.get(8..12) == Some(b"WEBP") { Ok(()) } else { Err("no WebP".into()) }
+    if small.get(8..12) == Some(b"WEBP") {
+        Ok(())
+    } else {
+        Err("no WebP".into())
+    }
 }
 
 /// Times one list of each server in turn. A line of the input names the two
@@ -76,7 +58,9 @@ fn pages(hosts: [&str; 2], keys: [&str; 2], rounds: usize) -> Outcome<()> {
         }
     }
     for (case, times) in cases.iter().zip(&mut times) {
-        times.iter_mut().for_each(|side| side.sort_by(f64::total_cmp));
+        times
+            .iter_mut()
+            .for_each(|side| side.sort_by(f64::total_cmp));
         let [small, large] = times;
         println!(
             "{}\t{:.3}\t{:.3}\t{:.3}\t{:.3}",
@@ -95,7 +79,7 @@ fn run(arguments: &[&str]) -> Outcome<()> {
         ["cycle", host, key, file, clients, count] => {
             let file = std::fs::read(file)?;
             let taken = storm(host, clients.parse()?, count.parse()?, |client, _| {
-                upload(client, key, &file)
+                field(&upload(client, key, &file)?, "thumbnail_url").map(drop)
             })?;
             println!("{taken:.4}");
         }
@@ -121,7 +105,9 @@ fn run(arguments: &[&str]) -> Outcome<()> {
             let taken = storm(host, clients.parse()?, urls.len(), |client, number| {
                 let path = path_of(&urls[number])?;
                 let kind = "content-type: image/png\r\n";
-                client.ask("PUT", path, kind, &file, &[200, 201, 204]).map(drop)
+                client
+                    .ask("PUT", path, kind, &file, &[200, 201, 204])
+                    .map(drop)
             })?;
             println!("{taken:.4}");
         }

@@ -8,6 +8,7 @@
 
 mod app;
 mod chaos;
+mod engine;
 mod http;
 mod process;
 mod receiver;
@@ -17,6 +18,7 @@ mod wait;
 
 pub use app::{Db, Storage, TestApp, database_url};
 pub use chaos::Mood;
+pub use engine::CountingEngine;
 pub use http::{Begun, Request, Response, send_raw};
 pub use process::Process;
 pub use receiver::Receiver;

@@ -74,13 +74,8 @@ impl Worker {
             turn += 1;
             for job in self.claim(&mut in_hand.rooms, turn).await {
                 let place = (job.pool, job.lane.clone());
-                let working = work_leased(
-                    Arc::clone(&self.services),
-                    self.name.clone(),
-                    job,
-                    abort.clone(),
-                );
-                in_hand.start(place, working);
+                let services = Arc::clone(&self.services);
+                in_hand.start(place, work_leased(services, job, abort.clone()));
             }
             let pause = self
                 .services
@@ -117,20 +112,17 @@ impl Worker {
             }
             for job in claimed {
                 done += usize::from(!job.job.is_recurring());
-                work_leased(
-                    Arc::clone(&self.services),
-                    self.name.clone(),
-                    job,
-                    CancellationToken::new(),
-                )
-                .await;
+                work_leased(Arc::clone(&self.services), job, CancellationToken::new()).await;
             }
         }
     }
 
     async fn claim(&self, rooms: &mut Rooms, turn: usize) -> Vec<Claimed> {
+        // A name for each claim: a job whose lease ended and that this worker
+        // takes again is another's for whatever is still at work on it here.
+        let worker = format!("{}/{turn}", self.name);
         let claim = Claim {
-            worker: &self.name,
+            worker: &worker,
             lease: LEASE,
             turn,
         };
@@ -203,13 +195,12 @@ impl InHand {
 /// Works on one job while its lease is kept alive; stops when the lease is lost.
 async fn work_leased(
     services: Arc<Services>,
-    worker: String,
     claimed: Claimed,
     abort: CancellationToken,
 ) {
     let lease = Lease {
         job_id: claimed.id,
-        worker,
+        worker: claimed.worker,
         attempt: claimed.attempt,
     };
     let stop = abort.child_token();

@@ -100,6 +100,8 @@ pub struct Claimed {
     pub job: Job,
     /// How often it was taken, this time included.
     pub attempt: u32,
+    /// By which name it is held.
+    pub worker: String,
     /// Where it stood.
     pub lane: String,
     /// What it keeps busy.
@@ -238,6 +240,7 @@ async fn known(tx: &mut Tx, row: Row, lane: &Lane, worker: &str) -> Result<Optio
             id: row.id,
             job,
             attempt: row.attempt,
+            worker: worker.to_owned(),
             lane: lane.name.clone(),
             pool: lane.pool,
         })),

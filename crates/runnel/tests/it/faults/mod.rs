@@ -2,6 +2,7 @@
 
 mod callbacks;
 mod kill;
+mod queue;
 mod stores;
 mod strays;
 mod thumbnails;
