@@ -19,6 +19,7 @@ mod idempotency;
 mod list;
 mod openapi;
 mod page;
+mod prefer;
 pub mod receiver;
 mod request;
 pub mod routes;

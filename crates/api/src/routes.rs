@@ -108,6 +108,26 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
             get_with(runs::logs::logs, runs::logs::docs),
         )
         .api_route(
+            "/v1/runs/{id}/events",
+            get_with(runs::events::events, runs::events::docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/node-runs",
+            get_with(runs::node_runs::node_runs, runs::node_runs::docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/cancellation",
+            post_with(runs::cancel::cancel, runs::cancel::docs),
+        )
+        .api_route(
+            "/v1/admin/runs/{id}/cancellation",
+            post_with(runs::cancel::cancel, runs::cancel::admin_docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/reruns",
+            post_with(runs::rerun::rerun, runs::rerun::docs),
+        )
+        .api_route(
             "/v1/runs/{id}/callback",
             get_with(runs::callback::callback, runs::callback::docs),
         );

@@ -65,8 +65,18 @@ impl<'a> Fields<'a> {
 
     /// A text of at most `most` characters that may be absent or null.
     pub(crate) fn optional_text(&mut self, field: &str, most: usize) -> Option<&'a str> {
+        self.optional_text_of(field, 0, most)
+    }
+
+    /// A text of `least` to `most` characters that may be absent or null.
+    pub(crate) fn optional_text_of(
+        &mut self,
+        field: &str,
+        least: usize,
+        most: usize,
+    ) -> Option<&'a str> {
         let value = self.present(field)?;
-        self.check_text(field, value, 0, most)
+        self.check_text(field, value, least, most)
     }
 
     fn check_text(

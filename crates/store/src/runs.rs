@@ -46,6 +46,17 @@ pub(crate) fn rows(org: OrgId) -> Rows {
     }
 }
 
+/// As much of a run as tells whether there is something new of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pulse {
+    /// Where it stands.
+    pub status: RunStatus,
+    /// How far it is.
+    pub progress: Option<f64>,
+    /// Lines of its log, which is also the sequence of the last one.
+    pub log_lines: i64,
+}
+
 /// Statements on `runs`.
 #[derive(Debug)]
 pub struct Runs<E>(pub(crate) E);
@@ -64,6 +75,21 @@ impl<E: Reader> Runs<E> {
             decode,
         )
         .await
+    }
+
+    /// What is new of the run, without its input and output.
+    pub async fn pulse(&mut self, org: OrgId, id: RunId) -> Result<Option<Pulse>, StoreError> {
+        let sql =
+            "SELECT status, progress_millionths, log_lines FROM runs WHERE org_id = $1 AND id = $2";
+        let decode = |row: &Row| {
+            Ok(Pulse {
+                status: row.word("status")?,
+                progress: progress(row)?,
+                log_lines: row.int("log_lines")?,
+            })
+        };
+        let args = Args::new().word(org).word(id);
+        optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
     }
 
     /// A page of the organization's runs.
@@ -130,8 +156,8 @@ impl Runs<&mut Tx> {
             .map(drop)
     }
 
-    /// Marks a run as running, from the first time on. `None` when there is no
-    /// such run, or it has ended.
+    /// Marks a run as running, from the first time on, with nothing done yet.
+    /// `None` when there is no such run, or it has ended.
     pub async fn mark_running(
         &mut self,
         org: OrgId,
@@ -139,20 +165,51 @@ impl Runs<&mut Tx> {
         at: Timestamp,
     ) -> Result<Option<Run>, StoreError> {
         let sql = concat!(
-            "UPDATE runs SET status = 'running', started_at = COALESCE(started_at, $3)
+            "UPDATE runs SET
+                status = 'running',
+                started_at = COALESCE(started_at, $3),
+                progress_millionths = NULL
             WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running')
             RETURNING ",
             columns!()
         );
-        optional(
-            &mut self.0,
-            Statement::new(TABLE, sql, Args::new().word(org).word(id).time(at)),
-            decode,
-        )
-        .await
+        let args = Args::new().word(org).word(id).time(at);
+        let running = optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await?;
+        if running.is_some() {
+            self.0.note_changed(id, false);
+        }
+        Ok(running)
     }
 
-    /// Records how far a running run is, from 0 to 1; says whether it is running.
+    /// Puts a running run back among those that wait, as if it had not started;
+    /// says whether it was running.
+    pub async fn mark_queued(&mut self, org: OrgId, id: RunId) -> Result<bool, StoreError> {
+        let sql = "UPDATE runs SET status = 'queued', started_at = NULL, progress_millionths = NULL
+            WHERE org_id = $1 AND id = $2 AND status = 'running'
+            RETURNING id";
+        let args = Args::new().word(org).word(id);
+        self.change(sql, args, id).await
+    }
+
+    /// Puts another input in the place of a running run's, once what it names is
+    /// kept here; says whether it is running.
+    pub async fn record_input(
+        &mut self,
+        org: OrgId,
+        id: RunId,
+        input: &Value,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE runs SET input = $3
+            WHERE org_id = $1 AND id = $2 AND status = 'running'
+            RETURNING id";
+        let args = Args::new().word(org).word(id).json(input);
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(|rows| rows > 0)
+    }
+
+    /// Records how far a running run is, from 0 to 1, unless it is further
+    /// already; says whether it was recorded.
     pub async fn record_progress(
         &mut self,
         org: OrgId,
@@ -161,11 +218,23 @@ impl Runs<&mut Tx> {
     ) -> Result<bool, StoreError> {
         let sql = "UPDATE runs SET progress_millionths = $3
             WHERE org_id = $1 AND id = $2 AND status = 'running'
+                AND COALESCE(progress_millionths, -1) < $3
             RETURNING id";
         let args = Args::new().word(org).word(id).int(millionths(progress));
-        changed(&mut self.0, Statement::new(TABLE, sql, args))
-            .await
-            .map(|rows| rows > 0)
+        self.change(sql, args, id).await
+    }
+
+    async fn change(
+        &mut self,
+        sql: &'static str,
+        args: Args,
+        id: RunId,
+    ) -> Result<bool, StoreError> {
+        let is_changed = changed(&mut self.0, Statement::new(TABLE, sql, args)).await? > 0;
+        if is_changed {
+            self.0.note_changed(id, false);
+        }
+        Ok(is_changed)
     }
 
     /// Ends a run. `None` when there is no such run, or it had ended before: a
@@ -198,13 +267,22 @@ impl Runs<&mut Tx> {
             .opt_word(failure.map(|failure| failure.stage))
             .opt_text(failure.map(|failure| failure.message.as_str()))
             .time(outcome.at);
-        optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
+        let ended = optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await?;
+        if ended.is_some() {
+            self.0.note_changed(id, true);
+        }
+        Ok(ended)
     }
 }
 
 /// A fraction as it is stored: exact on both engines. NaN counts as nothing done.
 fn millionths(fraction: f64) -> i64 {
     (fraction.clamp(0.0, 1.0) * MILLION).round() as i64
+}
+
+fn progress(row: &Row) -> Result<Option<f64>, StoreError> {
+    let stored = row.opt_int("progress_millionths")?;
+    Ok(stored.map(|millionths| millionths as f64 / MILLION))
 }
 
 fn decode(row: &Row) -> Result<Run, StoreError> {
@@ -227,9 +305,7 @@ fn decode(row: &Row) -> Result<Run, StoreError> {
         input: row.json("input")?,
         output: row.opt_json("output")?,
         failure,
-        progress: row
-            .opt_int("progress_millionths")?
-            .map(|millionths| millionths as f64 / MILLION),
+        progress: progress(row)?,
         client_ref: row.opt_text("client_ref")?,
         request_id: row.opt_word("request_id")?,
         created_by: row.opt_word("created_by")?,

@@ -8,9 +8,11 @@
 
 mod app;
 mod chaos;
-mod engine;
+mod counting_engine;
+mod event_stream;
 mod http;
 mod process;
+mod puppet;
 mod receiver;
 mod s3;
 pub mod samples;
@@ -18,9 +20,11 @@ mod wait;
 
 pub use app::{Db, Storage, TestApp, database_url};
 pub use chaos::Mood;
-pub use engine::CountingEngine;
+pub use counting_engine::CountingEngine;
+pub use event_stream::{Event, EventStream};
 pub use http::{Begun, Request, Response, send_raw};
 pub use process::Process;
+pub use puppet::{Call, Puppet};
 pub use receiver::Receiver;
 pub use s3::S3Server;
 pub use wait::wait_until;

@@ -193,11 +193,7 @@ impl InHand {
 }
 
 /// Works on one job while its lease is kept alive; stops when the lease is lost.
-async fn work_leased(
-    services: Arc<Services>,
-    claimed: Claimed,
-    abort: CancellationToken,
-) {
+async fn work_leased(services: Arc<Services>, claimed: Claimed, abort: CancellationToken) {
     let lease = Lease {
         job_id: claimed.id,
         worker: claimed.worker,

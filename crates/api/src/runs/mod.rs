@@ -1,10 +1,14 @@
 //! Runs, and the form in which every operation shows them.
 
 pub(crate) mod callback;
+pub(crate) mod cancel;
 pub(crate) mod create;
+pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod node_runs;
+pub(crate) mod rerun;
 
 use runnel_domain::runs::RunView;
 use runnel_types::Timestamp;
@@ -140,5 +144,11 @@ impl From<RunView> for RunResponse {
 
 fn links(run: &runnel_types::Run) -> Value {
     let at = |rest: &str| crate::routes::run_path(run.id, rest);
-    json!({"self": at(""), "logs": at("/logs"), "callback": at("/callback")})
+    json!({
+        "self": at(""),
+        "logs": at("/logs"),
+        "events": at("/events"),
+        "node_runs": at("/node-runs"),
+        "callback": at("/callback"),
+    })
 }

@@ -50,6 +50,6 @@ impl Services {
             org_id: run.org_id,
             delivery_id: delivery.id,
         };
-        self.enqueue(tx, run.org_id, &job, now).await
+        self.enqueue(tx, &job, now).await
     }
 }

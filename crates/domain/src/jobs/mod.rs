@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use runnel_store::Tx;
 use runnel_store::jobs::Place;
-use runnel_types::{Fault, Job, OrgId, Run, RunSource, Timestamp};
+use runnel_types::{Fault, Job, Run, RunSource, Timestamp};
 use tokio::sync::Notify;
 
 pub use claim::{Claim, Claimed, Pool, Rooms};
@@ -38,9 +38,10 @@ impl Services {
             lane: &run.model,
             flow: &flow,
         };
+        let id = job.own_id().unwrap_or_else(|| self.ids.next());
         let now = self.now();
         tx.jobs()
-            .enqueue(self.ids.next(), &job, place, now, now)
+            .enqueue(id, &job, place, now, now)
             .await
             .map_err(faults::store)
     }
@@ -50,11 +51,10 @@ impl Services {
     pub(crate) async fn enqueue(
         &self,
         tx: &mut Tx,
-        org: OrgId,
         job: &Job,
         run_at: Timestamp,
     ) -> Result<(), Fault> {
-        let flow = org.to_string();
+        let flow = job.org_id().map_or_else(String::new, |org| org.to_string());
         let place = Place {
             lane: job.kind(),
             flow: &flow,

@@ -1,11 +1,13 @@
 //! Creates a run: everything is checked before anything is stored.
 
+use std::collections::BTreeMap;
+
 use runnel_engines::Entry;
-use runnel_types::{Asset, Fault, FieldFault, Run, RunSource, RunStatus, Scope};
+use runnel_types::{Fault, ModelSpec, Run, RunSource, RunStatus, Scope};
 use serde_json::{Map, Value};
 
-use super::inputs::References;
-use crate::assets::reference;
+use super::inputs::{References, put_references};
+use crate::assets::Described;
 use crate::fields::Fields;
 use crate::models::check_input;
 use crate::{Caller, Services, faults};
@@ -58,7 +60,7 @@ impl Services {
             }
         }
         let references = match self
-            .find_references(caller.org_id, &spec, engine.as_ref(), &input)
+            .find_references(caller.org_id, &spec, engine.as_ref(), &mut input)
             .await?
         {
             Ok(references) => references,
@@ -69,10 +71,9 @@ impl Services {
         };
         fields.finish()?;
 
-        let inline = match self.store_inline(caller, references, &mut input).await? {
-            Ok(inline) => inline,
-            Err(found) => return Err(Fault::invalid(found)),
-        };
+        let inline = self
+            .store_inline(caller, &spec, references, &mut input)
+            .await?;
         let run = Run {
             id: self.ids.next(),
             org_id: caller.org_id,
@@ -96,17 +97,18 @@ impl Services {
             has_logs: false,
         };
         if let Err(fault) = self.accept(caller, &run, &inline).await {
-            self.discard_files(&inline).await;
+            self.discard_files(inline.iter().map(Described::asset))
+                .await;
             return Err(fault);
         }
         Ok(run)
     }
 
-    /// Writes the run, the pictures that came with it and its job, in one commit.
-    async fn accept(&self, caller: &Caller, run: &Run, inline: &[Asset]) -> Result<(), Fault> {
+    /// Writes the run, the files that came with it and its job, in one commit.
+    async fn accept(&self, caller: &Caller, run: &Run, inline: &[Described]) -> Result<(), Fault> {
         let mut tx = self.begin_once(caller).await?;
-        for asset in inline {
-            tx.assets().insert(asset).await.map_err(faults::store)?;
+        for new in inline {
+            self.insert_described(&mut tx, new).await?;
         }
         tx.runs().insert(run).await.map_err(faults::store)?;
         self.enqueue_run(&mut tx, run).await?;
@@ -114,31 +116,37 @@ impl Services {
     }
 
     /// Stores the `data:` URIs of the input as assets and puts references in
-    /// their place.
+    /// their place. Of a refused one nothing is left behind.
     async fn store_inline(
         &self,
         caller: &Caller,
+        model: &ModelSpec,
         references: References,
         input: &mut Map<String, Value>,
-    ) -> Result<Result<Vec<Asset>, Vec<FieldFault>>, Fault> {
-        let mut stored: Vec<Asset> = Vec::new();
+    ) -> Result<Vec<Described>, Fault> {
+        let mut stored: Vec<Described> = Vec::new();
+        let mut by_place = BTreeMap::new();
         for inline in references.inline {
-            let name = inline.name.clone();
-            match self.store_file(inline.into_file(caller)).await? {
-                Ok(asset) => {
-                    input.insert(name, reference(asset.id).into());
-                    stored.push(asset);
+            let refusal = match self
+                .store_bytes(inline.new_file(caller), &inline.bytes)
+                .await
+            {
+                Ok(Ok(new)) => {
+                    by_place.insert(inline.place, new.asset().id);
+                    stored.push(new);
+                    continue;
                 }
-                Err(message) => {
-                    self.discard_files(&stored).await;
-                    return Ok(Err(vec![FieldFault::body(
-                        &format!("input.{name}"),
-                        "data_uri",
-                        message,
-                    )]));
+                Ok(Err(message)) => {
+                    let place = format!("input.{}", inline.place);
+                    Fault::invalid_field(&place, "data_uri", message)
                 }
-            }
+                Err(fault) => fault,
+            };
+            self.discard_files(stored.iter().map(Described::asset))
+                .await;
+            return Err(refusal);
         }
-        Ok(Ok(stored))
+        put_references(model, input, &by_place);
+        Ok(stored)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use runnel_types::list::{ListRequest, Place};
 use runnel_types::{
-    Asset, AssetId, Fault, Page, PageRequest, Run, RunId, RunLog, Scope, Timestamp,
+    Asset, AssetId, Fault, OrgId, Page, PageRequest, Run, RunId, RunLog, Scope, Timestamp,
 };
 use serde_json::Value;
 
@@ -29,15 +29,24 @@ impl Services {
     /// `RUN_NOT_FOUND`.
     pub async fn get_run(&self, caller: &Caller, id: RunId) -> Result<RunView, Fault> {
         caller.require(Scope::RunsRead)?;
-        let run = self
-            .store
-            .read()
-            .runs()
-            .get(caller.org_id, id)
-            .await
-            .map_err(faults::store)?;
-        let run = run.ok_or_else(|| not_found(id))?;
+        let run = self.read_run(caller.org_id, id).await?;
         self.show_run(run).await
+    }
+
+    /// Asks for the right to read runs, and for a run of the caller's
+    /// organization.
+    ///
+    /// # Errors
+    /// `RUN_NOT_FOUND`.
+    pub async fn check_run(&self, caller: &Caller, id: RunId) -> Result<(), Fault> {
+        caller.require(Scope::RunsRead)?;
+        self.read_run(caller.org_id, id).await.map(drop)
+    }
+
+    /// The run of the organization.
+    pub(super) async fn read_run(&self, org: OrgId, id: RunId) -> Result<Run, Fault> {
+        let run = self.store.read().runs().get(org, id).await;
+        run.map_err(faults::store)?.ok_or_else(|| not_found(id))
     }
 
     /// A page of the caller's runs.
@@ -78,15 +87,10 @@ impl Services {
         id: RunId,
         request: PageRequest,
     ) -> Result<Page<RunLog>, Fault> {
-        caller.require(Scope::RunsRead)?;
-        let read = self.store.read();
-        let run = read
-            .runs()
-            .get(caller.org_id, id)
-            .await
-            .map_err(faults::store)?;
-        run.ok_or_else(|| not_found(id))?;
-        read.run_logs()
+        self.check_run(caller, id).await?;
+        self.store
+            .read()
+            .run_logs()
             .list(caller.org_id, id, request)
             .await
             .map_err(faults::store)

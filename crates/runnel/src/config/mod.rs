@@ -49,6 +49,12 @@ pub struct Settings {
     pub max_upload_bytes: u64,
     /// The largest upload whose bytes arrive in pieces, in bytes.
     pub max_resumable_bytes: u64,
+    /// The largest file that is fetched from a URL in a run's input, in bytes.
+    pub max_fetch_bytes: u64,
+    /// The largest file of a run's output, in bytes.
+    pub max_output_bytes: u64,
+    /// How many bytes of the inputs of runs may lie in memory.
+    pub input_memory_bytes: u64,
     /// How long a PUT to an upload URL may begin.
     pub upload_url_ttl: Duration,
     /// How long a signed URL of an asset works.
@@ -80,6 +86,9 @@ impl Settings {
             bootstrap_api_key: None,
             max_upload_bytes: 52_428_800,
             max_resumable_bytes: 5_368_709_120,
+            max_fetch_bytes: 2_147_483_648,
+            max_output_bytes: 2_147_483_648,
+            input_memory_bytes: 536_870_912,
             upload_url_ttl: Duration::from_hours(1),
             asset_url_ttl: Duration::from_hours(24),
             upload_kept_for: Duration::from_hours(24),
@@ -153,6 +162,18 @@ impl TryFrom<ServeFlags> for Settings {
             ))
             .hint("5368709120 is 5 GiB, the default"));
         }
+        for (flag, bytes) in [
+            ("--max-fetch-bytes", flags.max_fetch_bytes),
+            ("--max-output-bytes", flags.max_output_bytes),
+            ("--input-memory-bytes", flags.input_memory_bytes),
+        ] {
+            if bytes == 0 {
+                return Err(
+                    Failure::new(format!("{flag} is 0, so no run could work on a file"))
+                        .hint("2147483648 is 2 GiB"),
+                );
+            }
+        }
         Ok(Self {
             listen: flags.listen,
             public_url: flags
@@ -168,6 +189,9 @@ impl TryFrom<ServeFlags> for Settings {
             bootstrap_api_key: flags.bootstrap_api_key,
             max_upload_bytes: flags.max_upload_bytes,
             max_resumable_bytes: flags.max_resumable_bytes,
+            max_fetch_bytes: flags.max_fetch_bytes,
+            max_output_bytes: flags.max_output_bytes,
+            input_memory_bytes: flags.input_memory_bytes,
             upload_url_ttl: Duration::from_secs(flags.upload_url_ttl),
             asset_url_ttl: Duration::from_secs(flags.asset_url_ttl),
             upload_kept_for: Duration::from_secs(flags.upload_kept_for),

@@ -266,7 +266,10 @@ async fn one_organization_does_not_wait_for_the_backlog_of_another(db: Db) {
         run_id: run.unwrap().id,
     };
     let first = services.claim_jobs(2, "w", LEASE_AND_MORE).await.unwrap();
-    assert!(first.iter().any(|claimed| claimed.job == alone), "{first:?}");
+    assert!(
+        first.iter().any(|claimed| claimed.job == alone),
+        "{first:?}"
+    );
     app.advance(LEASE_AND_MORE);
     assert_eq!(app.run_jobs().await, 51);
     app.stop().await;

@@ -7,6 +7,7 @@ mod folders;
 mod forms;
 mod idempotency;
 mod library;
+mod life;
 mod resumable;
 mod runs;
 mod transforms;
