@@ -45,15 +45,16 @@ impl Dialect {
         }
     }
 
-    /// Holds a lane of jobs, `$1`, until the commit. SQLite has one writer at a
-    /// time, so there no lane needs to be held.
+    /// Holds a lane of jobs, `$1`, until the commit, unless another transaction
+    /// does. SQLite has one writer at a time, so there no lane needs to be held.
     pub(crate) const fn lock_lane(self) -> Option<&'static str> {
         match self {
             Self::Sqlite => None,
-            // The first number keeps these locks apart from others; names that
-            // share a hash only wait for one another.
+            // The first number keeps these locks apart from others. Of two names
+            // that share a hash one is passed over for a moment.
             Self::Postgres => Some(
-                "SELECT CASE WHEN pg_advisory_xact_lock(788564, hashtext($1)) IS NULL THEN 0 ELSE 1 END AS held",
+                "SELECT CASE WHEN pg_try_advisory_xact_lock(788564, hashtext($1))
+                    THEN 1::BIGINT ELSE 0::BIGINT END AS held",
             ),
         }
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runnel_domain::Services;
-use runnel_domain::jobs::{Claim, Claimed, Pool, Rooms};
+use runnel_domain::jobs::{Claim, Claimed, Claims, Pool, Rooms};
 use runnel_domain::runs::Lease;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
@@ -21,6 +21,10 @@ use crate::lease::{HEARTBEAT, LEASE};
 /// How long the loop waits when nothing wakes it. Wake-ups are the rule; this
 /// finds leases that ended and what a lost notification would have told.
 const POLL: Duration = Duration::from_secs(2);
+
+/// How long the loop waits when another worker was claiming of a lane just then;
+/// a claim takes a few milliseconds.
+const CONTENDED: Duration = Duration::from_millis(20);
 
 /// How much a worker has in hand of each pool. Of what keeps the cores busy one
 /// is worked on while the next gets its inputs; what waits for others, or is
@@ -72,16 +76,18 @@ impl Worker {
             woken.as_mut().enable();
             in_hand.reap();
             turn += 1;
-            for job in self.claim(&mut in_hand.rooms, turn).await {
+            let claims = self.claim(&mut in_hand.rooms, turn).await;
+            for job in claims.jobs {
                 let place = (job.pool, job.lane.clone());
                 let services = Arc::clone(&self.services);
                 in_hand.start(place, work_leased(services, job, abort.clone()));
             }
-            let pause = self
-                .services
-                .until_next_job()
-                .await
-                .map_or(POLL, |due| due.min(POLL));
+            let pause = if claims.is_contended {
+                CONTENDED
+            } else {
+                let due = self.services.until_next_job().await;
+                due.map_or(POLL, |due| due.min(POLL))
+            };
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = &mut woken => {}
@@ -106,7 +112,7 @@ impl Worker {
     pub async fn run_due(&self) -> usize {
         let mut done = 0;
         loop {
-            let claimed = self.claim(&mut Rooms::any(1), 0).await;
+            let claimed = self.claim(&mut Rooms::any(1), 0).await.jobs;
             if claimed.is_empty() {
                 return done;
             }
@@ -117,7 +123,7 @@ impl Worker {
         }
     }
 
-    async fn claim(&self, rooms: &mut Rooms, turn: usize) -> Vec<Claimed> {
+    async fn claim(&self, rooms: &mut Rooms, turn: usize) -> Claims {
         // A name for each claim: a job whose lease ended and that this worker
         // takes again is another's for whatever is still at work on it here.
         let worker = format!("{}/{turn}", self.name);
@@ -127,10 +133,10 @@ impl Worker {
             turn,
         };
         match self.services.claim_within(rooms, claim).await {
-            Ok(claimed) => claimed,
+            Ok(claims) => claims,
             Err(fault) => {
                 tracing::error!(%fault, "no jobs could be claimed; trying again");
-                Vec::new()
+                Claims::default()
             }
         }
     }

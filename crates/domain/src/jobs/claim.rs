@@ -65,15 +65,17 @@ impl Rooms {
         self.in_all.min(pool).min(self.lane.saturating_sub(in_hand))
     }
 
-    fn take(&mut self, pool: Pool, lane: &str, count: usize) {
-        if count == 0 {
-            return;
-        }
-        self.in_all = self.in_all.saturating_sub(count);
+    fn take(&mut self, pool: Pool, lane: &str) {
+        self.in_all = self.in_all.saturating_sub(1);
         if let Some(free) = self.pools.get_mut(&pool) {
-            *free = free.saturating_sub(count);
+            *free = free.saturating_sub(1);
         }
-        *self.in_hand.entry(lane.to_owned()).or_default() += count;
+        match self.in_hand.get_mut(lane) {
+            Some(in_hand) => *in_hand += 1,
+            None => {
+                self.in_hand.insert(lane.to_owned(), 1);
+            }
+        }
     }
 
     /// Gives back the place of a job that has ended.
@@ -120,6 +122,16 @@ pub struct Claim<'a> {
     pub turn: usize,
 }
 
+/// What a claim has brought.
+#[derive(Debug, Default)]
+pub struct Claims {
+    /// The jobs.
+    pub jobs: Vec<Claimed>,
+    /// Another worker was claiming of a lane with a limit just then, so that it
+    /// was passed over: there may be more in a moment.
+    pub is_contended: bool,
+}
+
 /// A lane in which somebody stands.
 struct Lane {
     name: String,
@@ -143,35 +155,45 @@ impl Services {
             lease,
             turn: 0,
         };
-        self.claim_within(&mut Rooms::any(limit), claim).await
+        let claims = self.claim_within(&mut Rooms::any(limit), claim).await?;
+        Ok(claims.jobs)
     }
 
     /// Takes due jobs, from each lane as many as its model allows and there is
-    /// room for.
+    /// room for, and takes them off `rooms`.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn claim_within(
-        &self,
-        rooms: &mut Rooms,
-        claim: Claim<'_>,
-    ) -> Result<Vec<Claimed>, Fault> {
+    pub async fn claim_within(&self, rooms: &mut Rooms, claim: Claim<'_>) -> Result<Claims, Fault> {
         let now = self.now();
         let until = now.plus(claim.lease);
+        // A claim that fails has taken nothing.
+        let mut left = rooms.clone();
+        let mut claims = Claims::default();
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         tx.jobs().wake(now).await.map_err(faults::store)?;
-        let mut lanes = self.lanes_with_room(&mut tx, rooms).await?;
+        let mut lanes = tx.jobs().lanes().await.map_err(faults::store)?;
         if !lanes.is_empty() {
             let first = claim.turn % lanes.len();
             lanes.rotate_left(first);
         }
-        let mut claimed = Vec::new();
-        for lane in &lanes {
+        for name in lanes {
+            let lane = self.lane(name);
             let room = Room {
-                places: rooms.places(lane.pool, &lane.name),
+                places: left.places(lane.pool, &lane.name),
                 limit: lane.limit,
             };
             if room.places == 0 {
+                continue;
+            }
+            if lane.limit.is_some()
+                && !tx
+                    .jobs()
+                    .lock_lane(&lane.name)
+                    .await
+                    .map_err(faults::store)?
+            {
+                claims.is_contended = true;
                 continue;
             }
             let rows = tx
@@ -179,42 +201,16 @@ impl Services {
                 .claim(&lane.name, room, claim.worker, now, until)
                 .await
                 .map_err(faults::store)?;
-            let before = claimed.len();
             for row in rows {
-                claimed.extend(known(&mut tx, row, lane, claim.worker).await?);
+                if let Some(job) = known(&mut tx, row, &lane, claim.worker).await? {
+                    left.take(lane.pool, &lane.name);
+                    claims.jobs.push(job);
+                }
             }
-            rooms.take(lane.pool, &lane.name, claimed.len() - before);
         }
-        // A commit that fails gives no job, and no place is taken.
-        if let Err(error) = tx.commit().await {
-            for job in &claimed {
-                rooms.give_back(job.pool, &job.lane);
-            }
-            return Err(faults::store(error));
-        }
-        Ok(claimed)
-    }
-
-    /// The lanes in which somebody stands and of which there is room for more,
-    /// those with a limit locked.
-    async fn lanes_with_room(&self, tx: &mut Tx, rooms: &Rooms) -> Result<Vec<Lane>, Fault> {
-        let mut lanes = Vec::new();
-        // ORDER: locked in the order of their names, so that of two claims at
-        // once neither waits for the other's next lane.
-        for name in tx.jobs().lanes().await.map_err(faults::store)? {
-            let lane = self.lane(name);
-            if rooms.places(lane.pool, &lane.name) == 0 {
-                continue;
-            }
-            if lane.limit.is_some() {
-                tx.jobs()
-                    .lock_lane(&lane.name)
-                    .await
-                    .map_err(faults::store)?;
-            }
-            lanes.push(lane);
-        }
-        Ok(lanes)
+        tx.commit().await.map_err(faults::store)?;
+        *rooms = left;
+        Ok(claims)
     }
 
     /// What the catalogue says of a lane at present. One whose model is gone has

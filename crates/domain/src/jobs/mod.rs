@@ -10,7 +10,7 @@ use runnel_store::jobs::Place;
 use runnel_types::{Fault, Job, Run, RunSource, Timestamp};
 use tokio::sync::Notify;
 
-pub use claim::{Claim, Claimed, Pool, Rooms};
+pub use claim::{Claim, Claimed, Claims, Pool, Rooms};
 
 use crate::runs::Lease;
 use crate::{Services, faults};

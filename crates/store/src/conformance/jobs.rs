@@ -41,7 +41,9 @@ async fn claim_limited(
 ) -> usize {
     let mut tx = store.begin().await.unwrap();
     tx.jobs().wake(now).await.unwrap();
-    tx.jobs().lock_lane(PLACE.lane).await.unwrap();
+    if !tx.jobs().lock_lane(PLACE.lane).await.unwrap() {
+        return 0;
+    }
     let room = Room {
         places,
         limit: Some(limit),

@@ -3,7 +3,7 @@
 use runnel_types::list::{
     Field, FieldKind, ListRequest, Listed, Place, Value, parse_filter, parse_sort,
 };
-use runnel_types::{Asset, AssetType, FolderId, LogLevel, OrgId, Run};
+use runnel_types::{Asset, AssetType, FolderId, LogLevel, OrgId, Run, RunStatus};
 
 use super::fixtures::{PLACE, asset, at, queued_run, stored_jobs};
 use super::{Db, NOW};
@@ -42,6 +42,7 @@ async fn fill(db: &Db, org: OrgId, folder: FolderId) -> Run {
     for n in 0..2000 {
         let run = Run {
             created_at: at(n),
+            status: RunStatus::ALL[usize::from(n % 50 == 0)],
             ..queued_run(db, org)
         };
         tx.runs().insert(&run).await.unwrap();
@@ -119,7 +120,7 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
         ),
         (
             "runs of a status",
-            runs("status_code:queued", "created_at:desc", false),
+            runs("status_code:running", "created_at:desc", false),
             "runs_by_status_age",
         ),
         (

@@ -67,16 +67,17 @@ impl Jobs<&mut Tx> {
             .map(drop)
     }
 
-    /// Holds a lane with a limit against claims of others until the commit. Lanes
-    /// are to be locked in their order, or two claims may wait for one another.
-    pub async fn lock_lane(&mut self, lane: &str) -> Result<(), StoreError> {
+    /// Holds a lane with a limit against claims of others until the commit; says
+    /// whether it could. Nobody waits here: who holds the lane takes what is free.
+    pub async fn lock_lane(&mut self, lane: &str) -> Result<bool, StoreError> {
         let Some(sql) = self.0.dialect().lock_lane() else {
-            return Ok(());
+            return Ok(true);
         };
         let args = Args::new().text(lane);
-        changed(&mut self.0, Statement::new(TABLE, sql, args))
-            .await
-            .map(drop)
+        one(&mut self.0, Statement::new(TABLE, sql, args), |row| {
+            Ok(row.int("held")? == 1)
+        })
+        .await
     }
 
     /// Takes ready jobs of a lane for `worker` until `lease_until`, the lowest

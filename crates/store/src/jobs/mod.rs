@@ -211,15 +211,16 @@ impl Jobs<&mut Tx> {
     }
 
     /// Removes a job that is not to be done any more, whoever has it; says
-    /// whether it was there.
+    /// whether it was there. The commit wakes the workers: the place that it
+    /// had in its lane is free.
     pub async fn remove(&mut self, id: JobId) -> Result<bool, StoreError> {
         let sql = "DELETE FROM jobs WHERE id = $1 RETURNING id";
-        changed(
-            &mut self.0,
-            Statement::new(TABLE, sql, Args::new().word(id)),
-        )
-        .await
-        .map(|rows| rows > 0)
+        let args = Args::new().word(id);
+        let was_there = changed(&mut self.0, Statement::new(TABLE, sql, args)).await? > 0;
+        if was_there {
+            self.0.note_enqueued();
+        }
+        Ok(was_there)
     }
 
     /// Gives a job back, to be taken again from `at` on; says whether `worker`
