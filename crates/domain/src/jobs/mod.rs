@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use runnel_store::Tx;
 use runnel_store::jobs::Place;
-use runnel_types::{Fault, Job, Run, RunSource, Timestamp};
+use runnel_types::{Fault, Job, OrgId, Run, RunSource, Timestamp};
 use tokio::sync::Notify;
 
 pub use claim::{Claim, Claimed, Claims, Pool, Rooms};
@@ -29,11 +29,7 @@ impl Services {
             org_id: run.org_id,
             run_id: run.id,
         };
-        let org = run.org_id;
-        let flow = match run.source {
-            RunSource::Batch => format!("{org}/batches"),
-            RunSource::Api | RunSource::Console | RunSource::Cli => org.to_string(),
-        };
+        let flow = flow(run.org_id, run.source);
         let place = Place {
             lane: &run.model,
             flow: &flow,
@@ -145,5 +141,27 @@ impl Services {
             .await
             .map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)
+    }
+}
+
+/// The flow of a run within the lane of its model.
+fn flow(org: OrgId, source: RunSource) -> String {
+    match source {
+        RunSource::Batch => format!("{org}/batches"),
+        RunSource::Api | RunSource::Console | RunSource::Cli => org.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_a_flow_beside_the_runs_that_come_alone() {
+        let org = OrgId::from_u128(1);
+        let alone = flow(org, RunSource::Api);
+        assert_eq!(alone, flow(org, RunSource::Cli));
+        assert_ne!(alone, flow(org, RunSource::Batch));
+        assert_ne!(alone, flow(OrgId::from_u128(2), RunSource::Api));
     }
 }
