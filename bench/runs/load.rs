@@ -159,6 +159,17 @@ fn removal(host: &str, key: &str, asset: &str) -> Outcome<()> {
     Ok(())
 }
 
+/// Posts until it is taken: Cog's one slot may not be free yet when it has answered.
+fn post_to_peer(client: &mut Client, path: &str, body: &str) -> Outcome<()> {
+    let headers = "content-type: application/json\r\n";
+    loop {
+        let answer = client.ask("POST", path, headers, body.as_bytes(), &[200, 409])?;
+        if field(&answer, "error").is_err() {
+            return Ok(());
+        }
+    }
+}
+
 fn run(arguments: &[&str]) -> Outcome<()> {
     match *arguments {
         ["burst", host, key, clients, count] => burst(host, key, clients.parse()?, count.parse()?),
@@ -176,11 +187,8 @@ fn run(arguments: &[&str]) -> Outcome<()> {
         ["steady", host, key, rate, count] => steady(host, key, rate.parse()?, count.parse()?),
         ["list", host, key, count] => list(host, key, count.parse()?),
         ["peer", host, path, body, clients, count] => {
-            let headers = "content-type: application/json\r\n";
             let taken = storm(host, clients.parse()?, count.parse()?, |client, _| {
-                client
-                    .ask("POST", path, headers, body.as_bytes(), &[200])
-                    .map(drop)
+                post_to_peer(client, path, body)
             })?;
             println!("{taken:.4}");
             Ok(())

@@ -16,7 +16,7 @@ build_load() {
 }
 
 install_python() {
-    local packages=(@PACKAGES@)
+    local packages=(litserve==0.2.19 cog==0.23.1 coglet==0.23.1 onnxruntime==1.32.0 numpy==2.4.6 pillow==13.0.0)
     local mark
     mark=$PEERS/python/installed-$(printf '%s\n' "${packages[@]}" | sha256sum | cut -c1-12)
     [ ! -e "$mark" ] || return 0
