@@ -6,9 +6,13 @@
 
 mod assets;
 mod auth;
+mod batches;
+mod below_model;
 mod body_limit;
+mod callback_secrets;
 mod caller;
 pub mod cors;
+mod deliveries;
 mod docs;
 mod error;
 mod extract;

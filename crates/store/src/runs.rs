@@ -2,7 +2,9 @@
 //! it starts from.
 
 use runnel_types::list::{ListRequest, Place};
-use runnel_types::{OrgId, Page, Run, RunFailure, RunId, RunStatus, Timestamp};
+use runnel_types::{
+    BatchId, BatchPlace, OrgId, Page, Run, RunFailure, RunId, RunStatus, Timestamp,
+};
 use serde_json::Value;
 
 use crate::column::{Args, Row};
@@ -18,7 +20,7 @@ macro_rules! columns {
     () => {
         "id, org_id, model_id, model, model_version, status, source, input, output, failure_code, \
          failure_stage, failure_message, progress_millionths, client_ref, request_id, created_by, \
-         created_at, started_at, completed_at, callback_url, metadata, log_lines"
+         created_at, started_at, completed_at, callback_url, metadata, log_lines, batch_id, batch_index"
     };
 }
 
@@ -55,6 +57,16 @@ pub struct Pulse {
     pub progress: Option<f64>,
     /// Lines of its log, which is also the sequence of the last one.
     pub log_lines: i64,
+}
+
+/// The runs of a batch.
+pub(crate) fn items(org: OrgId, batch: BatchId) -> Rows {
+    Rows {
+        visible: "org_id = $1 AND batch_id = $2",
+        args: Args::new().word(org).word(batch),
+        arg_count: 2,
+        ..rows(org)
+    }
 }
 
 /// Statements on `runs`.
@@ -101,6 +113,28 @@ impl<E: Reader> Runs<E> {
         query::list(&mut self.0, rows(org), request, decode).await
     }
 
+    /// A page of a batch's runs.
+    pub async fn list_items(
+        &mut self,
+        org: OrgId,
+        batch: BatchId,
+        request: &ListRequest,
+    ) -> Result<Page<Run, Place>, StoreError> {
+        query::list(&mut self.0, items(org, batch), request, decode).await
+    }
+
+    /// Every run of a batch, in the order of its items.
+    pub async fn list_batch(&mut self, org: OrgId, batch: BatchId) -> Result<Vec<Run>, StoreError> {
+        // Index: runs_by_batch, whose order this is.
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM runs WHERE org_id = $1 AND batch_id = $2 ORDER BY created_at, id"
+        );
+        let args = Args::new().word(org).word(batch);
+        all(&mut self.0, Statement::new(TABLE, sql, args), decode).await
+    }
+
     /// How many runs the organization has in each status that occurs.
     pub async fn count_by_status(
         &mut self,
@@ -126,7 +160,7 @@ impl Runs<&mut Tx> {
     pub async fn insert(&mut self, run: &Run) -> Result<(), StoreError> {
         let sql = concat!(
             "INSERT INTO runs (", columns!(), ")
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 0)"
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, 0, $22, $23)"
         );
         let failure = run.failure.as_ref();
         let args = Args::new()
@@ -150,10 +184,46 @@ impl Runs<&mut Tx> {
             .opt_time(run.started_at)
             .opt_time(run.completed_at)
             .opt_text(run.callback_url.as_deref())
-            .opt_json(run.metadata.as_ref());
+            .opt_json(run.metadata.as_ref())
+            .opt_word(run.batch.map(|place| place.id))
+            .opt_int(run.batch.map(|place| i64::from(place.index)));
         changed(&mut self.0, Statement::new(TABLE, sql, args))
             .await
             .map(drop)
+    }
+
+    /// Keeps every other transaction from changing the run until this one ends;
+    /// says whether there is such a run.
+    pub async fn lock(&mut self, org: OrgId, id: RunId) -> Result<bool, StoreError> {
+        let sql = format!(
+            "SELECT id FROM runs WHERE org_id = $1 AND id = $2{}",
+            self.0.dialect().for_no_key_update()
+        );
+        let args = Args::new().word(org).word(id);
+        changed(&mut self.0, Statement::composed(TABLE, sql, args))
+            .await
+            .map(|rows| rows > 0)
+    }
+
+    /// The runs of a batch that have not ended, in the order of its items; none
+    /// of them changes until this transaction ends.
+    pub async fn lock_open_of_batch(
+        &mut self,
+        org: OrgId,
+        batch: BatchId,
+    ) -> Result<Vec<Run>, StoreError> {
+        let sql = format!(
+            concat!(
+                "SELECT ",
+                columns!(),
+                " FROM runs
+                WHERE org_id = $1 AND batch_id = $2 AND status IN ('queued', 'running')
+                ORDER BY created_at, id{}"
+            ),
+            self.0.dialect().for_no_key_update()
+        );
+        let args = Args::new().word(org).word(batch);
+        all(&mut self.0, Statement::composed(TABLE, sql, args), decode).await
     }
 
     /// Marks a run as running, from the first time on, with nothing done yet.
@@ -294,6 +364,13 @@ fn decode(row: &Row) -> Result<Run, StoreError> {
         }),
         None => None,
     };
+    let batch = match row.opt_word("batch_id")? {
+        Some(id) => Some(BatchPlace {
+            id,
+            index: row.number("batch_index")?,
+        }),
+        None => None,
+    };
     Ok(Run {
         id: row.word("id")?,
         org_id: row.word("org_id")?,
@@ -306,6 +383,7 @@ fn decode(row: &Row) -> Result<Run, StoreError> {
         output: row.opt_json("output")?,
         failure,
         progress: progress(row)?,
+        batch,
         client_ref: row.opt_text("client_ref")?,
         request_id: row.opt_word("request_id")?,
         created_by: row.opt_word("created_by")?,

@@ -11,8 +11,8 @@ use crate::group_commit::Lease;
 use crate::reader::{Read, Reader, Statement};
 use crate::run_signal::Change;
 use crate::{
-    Store, api_keys, assets, deliveries, folders, idempotency_keys, jobs, orgs, resumable_uploads,
-    run_logs, runs, settings, signal, uploads,
+    Store, api_keys, assets, batches, callback_secrets, deliveries, folders, idempotency_keys,
+    jobs, orgs, resumable_uploads, run_logs, runs, settings, signal, uploads,
 };
 
 /// A transaction. Dropping it leaves nothing of it.
@@ -170,10 +170,14 @@ tables! {
     assets: Assets,
     /// Folders.
     folders: Folders,
+    /// Secrets that sign callbacks.
+    callback_secrets: CallbackSecrets,
     /// Idempotency keys and the answers kept under them.
     idempotency_keys: IdempotencyKeys,
     /// Runs.
     runs: Runs,
+    /// Batches of runs.
+    batches: Batches,
     /// Lines of runs' logs.
     run_logs: RunLogs,
     /// Callbacks and their attempts.

@@ -8,12 +8,12 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use runnel_domain::Services;
-use runnel_types::{Fault, Run};
+use runnel_types::Run;
 use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::RunResponse;
+use crate::below_model::ModelPath;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
 use crate::extract::JsonBody;
@@ -38,15 +38,6 @@ pub(crate) struct CreateRunRequest {
     client_ref: Option<String>,
 }
 
-/// The model in the path.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(crate) struct ModelPath {
-    /// The owner, such as `runflow`.
-    owner: String,
-    /// The slug, such as `background-replace`; it may have several segments.
-    slug: String,
-}
-
 pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
     operation
         .id("runs.create")
@@ -67,14 +58,7 @@ pub(crate) async fn create(
     wait: PreferredWait,
     JsonBody(body, _): JsonBody<CreateRunRequest>,
 ) -> Result<Response, ApiError> {
-    let slug = path.slug.strip_suffix("/runs").ok_or_else(|| {
-        Fault::not_found(
-            "NOT_FOUND",
-            "there is nothing at this path; runs are created at …/{slug}/runs",
-        )
-    })?;
-    let model = format!("{}/{slug}", path.owner);
-    let run = services.create_run(&caller, &model, &body).await?;
+    let run = services.create_run(&caller, &path.model(), &body).await?;
     accepted(&services, run, wait).await
 }
 

@@ -8,6 +8,7 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod node_runs;
+pub(crate) mod redeliver;
 pub(crate) mod rerun;
 
 use runnel_domain::runs::RunView;
@@ -117,7 +118,7 @@ impl From<RunView> for RunResponse {
             cost_breakdown: None,
             nodes_total: None,
             nodes_completed: None,
-            batch_id: None,
+            batch_id: run.batch.map(|place| place.id.as_uuid()),
             request_id: run.request_id.map(Into::into),
             created_by: run.created_by.map(Into::into),
             created_at: run.created_at.to_rfc3339(),

@@ -1,9 +1,12 @@
 //! Creates a run: everything is checked before anything is stored.
+//!
+//! What is checked of one run is checked of each item of a batch too.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use runnel_engines::Entry;
-use runnel_types::{Fault, ModelSpec, Run, RunSource, RunStatus, Scope};
+use runnel_types::{Fault, FieldFault, ModelSpec, OrgId, Run, RunSource, RunStatus, Scope};
 use serde_json::{Map, Value};
 
 use super::inputs::{References, put_references};
@@ -17,7 +20,15 @@ const MAX_METADATA: usize = 64 * 1024;
 /// The most characters of a callback's URL.
 const MAX_URL: usize = 2048;
 /// The most characters of a caller's own name for a run.
-const MAX_CLIENT_REF: usize = 255;
+pub(crate) const MAX_CLIENT_REF: usize = 255;
+
+/// An input that a model can work with, and what it refers to.
+#[derive(Debug)]
+pub(crate) struct CheckedInput {
+    pub(crate) input: Map<String, Value>,
+    references: References,
+    spec: Arc<ModelSpec>,
+}
 
 impl Services {
     /// Creates a run of `model` and the job that will execute it.
@@ -32,48 +43,32 @@ impl Services {
         body: &Value,
     ) -> Result<Run, Fault> {
         caller.require(Scope::RunsCreate)?;
-        let Entry { spec, engine } = self.model(model)?;
+        let entry = self.model(model)?;
+        let spec = &entry.spec;
         let mut fields = Fields::of(body)?;
         let given = fields.object("input");
-        let metadata = fields.optional_object("metadata", MAX_METADATA).cloned();
-        let callback_url = fields
-            .optional_text("callback_url", MAX_URL)
-            .map(str::to_owned);
+        let (metadata, callback_url) = self.read_metadata_and_callback(&mut fields);
         let client_ref = fields
             .optional_text("client_ref", MAX_CLIENT_REF)
             .map(str::to_owned);
-        if let Some(url) = &callback_url
-            && let Err(error) = self.egress.check_url(url)
-        {
-            fields.refuse("callback_url", "url", error.to_string());
-        }
-        let mut input = Map::new();
-        if let Some(given) = given {
-            match check_input(&spec, given) {
-                Ok(checked) => {
-                    if let Err((name, message)) = engine.check(model, &checked) {
-                        fields.refuse(&format!("input.{name}"), "unsupported", message);
-                    }
-                    input = checked;
+        let checked = match given {
+            Some(given) => match self.check_run_input(caller.org_id, &entry, given).await? {
+                Ok(checked) => Some(checked),
+                Err(found) => {
+                    fields.refuse_all(found);
+                    None
                 }
-                Err(found) => fields.refuse_all(found),
-            }
-        }
-        let references = match self
-            .find_references(caller.org_id, &spec, engine.as_ref(), &mut input)
-            .await?
-        {
-            Ok(references) => references,
-            Err(found) => {
-                fields.refuse_all(found);
-                References::default()
-            }
+            },
+            None => None,
         };
         fields.finish()?;
+        // INVARIANT: without an input, a fault was told above.
+        let checked = checked.ok_or_else(|| Fault::internal("a run without an input"))?;
 
-        let inline = self
-            .store_inline(caller, &spec, references, &mut input)
-            .await?;
+        let (input, inline) = match self.store_inline(caller, checked).await? {
+            Ok(stored) => stored,
+            Err(found) => return Err(Fault::invalid(found)),
+        };
         let run = Run {
             id: self.ids.next(),
             org_id: caller.org_id,
@@ -86,6 +81,7 @@ impl Services {
             output: None,
             failure: None,
             progress: None,
+            batch: None,
             client_ref,
             request_id: Some(caller.request_id),
             created_by: Some(caller.key_id()),
@@ -104,6 +100,62 @@ impl Services {
         Ok(run)
     }
 
+    /// Reads what a run and a batch are given beside their input.
+    pub(crate) fn read_metadata_and_callback(
+        &self,
+        fields: &mut Fields<'_>,
+    ) -> (Option<Value>, Option<String>) {
+        let metadata = fields.optional_object("metadata", MAX_METADATA).cloned();
+        let callback_url = fields
+            .optional_text("callback_url", MAX_URL)
+            .map(str::to_owned);
+        if let Some(url) = &callback_url
+            && let Err(error) = self.egress.check_url(url)
+        {
+            fields.refuse("callback_url", "url", error.to_string());
+        }
+        (metadata, callback_url)
+    }
+
+    /// Checks an input against what its model declares and what it refers to;
+    /// one fault for each wrong field, at `input.<name>`.
+    pub(crate) async fn check_run_input(
+        &self,
+        org: OrgId,
+        entry: &Entry,
+        given: &Map<String, Value>,
+    ) -> Result<Result<CheckedInput, Vec<FieldFault>>, Fault> {
+        let Entry { spec, engine } = entry;
+        let mut input = match check_input(spec, given) {
+            Ok(input) => input,
+            Err(found) => return Ok(Err(found)),
+        };
+        let mut found = Vec::new();
+        if let Err((name, message)) = engine.check(&spec.model, &input) {
+            found.push(FieldFault::body(
+                &format!("input.{name}"),
+                "unsupported",
+                message,
+            ));
+        }
+        match self
+            .find_references(org, spec, engine.as_ref(), &mut input)
+            .await?
+        {
+            Ok(references) if found.is_empty() => {
+                let spec = Arc::clone(spec);
+                return Ok(Ok(CheckedInput {
+                    input,
+                    references,
+                    spec,
+                }));
+            }
+            Ok(_) => {}
+            Err(wrong) => found.extend(wrong),
+        }
+        Ok(Err(found))
+    }
+
     /// Writes the run, the files that came with it and its job, in one commit.
     async fn accept(&self, caller: &Caller, run: &Run, inline: &[Described]) -> Result<(), Fault> {
         let mut tx = self.begin_once(caller).await?;
@@ -117,17 +169,20 @@ impl Services {
 
     /// Stores the `data:` URIs of the input as assets and puts references in
     /// their place. Of a refused one nothing is left behind.
-    async fn store_inline(
+    pub(crate) async fn store_inline(
         &self,
         caller: &Caller,
-        model: &ModelSpec,
-        references: References,
-        input: &mut Map<String, Value>,
-    ) -> Result<Vec<Described>, Fault> {
+        checked: CheckedInput,
+    ) -> Result<Result<(Map<String, Value>, Vec<Described>), Vec<FieldFault>>, Fault> {
+        let CheckedInput {
+            mut input,
+            references,
+            spec,
+        } = checked;
         let mut stored: Vec<Described> = Vec::new();
         let mut by_place = BTreeMap::new();
         for inline in references.inline {
-            let refusal = match self
+            let refused = match self
                 .store_bytes(inline.new_file(caller), &inline.bytes)
                 .await
             {
@@ -138,15 +193,15 @@ impl Services {
                 }
                 Ok(Err(message)) => {
                     let place = format!("input.{}", inline.place);
-                    Fault::invalid_field(&place, "data_uri", message)
+                    Ok(Err(vec![FieldFault::body(&place, "data_uri", message)]))
                 }
-                Err(fault) => fault,
+                Err(fault) => Err(fault),
             };
             self.discard_files(stored.iter().map(Described::asset))
                 .await;
-            return Err(refusal);
+            return refused;
         }
-        put_references(model, input, &by_place);
-        Ok(stored)
+        put_references(&spec, &mut input, &by_place);
+        Ok(Ok((input, stored)))
     }
 }

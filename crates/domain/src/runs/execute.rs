@@ -124,6 +124,9 @@ impl Services {
             .mark_running(org, id, self.now())
             .await
             .map_err(faults::store)?;
+        if let Some(run) = &run {
+            self.note_batch_start(&mut tx, run).await?;
+        }
         tx.commit().await.map_err(faults::store)?;
         Ok(run)
     }

@@ -81,7 +81,7 @@ impl Services {
     /// what it made, a last line of its log, its status and its callback. `None`
     /// when there is no such run, or it had ended; then the transaction is to be
     /// dropped.
-    pub(super) async fn end_in(
+    pub(crate) async fn end_in(
         &self,
         tx: &mut Tx,
         (org, id): (OrgId, RunId),
@@ -106,6 +106,7 @@ impl Services {
         if let Some(run) = &ended {
             let assets: Vec<Asset> = made.iter().map(|new| new.asset().clone()).collect();
             self.plan_callback(tx, run, &assets).await?;
+            self.note_batch_item(tx, run).await?;
         }
         Ok(ended)
     }

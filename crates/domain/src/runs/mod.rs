@@ -24,11 +24,12 @@ mod wait;
 use std::time::Duration;
 
 pub use cancel::Cancellation;
+pub(crate) use create::{CheckedInput, MAX_CLIENT_REF};
 pub use events::{Follower, Heard, Place, RunEvent};
 pub use execute::{Execution, Lease};
 pub use inputs::InputMemory;
 pub use read::RunView;
-pub(crate) use read::not_found;
+pub(crate) use read::references_in;
 pub use streams::Streams;
 
 /// How often whoever waits for a run looks at it without having been woken.

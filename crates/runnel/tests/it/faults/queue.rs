@@ -18,6 +18,7 @@ on_both_databases!(
     a_slow_model_leaves_room_for_others_and_for_callbacks,
     what_keeps_the_cores_busy_is_left_to_others,
     one_organization_does_not_wait_for_the_backlog_of_another,
+    a_run_alone_does_not_wait_for_a_batch,
     a_lease_that_ends_while_its_worker_lives_gives_one_end,
 );
 
@@ -32,6 +33,9 @@ async fn ten_thousand_runs_and_eight_workers_on_sqlite() {
 async fn ten_thousand_runs_and_eight_workers_on_postgres() {
     many_runs(Db::Postgres, 10_000).await;
 }
+
+/// How many requests make runs at once.
+const MAKERS: usize = 8;
 
 /// Longer than any lease.
 const LEASE_AND_MORE: Duration = Duration::from_secs(11);
@@ -75,11 +79,11 @@ async fn caller(services: &Services, key: &str) -> Caller {
 /// Makes runs of a model, as many requests at once as a busy server has.
 async fn make_runs(services: &Arc<Services>, key: &str, model: &'static str, count: usize) {
     let mut makers = JoinSet::new();
-    for maker in 0..32 {
+    for maker in 0..MAKERS {
         let services = Arc::clone(services);
         let caller = caller(&services, key).await;
         makers.spawn(async move {
-            for number in (maker..count).step_by(32) {
+            for number in (maker..count).step_by(MAKERS) {
                 let body = json!({"input": {"text": number.to_string()}});
                 services.create_run(&caller, model, &body).await.unwrap();
             }
@@ -155,10 +159,7 @@ async fn at_work(engine: &CountingEngine, count: usize) {
 }
 
 async fn all_done(services: &Services) {
-    wait_until("the end of all jobs", || async {
-        (jobs(services).await == 0).then_some(())
-    })
-    .await;
+    wait_for_long("the end of all jobs", async || jobs(services).await == 0).await;
 }
 
 async fn a_model_is_never_over_its_limit_and_holds_nobody_up(db: Db) {
@@ -176,10 +177,7 @@ async fn a_model_is_never_over_its_limit_and_holds_nobody_up(db: Db) {
     at_work(&slow, 3).await;
     // It is full, and its backlog is nobody else's.
     make_runs(two, app.key(), "b/quick", 40).await;
-    wait_until("the others", || async {
-        (jobs(two).await == 60).then_some(())
-    })
-    .await;
+    wait_for_long("the others", async || jobs(two).await == 60).await;
     let more = one.claim_jobs(9, "another", LEASE_AND_MORE).await.unwrap();
     assert!(more.is_empty(), "{more:?}");
     assert_eq!((quick.begun(), slow.begun()), (40, 3));
@@ -272,6 +270,25 @@ async fn one_organization_does_not_wait_for_the_backlog_of_another(db: Db) {
     );
     app.advance(LEASE_AND_MORE);
     assert_eq!(app.run_jobs().await, 51);
+    app.stop().await;
+}
+
+async fn a_run_alone_does_not_wait_for_a_batch(db: Db) {
+    let app = TestApp::start(db).await;
+    let items: Vec<_> = (0..100).map(|n| json!({"text": n.to_string()})).collect();
+    let path = "/v1/models/runnel/echo/batches";
+    let batch = app.post(path, &json!({"input": items})).send().await;
+    batch.assert(201);
+    let body = json!({"input": {"text": "alone"}});
+    let run = app.post("/v1/models/runnel/echo/runs", &body).send().await;
+    let run = run.assert(201).json()["id"].clone();
+    let first = app.services().claim_jobs(2, "w", LEASE_AND_MORE).await;
+    let first: Vec<_> = first.unwrap().iter().map(|job| json!(job.id)).collect();
+    // The job of a run has the run's id.
+    assert!(first.contains(&run), "{run} is not of {first:?}");
+    assert_ne!(first, [run.clone(), run], "the batch goes on beside it");
+    app.advance(LEASE_AND_MORE);
+    assert_eq!(app.run_jobs().await, 101);
     app.stop().await;
 }
 

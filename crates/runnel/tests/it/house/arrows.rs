@@ -67,6 +67,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("uploads", &["assets", "folders"]),
             ("runs", &["assets", "models"]),
             ("jobs", &["runs"]),
+            ("batches", &["runs"]),
         ],
     ),
     ("worker", &[("jobs", &[])]),
@@ -75,6 +76,8 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
         &[
             ("assets", &[]),
             ("auth", &[]),
+            ("batches", &["runs"]),
+            ("callback_secrets", &[]),
             ("docs", &[]),
             ("folders", &[]),
             ("runs", &[]),

@@ -1,6 +1,7 @@
 //! Each route on its own; the folders mirror those of the API.
 
 mod assets;
+mod callback_secrets;
 mod conventions;
 mod cors;
 mod folders;
