@@ -33,7 +33,7 @@ impl Services {
         Readiness {
             database: database.is_ok(),
             storage: storage.is_ok(),
-            engines: self.models.iter().next().is_some(),
+            engines: !self.models.models().is_empty(),
         }
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! [`Engine`] is what every way of running a model offers; [`Registry`] knows
 //! which model runs on which engine. An engine gets its inputs resolved to
-//! bytes and hands back bytes: it knows nothing of assets, rows or HTTP routes.
+//! bytes or URLs and hands back bytes: it knows nothing of assets, rows or HTTP
+//! routes.
 
 pub mod builtin;
 pub mod engine;
 pub mod registry;
 
 pub use engine::{
-    Engine, EngineError, EngineErrorKind, InputFile, OutputFile, Product, Reporter, Work,
+    Engine, EngineError, EngineErrorKind, InputContent, InputFile, InputForm, OutputContent,
+    OutputFile, Product, Reporter, Work,
 };
-pub use registry::Registry;
+pub use registry::{Entry, Registry};

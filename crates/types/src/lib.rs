@@ -31,7 +31,7 @@ pub use id::{
 };
 pub use idempotency::{Answer, Used};
 pub use job::Job;
-pub use model::{InputSpec, InputType, ModelSpec, OutputSpec};
+pub use model::{InputSpec, InputType, ModelSpec, OutputSpec, ReferenceForm};
 pub use org::Org;
 pub use page::{Cursor, Page, PageRequest};
 pub use run::{FailureCode, FailureStage, LogLevel, Run, RunFailure, RunLog, RunSource, RunStatus};

@@ -1,5 +1,7 @@
 //! Models: what can be run, with the inputs each declares.
 
+use serde_json::Value;
+
 use crate::id::ModelId;
 use crate::text_enum::text_enum;
 
@@ -41,11 +43,60 @@ pub struct InputSpec {
     /// Whether a run without it is refused.
     pub required: bool,
     /// What is used when it is left out.
-    pub default: Option<serde_json::Value>,
-    /// The smallest number, or the fewest characters of a text.
+    pub default: Option<Value>,
+    /// The smallest number, the fewest characters of a text, or the fewest items
+    /// of a list.
     pub min: Option<f64>,
-    /// The greatest number, or the most characters of a text.
+    /// The greatest number, the most characters of a text, or the most items of
+    /// a list.
     pub max: Option<f64>,
+    /// The only values that it may have; any when empty.
+    pub options: Vec<Value>,
+    /// Whether a text refers to a file that is neither picture nor video, such
+    /// as an archive.
+    pub is_file: bool,
+}
+
+impl InputSpec {
+    /// An optional input without limits, named for people as for programs.
+    pub fn new(name: impl Into<String>, input_type: InputType) -> Self {
+        let name = name.into();
+        Self {
+            display_name: name.clone(),
+            name,
+            description: String::new(),
+            input_type,
+            required: false,
+            default: None,
+            min: None,
+            max: None,
+            options: Vec::new(),
+            is_file: false,
+        }
+    }
+
+    /// How its value refers to a file, when it does.
+    pub fn reference_form(&self) -> Option<ReferenceForm> {
+        let is_id = self.name == "asset_id" || self.name.ends_with("_asset_id");
+        match self.input_type {
+            InputType::String if is_id => Some(ReferenceForm::Id),
+            InputType::String if self.is_file => Some(ReferenceForm::Url),
+            InputType::Image | InputType::Video => Some(ReferenceForm::Url),
+            InputType::ImageList => Some(ReferenceForm::Urls),
+            _ => None,
+        }
+    }
+}
+
+/// How the value of an input refers to files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReferenceForm {
+    /// The id of an asset, or a `runflow://assets/…` reference.
+    Id,
+    /// A URL, a `data:` URI or a reference.
+    Url,
+    /// A list of them.
+    Urls,
 }
 
 /// An output that a model declares.
@@ -80,8 +131,16 @@ pub struct ModelSpec {
     pub one_of: Vec<Vec<String>>,
     /// Its outputs.
     pub outputs: Vec<OutputSpec>,
+    /// Whether inputs that are not declared are passed on as they are.
+    pub is_open: bool,
+    /// What runs it, as a model file names it: `builtin`, `http`, ….
+    pub engine: String,
+    /// How many of its runs may be at work at once, across all processes; no
+    /// limit when there is none.
+    pub concurrency: Option<u32>,
     /// How long one execution may take, in seconds.
     pub time_limit_s: u64,
-    /// How many executions a run is given when workers die under it.
+    /// How many executions a run is given, when workers die under it and when
+    /// its engine fails in a way that another try may mend.
     pub max_attempts: u32,
 }

@@ -2,12 +2,10 @@
 
 mod schema;
 
-use runnel_engines::Engine;
-use runnel_types::{Fault, ModelSpec};
+use runnel_engines::Entry;
+use runnel_types::Fault;
 
-pub(crate) use schema::{FileForm, check_input, file_inputs};
-
-use std::sync::Arc;
+pub(crate) use schema::check_input;
 
 use crate::Services;
 
@@ -16,9 +14,10 @@ impl Services {
     ///
     /// # Errors
     /// `MODEL_NOT_FOUND`.
-    pub fn model(&self, name: &str) -> Result<(&ModelSpec, &Arc<dyn Engine>), Fault> {
+    pub fn model(&self, name: &str) -> Result<Entry, Fault> {
         self.models.get(name).ok_or_else(|| {
-            let known: Vec<&str> = self.models.iter().map(|spec| spec.model.as_str()).collect();
+            let models = self.models.models();
+            let known: Vec<&str> = models.keys().map(String::as_str).collect();
             // A path may be long; enough of it to recognise it is enough.
             let name: String = name.chars().take(200).collect();
             let message = format!(

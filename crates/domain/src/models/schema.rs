@@ -22,6 +22,7 @@ pub(crate) fn check_input(
                 Ok(()) => drop(checked.insert(name.clone(), value.clone())),
                 Err((rule, message)) => faults.push(fault(name, rule, message)),
             },
+            None if model.is_open => drop(checked.insert(name.clone(), value.clone())),
             None => faults.push(unknown(model, name)),
         }
     }
@@ -55,28 +56,6 @@ pub(crate) fn check_input(
     } else {
         Err(faults)
     }
-}
-
-/// The names of inputs that refer to a file, when they hold text: pictures,
-/// videos, and every key that is `asset_id` or ends in `_asset_id`.
-pub(crate) fn file_inputs(model: &ModelSpec) -> impl Iterator<Item = (&str, FileForm)> {
-    model.inputs.iter().filter_map(|spec| {
-        let is_id = spec.name == "asset_id" || spec.name.ends_with("_asset_id");
-        match spec.input_type {
-            _ if is_id => Some((spec.name.as_str(), FileForm::Id)),
-            InputType::Image | InputType::Video => Some((spec.name.as_str(), FileForm::Url)),
-            _ => None,
-        }
-    })
-}
-
-/// How an input refers to a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FileForm {
-    /// By an asset's id alone.
-    Id,
-    /// By a reference, a `data:` URI or a URL.
-    Url,
 }
 
 fn fault(name: &str, rule: &'static str, message: impl Into<String>) -> FieldFault {

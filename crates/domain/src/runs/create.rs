@@ -1,5 +1,6 @@
 //! Creates a run: everything is checked before anything is stored.
 
+use runnel_engines::Entry;
 use runnel_store::Tx;
 use runnel_types::{Asset, Fault, FieldFault, Job, Run, RunSource, RunStatus, Scope};
 use serde_json::{Map, Value};
@@ -30,7 +31,7 @@ impl Services {
         body: &Value,
     ) -> Result<Run, Fault> {
         caller.require(Scope::RunsCreate)?;
-        let (spec, engine) = self.model(model)?;
+        let Entry { spec, engine } = self.model(model)?;
         let mut fields = Fields::of(body)?;
         let given = fields.object("input");
         let metadata = fields.optional_object("metadata", MAX_METADATA).cloned();
@@ -47,7 +48,7 @@ impl Services {
         }
         let mut input = Map::new();
         if let Some(given) = given {
-            match check_input(spec, given) {
+            match check_input(&spec, given) {
                 Ok(checked) => {
                     if let Err((name, message)) = engine.check(model, &checked) {
                         fields.refuse(&format!("input.{name}"), "unsupported", message);
@@ -58,7 +59,7 @@ impl Services {
             }
         }
         let references = match self
-            .find_references(caller.org_id, spec, engine.as_ref(), &input)
+            .find_references(caller.org_id, &spec, engine.as_ref(), &input)
             .await?
         {
             Ok(references) => references,

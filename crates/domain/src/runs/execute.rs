@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use runnel_engines::engine::Report;
-use runnel_engines::{EngineError, EngineErrorKind, InputFile, Product, Reporter, Work};
+use runnel_engines::{
+    Engine, EngineError, EngineErrorKind, Entry, InputFile, Product, Reporter, Work,
+};
 use runnel_types::{
     FailureCode, FailureStage, Fault, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
 };
@@ -56,7 +58,7 @@ impl Services {
         let Some(run) = self.start(org, id).await? else {
             return Ok(Execution::Stale);
         };
-        let Ok((spec, engine)) = self.model(&run.model) else {
+        let Ok(Entry { spec, engine }) = self.model(&run.model) else {
             let message = format!("the model {} is no longer in the catalogue", run.model);
             return self
                 .fail(
@@ -83,7 +85,7 @@ impl Services {
                 )
                 .await;
         }
-        let files = match self.prepare(&run, spec).await? {
+        let files = match self.prepare(&run, &spec, engine.as_ref()).await? {
             Ok(files) => files,
             Err(message) => {
                 return self
@@ -105,6 +107,7 @@ impl Services {
         let (reporter, reports) = Reporter::new(abandoned);
         let work = Work {
             run_id: run.id,
+            attempt: lease.attempt,
             model: run.model.clone(),
             input: run.input.as_object().cloned().unwrap_or_else(Map::new),
             files,
@@ -151,9 +154,10 @@ impl Services {
         &self,
         run: &Run,
         spec: &ModelSpec,
+        engine: &dyn Engine,
     ) -> Result<Result<BTreeMap<String, InputFile>, String>, Fault> {
         match run.input.as_object() {
-            Some(input) => self.load_files(run.org_id, spec, input).await,
+            Some(input) => self.load_files(run.org_id, spec, engine, input).await,
             None => Ok(Ok(BTreeMap::new())),
         }
     }
@@ -249,7 +253,10 @@ fn engine_failure(error: &EngineError) -> RunFailure {
         EngineErrorKind::Failed | EngineErrorKind::Cancelled => {
             (FailureCode::EngineError, FailureStage::Inference)
         }
-        EngineErrorKind::Unavailable => (FailureCode::EngineUnavailable, FailureStage::Dispatch),
+        EngineErrorKind::Unavailable | EngineErrorKind::Busy => {
+            (FailureCode::EngineUnavailable, FailureStage::Dispatch)
+        }
+        EngineErrorKind::OutputInvalid => (FailureCode::OutputInvalid, FailureStage::Postprocess),
     };
     failure(code, stage, error.to_string())
 }

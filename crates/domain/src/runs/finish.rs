@@ -1,7 +1,7 @@
 //! Ends a run: its assets, its status, its callback and the end of its job in
 //! one commit.
 
-use runnel_engines::Product;
+use runnel_engines::{OutputContent, Product};
 use runnel_store::runs::Outcome;
 use runnel_types::{
     Asset, FailureCode, FailureStage, Fault, LogLevel, Run, RunFailure, RunStatus, SourceType,
@@ -20,20 +20,29 @@ impl Services {
         product: Product,
         lease: &Lease,
     ) -> Result<Execution, Fault> {
+        let mut output = Value::Object(product.output);
         let mut assets = Vec::new();
         for file in product.files {
             let name = file.name.clone();
+            let OutputContent::Bytes(bytes) = file.content else {
+                return Err(Fault::internal(format!("{name} came as a stream")));
+            };
             let new = NewFile {
                 org_id: run.org_id,
                 name: file.name,
-                bytes: file.bytes,
+                bytes,
                 declared: None,
                 source_type: SourceType::RunOutput,
                 source_id: Some(run.id.to_string()),
                 created_by: run.created_by,
             };
             match self.store_file(new).await? {
-                Ok(asset) => assets.push(asset),
+                Ok(asset) => {
+                    if let Some(hole) = output.pointer_mut(&file.pointer) {
+                        *hole = reference(asset.id).into();
+                    }
+                    assets.push(asset);
+                }
                 Err(message) => {
                     self.discard_files(&assets).await;
                     let message = format!("the model's output {name} cannot be used: {message}");
@@ -54,16 +63,7 @@ impl Services {
                 }
             }
         }
-        let mut output = product.values;
-        if !assets.is_empty() {
-            let references = assets
-                .iter()
-                .map(|asset| Value::String(reference(asset.id)))
-                .collect();
-            output.insert(product.files_key.to_owned(), Value::Array(references));
-        }
-        self.finish_run(run, Ok(Value::Object(output)), assets, None, lease)
-            .await
+        self.finish_run(run, Ok(output), assets, None, lease).await
     }
 
     /// Records the end of a run. When the run had ended already, or the lease

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use runnel_blobs::Key;
-use runnel_engines::{Engine, InputFile};
+use runnel_engines::{Engine, InputContent, InputFile, InputForm};
 use runnel_media::MediaType;
-use runnel_types::{Asset, AssetId, Fault, FieldFault, ModelSpec, OrgId, SourceType};
+use runnel_types::{
+    Asset, AssetId, Fault, FieldFault, ModelSpec, OrgId, ReferenceForm, SourceType,
+};
 use serde_json::{Map, Value};
 
 use crate::assets::{NewFile, parse_reference};
-use crate::models::{FileForm, file_inputs};
 use crate::{Caller, Services, faults};
 
 /// What a run's input refers to.
@@ -99,8 +100,10 @@ impl Services {
         &self,
         org: OrgId,
         model: &ModelSpec,
+        engine: &dyn Engine,
         input: &Map<String, Value>,
     ) -> Result<Result<BTreeMap<String, InputFile>, String>, Fault> {
+        let form = engine.input_form(&model.model);
         let (references, _) = read_references(model, input);
         let ids: Vec<AssetId> = references.assets.values().copied().collect();
         let live = self
@@ -115,18 +118,27 @@ impl Services {
             let Some(asset) = live.iter().find(|asset| asset.id == id) else {
                 return Ok(Err(not_found(id)));
             };
-            files.insert(name, self.load_file(asset).await?);
+            files.insert(name, self.load_file(asset, form).await?);
         }
         Ok(Ok(files))
     }
 
-    async fn load_file(&self, asset: &Asset) -> Result<InputFile, Fault> {
+    async fn load_file(&self, asset: &Asset, form: InputForm) -> Result<InputFile, Fault> {
         let key: Key = asset.storage_key.parse().map_err(Fault::internal)?;
-        let bytes = self.blobs.read_all(&key).await.map_err(faults::blob)?;
+        let content = match form {
+            InputForm::Bytes => {
+                InputContent::Bytes(self.blobs.read_all(&key).await.map_err(faults::blob)?)
+            }
+            InputForm::Url => InputContent::Url(
+                self.asset_url(asset, self.now())
+                    .ok_or_else(|| Fault::internal(format!("{} has no URL", asset.id)))?,
+            ),
+        };
         Ok(InputFile {
             mime_type: asset.mime_type.clone(),
             name: asset.name.clone(),
-            bytes,
+            size_bytes: asset.size_bytes,
+            content,
         })
     }
 }
@@ -139,7 +151,10 @@ fn not_found(id: AssetId) -> String {
 fn read_references(model: &ModelSpec, input: &Map<String, Value>) -> (References, Vec<FieldFault>) {
     let mut references = References::default();
     let mut found = Vec::new();
-    for (name, form) in file_inputs(model) {
+    for spec in &model.inputs {
+        let (name, Some(form)) = (spec.name.as_str(), spec.reference_form()) else {
+            continue;
+        };
         let Some(text) = input.get(name).and_then(Value::as_str) else {
             continue;
         };
@@ -152,11 +167,11 @@ fn read_references(model: &ModelSpec, input: &Map<String, Value>) -> (References
                 "asset_not_found",
                 format!("asset not found or expired: {}", shortened(text)),
             ),
-            (FileForm::Id, None) => match text.parse() {
+            (ReferenceForm::Id, None) => match text.parse() {
                 Ok(id) => drop(references.assets.insert(name.to_owned(), id)),
                 Err(_) => refuse("uuid_type", "must be the id of an asset, a UUID".to_owned()),
             },
-            (FileForm::Url, None) => match read_data_uri(text) {
+            (ReferenceForm::Url | ReferenceForm::Urls, None) => match read_data_uri(text) {
                 Ok((mime_type, bytes)) => references.inline.push(Inline {
                     name: name.to_owned(),
                     mime_type,

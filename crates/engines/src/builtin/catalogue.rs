@@ -145,6 +145,9 @@ fn picture_model(
             description: "The picture made, as the only one of a list.".to_owned(),
             output_type: InputType::ImageList,
         }],
+        is_open: false,
+        engine: super::NAME.to_owned(),
+        concurrency: None,
         time_limit_s: 120,
         max_attempts: 3,
     }
@@ -152,14 +155,9 @@ fn picture_model(
 
 fn input(name: &str, display_name: &str, description: &str, input_type: InputType) -> InputSpec {
     InputSpec {
-        name: name.to_owned(),
         display_name: display_name.to_owned(),
         description: description.to_owned(),
-        input_type,
-        required: false,
-        default: None,
-        min: None,
-        max: None,
+        ..InputSpec::new(name, input_type)
     }
 }
 

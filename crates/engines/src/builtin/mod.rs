@@ -15,7 +15,10 @@ use runnel_types::LogLevel;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
-use crate::engine::{Engine, EngineError, Execution, Product, Work};
+use crate::engine::{Engine, EngineError, Execution, InputForm, Product, Work};
+
+/// The engine's name in a catalogue.
+pub const NAME: &str = "builtin";
 
 /// U²-Net-p; see NOTICE for its authors and licence.
 const WEIGHTS: &[u8] = include_bytes!("../../../../models/u2netp.onnx");
@@ -68,15 +71,19 @@ impl Builtin {
 
 impl Engine for Builtin {
     fn name(&self) -> &'static str {
-        "builtin"
+        NAME
+    }
+
+    fn input_form(&self, _model: &str) -> InputForm {
+        InputForm::Bytes
     }
 
     fn execute(&self, work: Work) -> Execution<'_> {
         Box::pin(async move {
             if work.model == catalogue::ECHO {
                 return Ok(Product {
-                    values: work.input,
-                    ..Product::default()
+                    output: work.input,
+                    files: Vec::new(),
                 });
             }
             let slots = Arc::clone(&self.slots);

@@ -8,7 +8,7 @@ use runnel_media::{Budget, MediaError, MediaType, Picture, Want};
 use runnel_types::LogLevel;
 
 use super::catalogue;
-use crate::engine::{EngineError, InputFile, OutputFile, Product, Work};
+use crate::engine::{EngineError, InputContent, InputFile, OutputContent, Product, Work};
 
 /// Runs one of the picture models.
 pub(super) fn run(segmenter: &Segmenter, work: &Work) -> Result<Product, EngineError> {
@@ -69,11 +69,8 @@ pub(super) fn run(segmenter: &Segmenter, work: &Work) -> Result<Product, EngineE
         stem(&file.name),
         work.model.rsplit('/').next().unwrap_or("result")
     );
-    Ok(Product {
-        files_key: "image_urls",
-        files: vec![OutputFile { name, bytes }],
-        ..Product::default()
-    })
+    let files = vec![(name, OutputContent::Bytes(bytes))];
+    Ok(Product::of_files("image_urls", files))
 }
 
 /// Whether pixels can be worked on. A drawing has none until somebody says how
@@ -98,7 +95,10 @@ pub(super) fn check_type(mime_type: &str) -> Result<(), String> {
 }
 
 fn decode(file: &InputFile) -> Result<Picture, EngineError> {
-    let mut bytes = std::io::Cursor::new(&file.bytes);
+    let InputContent::Bytes(bytes) = &file.content else {
+        return Err(EngineError::failed(format!("{} came as a URL", file.name)));
+    };
+    let mut bytes = std::io::Cursor::new(bytes);
     runnel_media::decode(&mut bytes, Want::Full, &Budget::default())
         .map_err(|error| refused(&file.name, &error))
 }
