@@ -45,6 +45,7 @@ mod thumbnail;
 mod tools;
 mod transform;
 mod types;
+pub mod upscale;
 
 pub use budget::Budget;
 pub use decode::{Want, decode};

@@ -1,7 +1,8 @@
 //! Work on the rows of a picture, shared out between two threads.
 
-/// Calls `work` with each row of `samples` and its number. Rows are independent
-/// of each other, so that who does which makes no difference to the result.
+/// Calls `work` with each row of `samples` and its number; the last one may be
+/// shorter. Rows are independent of each other, so that who does which makes no
+/// difference to the result.
 pub(crate) fn each_row<T: Send>(
     samples: &mut [T],
     stride: usize,
@@ -15,7 +16,7 @@ pub(crate) fn each_row<T: Send>(
     std::thread::scope(|scope| {
         for (half, part) in samples.chunks_mut(rows * stride).enumerate() {
             scope.spawn(move || {
-                for (at, row) in part.chunks_exact_mut(stride).enumerate() {
+                for (at, row) in part.chunks_mut(stride).enumerate() {
                     work(half * rows + at, row);
                 }
             });
