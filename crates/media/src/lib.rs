@@ -35,7 +35,9 @@ mod resize;
 mod rows;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod sample;
+pub mod scene;
 pub mod segment;
+mod shadow;
 mod sniff;
 pub mod studio;
 pub mod subject;
