@@ -10,6 +10,7 @@
 //! small version of a file, and `encode_*` make files of pixels. [`types()`] is
 //! the table of what is taken; [`inspect()`] and [`thumbnail_of`] take all of it.
 
+pub mod archive;
 mod budget;
 pub mod clip;
 mod colour;

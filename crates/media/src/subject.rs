@@ -76,6 +76,23 @@ impl Bounds {
         self.bottom - self.top
     }
 
+    /// The same box in a picture of other sides than `cutout` has.
+    pub(crate) fn scaled(&self, cutout: &Picture, width: u32, height: u32) -> Self {
+        let scale = |at: u32, from: u32, to: u32| {
+            (u64::from(at) * u64::from(to) / u64::from(from.max(1))) as u32
+        };
+        let (left, top) = (
+            scale(self.left, cutout.width(), width),
+            scale(self.top, cutout.height(), height),
+        );
+        Self {
+            left,
+            top,
+            right: scale(self.right, cutout.width(), width).max(left + 1),
+            bottom: scale(self.bottom, cutout.height(), height).max(top + 1),
+        }
+    }
+
     /// Which edges of a picture of these sides the box reaches, give or take
     /// half a percent: the network is not sure of the last pixels.
     pub fn cuts(&self, width: u32, height: u32) -> Cuts {

@@ -4,10 +4,12 @@
 mod extend;
 mod window;
 
+use crate::cutout::cut_out;
 use crate::plane::Plane;
-use crate::resize::{Part, resize};
-use crate::subject::Bounds;
-use crate::{Channels, Frame, MediaError, Picture};
+use crate::resize::{Part, resize, resized};
+use crate::segment::Mask;
+use crate::subject::{Bounds, Cuts};
+use crate::{Channels, Frame, MediaError, Picture, decode};
 
 /// A picture in its new frame.
 #[derive(Debug)]
@@ -18,43 +20,45 @@ pub struct Reframed {
     pub enlarged: f64,
     /// How much of the frame was not in the picture, from 0 to 1.
     pub added: f64,
+    /// Whether a subject was found; without one the middle is shown.
+    pub has_subject: bool,
 }
 
-/// Brings a picture into `frame`. `subject` is its cut-out, at any size.
+/// The longest side at which the subject is looked at: its box and a soft mask
+/// are all that is needed.
+const SUBJECT_SIDE: u32 = 1024;
+
+/// Brings a picture into `frame`, around the subject that `mask` shows.
 ///
 /// # Errors
 /// [`MediaError::Shape`] when the frame cannot be filled.
-pub fn reframe(picture: Picture, subject: &Picture, frame: Frame) -> Result<Reframed, MediaError> {
+pub fn reframe(picture: Picture, mask: &Mask, frame: Frame) -> Result<Reframed, MediaError> {
     let (width, height) = (picture.width(), picture.height());
-    let bounds = Bounds::of(subject).map(|bounds| {
-        let scale = |at: u32, from: u32, to: u32| {
-            (u64::from(at) * u64::from(to) / u64::from(from.max(1))) as u32
-        };
-        let across = |at| scale(at, subject.width(), width);
-        let down = |at| scale(at, subject.height(), height);
-        Bounds {
-            left: across(bounds.left),
-            top: down(bounds.top),
-            right: across(bounds.right),
-            bottom: down(bounds.bottom),
-        }
-    });
-    let window = window::window(width, height, bounds, frame.aspect());
+    let whole = Part {
+        left: 0.0,
+        top: 0.0,
+        width: f64::from(width),
+        height: f64::from(height),
+    };
+    let small = resized(&picture, whole, decode::fit(width, height, SUBJECT_SIDE))?;
+    let subject = cut_out(&small, mask);
+    let found = Bounds::of(&subject).map(|bounds| bounds.scaled(&subject, width, height));
+    let window = window::window(width, height, found, frame.aspect());
     let place = Place::of(window, width, height, frame);
     let inner = resize(picture.on_white(), place.part, (place.width, place.height))?;
-    let enlarged = f64::from(frame.width) / window.width;
     let shown = f64::from(place.width) * f64::from(place.height);
     let all = f64::from(frame.width) * f64::from(frame.height);
     let picture = if (place.width, place.height) == (frame.width, frame.height) {
         inner
     } else {
-        let mask = mask(subject, place.part, width, height);
-        extend::extend(&inner, (place.left, place.top), &mask, frame)?
+        let kept = left_out(&subject, found, place.part, (width, height));
+        extend::extend(&inner, (place.left, place.top), &kept, frame)?
     };
     Ok(Reframed {
         picture,
-        enlarged,
+        enlarged: f64::from(frame.width) / window.width,
         added: 1.0 - shown / all,
+        has_subject: found.is_some(),
     })
 }
 
@@ -95,14 +99,26 @@ impl Place {
     }
 }
 
-/// How much of each place of the part is subject, a little more than it is:
-/// its soft edge is no background.
-fn mask(subject: &Picture, part: Part, width: u32, height: u32) -> Plane {
+/// How much of each place of the part is no background to continue: the
+/// subject and a little around it, since its soft edge is none either. A subject
+/// that an edge cuts off is continued there like everything else, or the cut
+/// would stand out.
+fn left_out(
+    subject: &Picture,
+    found: Option<Bounds>,
+    part: Part,
+    (width, height): (u32, u32),
+) -> Plane {
     let (wide, high) = (subject.width() as usize, subject.height() as usize);
+    let cuts = found.map_or(Cuts::default(), |bounds| bounds.cuts(width, height));
+    let is_cut = cuts.left || cuts.top || cuts.right || cuts.bottom;
     let has_alpha = subject.channels() == Channels::Rgba;
-    let alpha = Plane::from_fn(wide, high, |x, y| match has_alpha {
-        true => f32::from(subject.pixels()[(y * wide + x) * 4 + 3]) / 255.0,
-        false => 1.0,
+    let alpha = Plane::from_fn(wide, high, |x, y| {
+        if has_alpha && !is_cut {
+            f32::from(subject.pixels()[(y * wide + x) * 4 + 3]) / 255.0
+        } else {
+            0.0
+        }
     });
     let radius = (wide.max(high) / 100).max(1);
     let mut grown = alpha.blurred(radius);
