@@ -2,33 +2,13 @@
 
 use std::io::Write as _;
 
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
 use proptest::prelude::*;
 use rawzip::ZipArchiveWriter;
-use rawzip::path::EntryPath;
 
 use super::*;
+use crate::sample::{zip as pack, zip_with};
 
 const LIMIT: u64 = 1 << 20;
-
-fn pack(entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut archive = ZipArchiveWriter::new(&mut bytes);
-    for (name, content) in entries {
-        let file = archive.new_file(EntryPath::verbatim(name.as_bytes()));
-        let file = file.compression_method(CompressionMethod::DEFLATE);
-        let (mut entry, config) = file.start().unwrap();
-        let packer = DeflateEncoder::new(&mut entry, Compression::default());
-        let mut writer = config.wrap(packer);
-        writer.write_all(content).unwrap();
-        let (packer, descriptor) = writer.finish().unwrap();
-        packer.finish().unwrap();
-        entry.finish(descriptor).unwrap();
-    }
-    archive.finish().unwrap();
-    bytes
-}
 
 /// Where the record of the directory that begins with `PK\x01\x02` stands.
 fn directory(bytes: &[u8]) -> usize {
@@ -103,16 +83,13 @@ fn two_of_one_name_and_folders_are_refused() {
 #[test]
 fn what_is_encrypted_or_packed_in_a_strange_way_is_refused() {
     let bytes = pack(&[("a", b"some bytes")]);
-    let at = directory(&bytes);
     for (offset, value, expected) in [
         (8, 1_u16, "is encrypted"),
         (10, 99, "compressed with"),
         (10, 93, "compressed with"),
         (10, 777, "method 777"),
     ] {
-        let mut changed = bytes.clone();
-        changed[at + offset..at + offset + 2].copy_from_slice(&value.to_le_bytes());
-        let message = told(&changed, "a");
+        let message = told(&zip_with(bytes.clone(), offset, value), "a");
         assert!(
             message.contains("\"a\"") && message.contains(expected),
             "{message}"

@@ -11,7 +11,7 @@ use crate::rows::each_row;
 use crate::{Channels, Frame, MediaError, Picture};
 
 /// How much the blur grows with each pixel away from the border.
-const BLUR_PER_PIXEL: f32 = 0.16;
+const BLUR_PER_PIXEL: f32 = 0.28;
 
 /// Lays `inner` (opaque) at a place of a larger frame and fills the rest.
 /// `subject` says how much of each part of `inner` is the subject.

@@ -5,11 +5,11 @@ mod extend;
 mod window;
 
 use crate::cutout::cut_out;
-use crate::plane::Plane;
+use crate::plane::{Plane, smoothstep};
 use crate::resize::{Part, resize, resized};
 use crate::segment::Mask;
 use crate::subject::{Bounds, Cuts};
-use crate::{Channels, Frame, MediaError, Picture, decode};
+use crate::{Frame, MediaError, Picture, decode};
 
 /// A picture in its new frame.
 #[derive(Debug)]
@@ -99,10 +99,14 @@ impl Place {
     }
 }
 
+/// How far from an edge that cuts the subject off it is continued there, as
+/// parts of the longer side.
+const CONTINUED: (f32, f32) = (0.02, 0.10);
+
 /// How much of each place of the part is no background to continue: the
-/// subject and a little around it, since its soft edge is none either. A subject
-/// that an edge cuts off is continued there like everything else, or the cut
-/// would stand out.
+/// subject and a little around it, since its soft edge is none either. Close to
+/// an edge that cuts it off it goes on like everything else, or the cut would
+/// stand out.
 fn left_out(
     subject: &Picture,
     found: Option<Bounds>,
@@ -110,15 +114,21 @@ fn left_out(
     (width, height): (u32, u32),
 ) -> Plane {
     let (wide, high) = (subject.width() as usize, subject.height() as usize);
+    let longest = wide.max(high) as f32;
     let cuts = found.map_or(Cuts::default(), |bounds| bounds.cuts(width, height));
-    let is_cut = cuts.left || cuts.top || cuts.right || cuts.bottom;
-    let has_alpha = subject.channels() == Channels::Rgba;
     let alpha = Plane::from_fn(wide, high, |x, y| {
-        if has_alpha && !is_cut {
-            f32::from(subject.pixels()[(y * wide + x) * 4 + 3]) / 255.0
-        } else {
-            0.0
-        }
+        let edges = [
+            (cuts.left, x),
+            (cuts.top, y),
+            (cuts.right, wide - 1 - x),
+            (cuts.bottom, high - 1 - y),
+        ];
+        let away = edges.iter().filter(|(is_cut, _)| *is_cut);
+        let kept = away
+            .map(|(_, away)| smoothstep(CONTINUED.0, CONTINUED.1, *away as f32 / longest))
+            .fold(1.0, f32::min);
+        let own = subject.pixels()[(y * wide + x) * 4 + 3];
+        f32::from(own) / 255.0 * kept
     });
     let radius = (wide.max(high) / 100).max(1);
     let mut grown = alpha.blurred(radius);
@@ -135,3 +145,6 @@ fn left_out(
         grown.sample(u, v)
     })
 }
+
+#[cfg(test)]
+mod tests;
