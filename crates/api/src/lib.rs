@@ -6,9 +6,13 @@
 
 mod assets;
 mod auth;
+mod batches;
+mod below_model;
 mod body_limit;
+mod callback_secrets;
 mod caller;
 pub mod cors;
+mod deliveries;
 mod docs;
 mod error;
 mod extract;
@@ -19,6 +23,7 @@ mod idempotency;
 mod list;
 mod openapi;
 mod page;
+mod prefer;
 pub mod receiver;
 mod request;
 pub mod routes;

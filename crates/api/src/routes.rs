@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
-use aide::axum::routing::{get_with, post_with};
+use aide::axum::routing::{get_with, patch_with, post_with};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use runnel_domain::Services;
 use runnel_types::Fault;
 
 use crate::cors::{self, Cors};
 use crate::error::ApiError;
 use crate::{
-    assets, auth, docs, folders, health, idempotency, openapi, request, runs, storage, uploads,
+    assets, auth, batches, below_model, callback_secrets, docs, folders, health, idempotency,
+    openapi, request, runs, storage, uploads,
 };
 
 /// Where the storage URLs of the local disk begin; the domain signs what follows.
@@ -28,7 +29,7 @@ pub(crate) const OPENAPI: &str = "/v1/openapi.json";
 pub(crate) const VIEWER: &str = "/docs/viewer.js";
 
 /// Everything below a model. A slug may have several segments, which only a
-/// route with an open end can take; the document says what may follow.
+/// route with an open end can take; [`below_models`] says what may follow.
 const MODELS: &str = "/v1/models/{owner}/{*slug}";
 
 /// What a form may have beside its file, in bytes.
@@ -44,12 +45,50 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .unwrap_or(usize::MAX)
         .saturating_add(FORM_OVERHEAD);
     let documented = ApiRouter::new()
+        .merge(service())
+        .merge(library())
+        .merge(work())
+        .merge(callbacks());
+    let documented = documented
+        .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
+        .layer(DefaultBodyLimit::max(form_limit))
+        .finish_api(&mut api);
+    drop(below_models().finish_api(&mut api));
+    let router = documented
+        .route(OPENAPI, get(openapi::serve(&api)))
+        .route("/docs", get(docs::page))
+        .route(VIEWER, get(docs::viewer))
+        .route(
+            "/storage/{*key}",
+            get(storage::get::get)
+                .head(storage::get::get)
+                .put(storage::put::put)
+                .post(storage::tus::serve)
+                .patch(storage::tus::serve)
+                .delete(storage::tus::serve)
+                .options(storage::tus::options),
+        )
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(Arc::clone(&services), request::observe))
+        .with_state(services);
+    answering_pages(router, cors)
+}
+
+/// What the server says of itself and of its caller.
+fn service() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
         .api_route("/v1/health", get_with(health::health, health::health_docs))
         .api_route(
             "/v1/readiness",
             get_with(health::readiness, health::readiness_docs),
         )
         .api_route("/v1/auth/me", get_with(auth::me::me, auth::me::docs))
+}
+
+/// Uploads, assets and folders.
+fn library() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
         .api_route(
             "/v1/asset-uploads",
             post_with(uploads::create::create, uploads::create::docs),
@@ -100,7 +139,12 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
                 .patch_with(folders::change::change, folders::change::docs)
                 .delete_with(folders::delete::delete, folders::delete::docs),
         )
-        .api_route(MODELS, post_with(runs::create::create, runs::create::docs))
+}
+
+/// Models, runs and batches.
+fn work() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
+        .route(MODELS, post(below_model::post))
         .api_route("/v1/runs", get_with(runs::list::list, runs::list::docs))
         .api_route("/v1/runs/{id}", get_with(runs::get::get, runs::get::docs))
         .api_route(
@@ -108,33 +152,94 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
             get_with(runs::logs::logs, runs::logs::docs),
         )
         .api_route(
+            "/v1/runs/{id}/events",
+            get_with(runs::events::events, runs::events::docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/node-runs",
+            get_with(runs::node_runs::node_runs, runs::node_runs::docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/cancellation",
+            post_with(runs::cancel::cancel, runs::cancel::docs),
+        )
+        .api_route(
+            "/v1/admin/runs/{id}/cancellation",
+            post_with(runs::cancel::cancel, runs::cancel::admin_docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/reruns",
+            post_with(runs::rerun::rerun, runs::rerun::docs),
+        )
+        .api_route(
             "/v1/runs/{id}/callback",
             get_with(runs::callback::callback, runs::callback::docs),
-        );
-    let documented = documented
-        .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
-        .layer(DefaultBodyLimit::max(form_limit))
-        .finish_api(&mut api);
-    openapi::rename(&mut api, MODELS, "/v1/models/{owner}/{slug}/runs");
-    let router = documented
-        .route(OPENAPI, get(openapi::serve(&api)))
-        .route("/docs", get(docs::page))
-        .route(VIEWER, get(docs::viewer))
-        .route(
-            "/storage/{*key}",
-            get(storage::get::get)
-                .head(storage::get::get)
-                .put(storage::put::put)
-                .post(storage::tus::serve)
-                .patch(storage::tus::serve)
-                .delete(storage::tus::serve)
-                .options(storage::tus::options),
         )
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(Arc::clone(&services), request::observe))
-        .with_state(services);
-    answering_pages(router, cors)
+        .api_route(
+            "/v1/runs/{id}/callback-redeliveries",
+            post_with(runs::redeliver::redeliver, runs::redeliver::docs),
+        )
+        .api_route(
+            "/v1/batches",
+            get_with(batches::list::list, batches::list::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}",
+            get_with(batches::get::get, batches::get::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}/items",
+            get_with(batches::items::items, batches::items::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}/cancellation",
+            post_with(batches::cancel::cancel, batches::cancel::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}/callback",
+            get_with(batches::callback::callback, batches::callback::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}/callback-redeliveries",
+            post_with(batches::redeliver::redeliver, batches::redeliver::docs),
+        )
+}
+
+/// How callbacks are proved.
+fn callbacks() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
+        .api_route(
+            "/v1/callback-secrets",
+            get_with(callback_secrets::list::list, callback_secrets::list::docs).post_with(
+                callback_secrets::create::create,
+                callback_secrets::create::docs,
+            ),
+        )
+        .api_route(
+            "/v1/callback-secrets/{id}",
+            patch_with(
+                callback_secrets::change::change,
+                callback_secrets::change::docs,
+            )
+            .delete_with(
+                callback_secrets::delete::delete,
+                callback_secrets::delete::docs,
+            ),
+        )
+}
+
+/// What may follow a model, for the document alone: a router cannot tell these
+/// paths apart when a slug has several segments, see [`below_model`].
+fn below_models() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
+        .api_route(
+            "/v1/models/{owner}/{slug}/runs",
+            post_with(runs::create::create, runs::create::docs),
+        )
+        .api_route(
+            "/v1/models/{owner}/{slug}/batches",
+            post_with(batches::create::create, batches::create::docs),
+        )
 }
 
 /// Answers what browsers ask before a page's request.
@@ -167,6 +272,11 @@ async fn wrong_method(request: Request) -> Response {
         request.uri().path()
     );
     ApiError(Fault::method_not_allowed(message)).into_response()
+}
+
+/// The path of a batch, or of what is below it.
+pub(crate) fn batch_path(id: runnel_types::BatchId, rest: &str) -> String {
+    format!("/v1/batches/{id}{rest}")
 }
 
 /// The path of a run, or of what is below it.

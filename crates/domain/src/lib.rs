@@ -8,6 +8,8 @@
 
 pub mod assets;
 pub mod audit;
+pub mod batches;
+pub mod callback_secrets;
 mod caller;
 pub mod deliveries;
 mod faults;
@@ -19,7 +21,9 @@ pub mod keys;
 pub mod models;
 mod readiness;
 pub mod runs;
+mod sealing;
 mod services;
+pub mod signatures;
 pub mod thumbnails;
 pub mod uploads;
 mod words;
@@ -27,4 +31,5 @@ mod words;
 pub use caller::Caller;
 pub use idempotency::Begun;
 pub use readiness::Readiness;
+pub use sealing::Sealer;
 pub use services::{Limits, Services};

@@ -8,11 +8,13 @@
 
 mod client;
 mod error;
+mod fetch;
 mod policy;
 mod resolver;
 
 pub use client::{Answer, Body, Egress, EgressConfig, Post, Response};
 pub use error::EgressError;
+pub use fetch::{FetchError, Fetched, Pace};
 pub use http::Method;
 pub use policy::{BadRange, Policy, Refused};
 pub use resolver::{Addresses, Resolve, SystemResolver};

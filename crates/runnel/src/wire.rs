@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use runnel_blobs::{Blobs, UrlSigner};
 use runnel_domain::assets::Programs;
+use runnel_domain::runs::InputMemory;
 use runnel_domain::{Limits, Services};
 use runnel_domain::{thumbnails, uploads};
-use runnel_egress::{Egress, EgressConfig, Policy};
+use runnel_egress::{Egress, EgressConfig, Pace, Policy, Resolve, SystemResolver};
 use runnel_engines::Registry;
 use runnel_store::Store;
 use runnel_types::{Clock, Entropy, IdSource, JobId, SystemClock, SystemEntropy};
@@ -20,10 +21,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Failure;
 use crate::config::Settings;
+use crate::secret_key;
 use crate::tls;
 
 /// How long open requests get to end when the server stops.
 const REQUEST_GRACE: Duration = Duration::from_secs(20);
+/// How many files are fetched at once for the inputs of runs.
+const FETCHES: usize = 16;
 /// How long jobs in hand get to end when the server stops.
 const JOB_GRACE: Duration = Duration::from_secs(22);
 
@@ -39,6 +43,10 @@ pub struct Environment {
     pub programs: Programs,
     /// How long a confirmation waits for the thumbnail of a video.
     pub thumbnail_wait: Duration,
+    /// Who finds the addresses of names for outgoing requests.
+    pub resolver: Arc<dyn Resolve>,
+    /// How fast whoever sends a file that a run names by URL must be.
+    pub fetch_pace: Pace,
 }
 
 impl Environment {
@@ -49,6 +57,8 @@ impl Environment {
             entropy: Arc::new(SystemEntropy),
             programs: Programs::default(),
             thumbnail_wait: Limits::default().thumbnail_wait,
+            resolver: Arc::new(SystemResolver),
+            fetch_pace: Pace::default(),
         }
     }
 }
@@ -88,6 +98,7 @@ impl App {
             services.ensure_key(key).await?;
         }
 
+        secret_key::check(&services.store, &services.sealer).await?;
         services
             .ensure_recurring_jobs(runnel_worker::SWEEP_PAUSE)
             .await
@@ -95,7 +106,7 @@ impl App {
 
         // Other processes' commits wake this one's workers too.
         services.store.listen();
-        let stop = CancellationToken::new();
+        let stop = services.stopping.clone();
         let router = runnel_api::router(Arc::clone(&services), &settings.cors);
         let (acceptor, ca_path) = tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.ca_path));
         let serving = tokio::spawn(runnel_api::server::serve(
@@ -179,8 +190,8 @@ pub async fn open_services(
         Failure::new(format!("RUNNEL_EGRESS_ALLOW: {error}"))
             .hint("give ranges such as 127.0.0.0/8,10.1.0.0/16")
     })?;
-    let egress =
-        Egress::new(EgressConfig::new(policy)).map_err(|error| Failure::new(error.to_string()))?;
+    let config = EgressConfig::new(policy).with_resolver(Arc::clone(&environment.resolver));
+    let egress = Egress::new(config).map_err(|error| Failure::new(error.to_string()))?;
     let database_url = settings
         .database_url()
         .parse()
@@ -201,6 +212,7 @@ pub async fn open_services(
         store,
         blobs,
         signer,
+        sealer: secret_key::sealer(settings, environment.entropy.as_ref())?,
         egress,
         models: Registry::builtin(cores),
         clock: Arc::clone(&environment.clock),
@@ -213,6 +225,9 @@ pub async fn open_services(
             sweep_after: settings.upload_kept_for,
             purge_after: settings.asset_kept_for,
             thumbnail_wait: environment.thumbnail_wait,
+            max_fetch_bytes: settings.max_fetch_bytes,
+            fetch_pace: environment.fetch_pace,
+            max_output_bytes: settings.max_output_bytes,
             ..Limits::default()
         },
         public_url,
@@ -221,8 +236,12 @@ pub async fn open_services(
         programs: environment.programs.clone(),
         program_slots: Arc::new(Semaphore::new(cores)),
         frame_slots: Arc::new(Semaphore::new(cores.div_ceil(2))),
+        fetch_slots: Semaphore::new(FETCHES),
+        input_memory: InputMemory::new(settings.input_memory_bytes),
         thumbnail_turns: thumbnails::Turns::default(),
         flights: runnel_domain::assets::Flights::default(),
+        streams: runnel_domain::runs::Streams::default(),
+        stopping: CancellationToken::new(),
     }))
 }
 

@@ -165,10 +165,14 @@ ids! {
     RunId;
     /// A line of a run's log.
     LogId;
+    /// A batch of runs.
+    BatchId;
     /// A callback to be delivered.
     DeliveryId;
     /// One attempt to deliver a callback.
     AttemptId;
+    /// A secret that signs callbacks.
+    CallbackSecretId;
     /// A piece of background work.
     JobId;
     /// One HTTP request.

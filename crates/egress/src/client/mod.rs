@@ -18,7 +18,7 @@ use crate::resolver::{CheckedResolver, Resolve, ResolveError, SystemResolver};
 /// How long a connection may take to come about.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
-/// The longest URL, in characters.
+/// The longest URL of a callback or an engine, in characters.
 const MAX_URL: usize = 2048;
 
 /// How a door is built.
@@ -58,7 +58,7 @@ impl EgressConfig {
 /// The guarded client.
 #[derive(Debug, Clone)]
 pub struct Egress {
-    client: reqwest::Client,
+    pub(crate) client: reqwest::Client,
     resolver: CheckedResolver,
 }
 
@@ -183,7 +183,7 @@ impl Egress {
     /// # Errors
     /// [`EgressError::InvalidUrl`], or [`EgressError::Refused`] for an address.
     pub fn check_url(&self, url: &str) -> Result<(), EgressError> {
-        self.parse(url, "callback").map(drop)
+        self.parse(url, MAX_URL, "callback").map(drop)
     }
 
     /// Sends a POST and reads the beginning of its answer. Redirects are not
@@ -193,7 +193,7 @@ impl Egress {
     /// Every [`EgressError`].
     pub async fn post(&self, post: Post) -> Result<Answer, EgressError> {
         let started = Instant::now();
-        let (url, host) = self.parse(&post.url, post.purpose)?;
+        let (url, host) = self.parse(&post.url, MAX_URL, post.purpose)?;
         self.check_name(&url, &host, post.purpose).await?;
         let mut request = self.client.post(url).body(post.body).timeout(post.timeout);
         for (name, value) in &post.headers {
@@ -226,7 +226,7 @@ impl Egress {
         headers: Vec<(String, String)>,
         body: Body,
     ) -> Result<Response, EgressError> {
-        let (url, host) = self.parse(url, "request")?;
+        let (url, host) = self.parse(url, MAX_URL, "request")?;
         self.check_name(&url, &host, "request").await?;
         let mut request = self.client.request(method, url);
         for (name, value) in headers {
@@ -246,10 +246,15 @@ impl Egress {
 
     /// Reads a URL; an address in it is checked here, since the HTTP client
     /// asks the resolver only about names.
-    fn parse(&self, url: &str, purpose: &'static str) -> Result<(Url, String), EgressError> {
+    pub(crate) fn parse(
+        &self,
+        url: &str,
+        longest: usize,
+        purpose: &'static str,
+    ) -> Result<(Url, String), EgressError> {
         let invalid = |reason: String| EgressError::InvalidUrl { reason };
-        if url.chars().count() > MAX_URL {
-            return Err(invalid(format!("it has more than {MAX_URL} characters")));
+        if url.chars().count() > longest {
+            return Err(invalid(format!("it has more than {longest} characters")));
         }
         let parsed = Url::parse(url).map_err(|error| invalid(error.to_string()))?;
         if !matches!(parsed.scheme(), "http" | "https") {
@@ -282,7 +287,7 @@ impl Egress {
 
     /// Looks a name up beforehand, for a message that says what was refused.
     /// What counts is the check at the time of the connection.
-    async fn check_name(
+    pub(crate) async fn check_name(
         &self,
         url: &Url,
         host: &str,
@@ -324,7 +329,7 @@ async fn read_up_to(
     Ok((body.freeze(), true))
 }
 
-fn describe(
+pub(crate) fn describe(
     error: &reqwest::Error,
     host: &str,
     purpose: &'static str,

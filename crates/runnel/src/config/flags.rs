@@ -64,6 +64,14 @@ pub struct ServeFlags {
         hide_env_values = true
     )]
     pub bootstrap_api_key: Option<String>,
+    /// The key that encrypts secrets in the database, 64 hex digits [default: `secret.key` in the data folder]
+    #[arg(
+        long,
+        env = "RUNNEL_SECRET_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    pub secret_key: Option<String>,
     /// The largest upload, in bytes
     #[arg(
         long,
@@ -80,6 +88,30 @@ pub struct ServeFlags {
         default_value_t = 5_368_709_120
     )]
     pub max_resumable_bytes: u64,
+    /// The largest file that is fetched from a URL in a run's input, in bytes
+    #[arg(
+        long,
+        env = "RUNNEL_MAX_FETCH_BYTES",
+        value_name = "BYTES",
+        default_value_t = 2_147_483_648
+    )]
+    pub max_fetch_bytes: u64,
+    /// The largest file of a run's output, in bytes
+    #[arg(
+        long,
+        env = "RUNNEL_MAX_OUTPUT_BYTES",
+        value_name = "BYTES",
+        default_value_t = 2_147_483_648
+    )]
+    pub max_output_bytes: u64,
+    /// How many bytes of the inputs of runs may lie in memory, for engines that take no URLs
+    #[arg(
+        long,
+        env = "RUNNEL_INPUT_MEMORY_BYTES",
+        value_name = "BYTES",
+        default_value_t = 536_870_912
+    )]
+    pub input_memory_bytes: u64,
     /// How long a PUT to an upload URL may begin, in seconds
     #[arg(
         long,

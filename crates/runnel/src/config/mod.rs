@@ -45,10 +45,19 @@ pub struct Settings {
     pub egress_allow: String,
     /// A key that is to exist from the start.
     pub bootstrap_api_key: Option<String>,
+    /// The key that encrypts secrets in the database; in a file of the data
+    /// folder when absent.
+    pub secret_key: Option<String>,
     /// The largest upload, in bytes.
     pub max_upload_bytes: u64,
     /// The largest upload whose bytes arrive in pieces, in bytes.
     pub max_resumable_bytes: u64,
+    /// The largest file that is fetched from a URL in a run's input, in bytes.
+    pub max_fetch_bytes: u64,
+    /// The largest file of a run's output, in bytes.
+    pub max_output_bytes: u64,
+    /// How many bytes of the inputs of runs may lie in memory.
+    pub input_memory_bytes: u64,
     /// How long a PUT to an upload URL may begin.
     pub upload_url_ttl: Duration,
     /// How long a signed URL of an asset works.
@@ -78,8 +87,12 @@ impl Settings {
             models: None,
             egress_allow: String::new(),
             bootstrap_api_key: None,
+            secret_key: None,
             max_upload_bytes: 52_428_800,
             max_resumable_bytes: 5_368_709_120,
+            max_fetch_bytes: 2_147_483_648,
+            max_output_bytes: 2_147_483_648,
+            input_memory_bytes: 536_870_912,
             upload_url_ttl: Duration::from_hours(1),
             asset_url_ttl: Duration::from_hours(24),
             upload_kept_for: Duration::from_hours(24),
@@ -153,6 +166,18 @@ impl TryFrom<ServeFlags> for Settings {
             ))
             .hint("5368709120 is 5 GiB, the default"));
         }
+        for (flag, bytes) in [
+            ("--max-fetch-bytes", flags.max_fetch_bytes),
+            ("--max-output-bytes", flags.max_output_bytes),
+            ("--input-memory-bytes", flags.input_memory_bytes),
+        ] {
+            if bytes == 0 {
+                return Err(
+                    Failure::new(format!("{flag} is 0, so no run could work on a file"))
+                        .hint("2147483648 is 2 GiB"),
+                );
+            }
+        }
         Ok(Self {
             listen: flags.listen,
             public_url: flags
@@ -166,8 +191,12 @@ impl TryFrom<ServeFlags> for Settings {
             workers: flags.workers,
             egress_allow: flags.egress_allow,
             bootstrap_api_key: flags.bootstrap_api_key,
+            secret_key: flags.secret_key,
             max_upload_bytes: flags.max_upload_bytes,
             max_resumable_bytes: flags.max_resumable_bytes,
+            max_fetch_bytes: flags.max_fetch_bytes,
+            max_output_bytes: flags.max_output_bytes,
+            input_memory_bytes: flags.input_memory_bytes,
             upload_url_ttl: Duration::from_secs(flags.upload_url_ttl),
             asset_url_ttl: Duration::from_secs(flags.asset_url_ttl),
             upload_kept_for: Duration::from_secs(flags.upload_kept_for),

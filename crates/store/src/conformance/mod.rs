@@ -6,6 +6,7 @@
 
 mod api_keys;
 mod assets;
+mod callback_secrets;
 mod deliveries;
 mod fixtures;
 mod folders;
@@ -146,6 +147,12 @@ suite! {
         a_deletion_is_taken_back_or_purged_but_never_both,
         what_a_person_may_change_changes,
         a_thumbnail_comes_once_and_not_to_what_is_deleted,
+    }
+    callback_secrets {
+        live_secrets_come_with_the_current_one_first,
+        a_second_current_secret_is_refused,
+        a_secret_is_found_by_its_organization_alone,
+        the_last_use_is_noted_to_the_minute,
     }
     deliveries {
         every_field_comes_back,

@@ -125,6 +125,8 @@ pub trait Listed {
     const FIELDS: &'static [Field];
     /// Fields that are also query parameters of their own.
     const SHORTCUTS: &'static [&'static str];
+    /// Its order when nothing is said: the newest first, for most.
+    const DEFAULT_SORT: &'static str = "created_at:desc";
 }
 
 /// The field called `name`, or a message that names the nearest ones.

@@ -32,6 +32,10 @@ const OPERATIONS: &[&str] = &[
     "assets.source_types",
     "assets.types",
     "auth.me",
+    "callback_secrets.change",
+    "callback_secrets.create",
+    "callback_secrets.delete",
+    "callback_secrets.list",
     "folders.change",
     "folders.create",
     "folders.delete",
@@ -243,8 +247,8 @@ async fn bodies_are_judged_alike_by_every_operation(db: Db) {
             .assert_error(413, "PAYLOAD_TOO_LARGE");
     }
     assert_eq!(
-        judged, 7,
-        "sessions, confirmations, runs, URLs, and changes of assets and folders"
+        judged, 9,
+        "sessions, confirmations, runs, URLs, secrets, and changes of assets, folders and secrets"
     );
     assert_eq!(app.run_jobs().await, 0, "nothing of it was accepted");
     app.stop().await;
@@ -294,6 +298,12 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
     let run = json!({
         "input": {"text": "hi"}, "metadata": {"a": 1}, "client_ref": "b", "callback_url": receiver.url(),
     });
+    let [secret, doomed_secret] = [
+        app.post("/v1/callback-secrets", &json!({})),
+        app.post("/v1/callback-secrets", &json!({"label": "doomed"})),
+    ];
+    let secret = secret.send().await.assert(201).json();
+    let doomed_secret = doomed_secret.send().await.assert(201).json();
     let run = app.post("/v1/models/runnel/echo/runs", &run);
     let run = run.send().await.assert(201).json();
     app.run_jobs().await;
@@ -311,6 +321,9 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
             "folders.get" | "folders.change" => (200, request(&folder["id"])),
             "folders.delete" => (204, request(&empty["id"])),
             "folders.create" => (201, request(&Value::Null).json(&json!({"name": "new"}))),
+            "callback_secrets.change" => (200, request(&secret["id"])),
+            "callback_secrets.delete" => (204, request(&doomed_secret["id"])),
+            "callback_secrets.create" => (201, request(&Value::Null).json(&json!({}))),
             "runs.get" | "runs.logs" | "runs.callback" => (200, request(&run["id"])),
             "runs.create" => (201, request(&Value::Null).json(&json!({"input": {}}))),
             "uploads.create" => (

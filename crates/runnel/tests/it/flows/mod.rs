@@ -3,5 +3,7 @@
 mod buckets;
 mod builtin;
 mod pieces_in_a_bucket;
+mod receivers;
 mod resume;
+mod signatures;
 mod upload_to_callback;

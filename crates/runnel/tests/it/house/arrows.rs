@@ -66,6 +66,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("deliveries", &["runs"]),
             ("uploads", &["assets", "folders"]),
             ("runs", &["assets", "models"]),
+            ("batches", &["runs"]),
         ],
     ),
     ("worker", &[("jobs", &[])]),
@@ -74,6 +75,8 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
         &[
             ("assets", &[]),
             ("auth", &[]),
+            ("batches", &["runs"]),
+            ("callback_secrets", &[]),
             ("docs", &[]),
             ("folders", &[]),
             ("runs", &[]),

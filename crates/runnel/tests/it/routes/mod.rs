@@ -1,12 +1,14 @@
 //! Each route on its own; the folders mirror those of the API.
 
 mod assets;
+mod callback_secrets;
 mod conventions;
 mod cors;
 mod folders;
 mod forms;
 mod idempotency;
 mod library;
+mod life;
 mod resumable;
 mod runs;
 mod transforms;
