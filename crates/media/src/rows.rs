@@ -33,7 +33,9 @@ mod tests {
         for height in [0_usize, 1, 2, 3, 7] {
             let mut samples = vec![0_usize; height * 3];
             each_row(&mut samples, 3, |y, row| {
-                row.iter_mut().for_each(|sample| *sample += y + 1);
+                for sample in row {
+                    *sample += y + 1;
+                }
             });
             let expected: Vec<usize> = (1..=height).flat_map(|row| [row; 3]).collect();
             assert_eq!(samples, expected);

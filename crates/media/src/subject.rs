@@ -21,6 +21,10 @@ pub struct Bounds {
 }
 
 /// Which edges of the picture cut the subject off.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a picture has four edges, each of which does or does not"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cuts {
     /// The left edge.

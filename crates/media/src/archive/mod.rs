@@ -74,10 +74,10 @@ pub enum ArchiveError {
 /// # Errors
 /// [`ArchiveError`], whose message names the entry.
 pub fn read_entry(archive: &[u8], name: &str, max_bytes: u64) -> Result<Vec<u8>, ArchiveError> {
-    let archive = ZipArchive::from_slice(archive).map_err(unreadable)?;
+    let archive = ZipArchive::from_slice(archive).map_err(|error| unreadable(&error))?;
     let mut found = None;
     let mut entries = archive.entries();
-    while let Some(entry) = entries.next_entry().map_err(unreadable)? {
+    while let Some(entry) = entries.next_entry().map_err(|error| unreadable(&error))? {
         if entry.file_path().as_ref() != name.as_bytes() {
             continue;
         }
@@ -161,7 +161,7 @@ fn missing(archive: &ZipSliceArchive<&[u8]>, name: &str) -> ArchiveError {
     }
 }
 
-fn unreadable(error: rawzip::Error) -> ArchiveError {
+fn unreadable(error: &rawzip::Error) -> ArchiveError {
     ArchiveError::Unreadable(reason(error.kind()))
 }
 
@@ -187,10 +187,15 @@ fn too_large(name: &str, max_bytes: u64) -> ArchiveError {
     }
 }
 
-/// Enough of a name to recognise it.
+/// Enough of a name to recognise it, without what would not be printed.
 fn short(name: &str) -> String {
-    let mut short: String = name.chars().take(LONGEST_NAME).collect();
-    if short.len() < name.len() {
+    let shown = |letter: char| {
+        let is_plain = letter.escape_debug().len() <= 2 && !letter.is_control();
+        if is_plain { letter } else { '\u{fffd}' }
+    };
+    let mut letters = name.chars();
+    let mut short: String = letters.by_ref().take(LONGEST_NAME).map(shown).collect();
+    if letters.next().is_some() {
         short.push('…');
     }
     short

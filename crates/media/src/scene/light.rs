@@ -13,7 +13,7 @@ use crate::{Channels, Picture};
 const BRIGHTNESS: (f32, f32) = (0.38, 0.10);
 const COLOUR: (f32, f32) = (0.35, 0.028);
 /// How much of the way contrast goes, and by which factor at most.
-const CONTRAST: (f32, f32) = (0.35, 1.14);
+const CONTRAST: (f32, f32) = (0.35, 1.10);
 /// How much brighter one side of the subject becomes than the other, at most.
 const SIDES: (f32, f32) = (0.30, 0.045);
 

@@ -173,12 +173,23 @@ async fn hostile_archives_fail_the_run_and_nothing_else() {
             .await
             .contains("no ZIP that can be read")
     );
-    let image_url = bundle(&app, &sample::zip(&[("a.png", &coffee)])).await;
-    let input = json!({"image_url": image_url, "prompt": "white studio"});
+    let archive = app
+        .asset("application/zip", &sample::zip(&[("a.png", &coffee)]))
+        .await;
+    let input = json!({"asset_id": archive["id"], "prompt": "white studio"});
+    let told = failed(&app, MODEL, input).await;
     assert!(
-        failed(&app, MODEL, input)
-            .await
-            .contains("ZIP cannot be decoded as a picture")
+        told.contains("ZIP cannot be decoded as a picture"),
+        "{told}"
     );
+    for name in ["image_url", "reference_url"] {
+        let reference = format!("runflow://assets/{}", archive["id"].as_str().unwrap());
+        let coffee = uploaded(&app, "coffee.png").await;
+        let input = match name {
+            "image_url" => json!({name: reference, "prompt": "white studio"}),
+            _ => json!({name: reference, "asset_id": coffee}),
+        };
+        assert_eq!(refused(&app, MODEL, input).await.0, format!("input.{name}"));
+    }
     app.stop().await;
 }
