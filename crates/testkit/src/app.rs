@@ -242,6 +242,14 @@ impl TestApp {
         self.clock.advance(by);
     }
 
+    /// Reads the model file again.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub async fn reload_models(&self) -> Result<runnel::models::Changes, runnel::Failure> {
+        self.app.reload_models().await
+    }
+
     /// Works off every job that is due by the clock; says how many there were,
     /// sweeps not counted.
     pub async fn run_jobs(&self) -> usize {

@@ -3,14 +3,20 @@
 use runnel_types::list::{
     Field, FieldKind, ListRequest, Listed, Place, Value, parse_filter, parse_sort,
 };
-use runnel_types::{Asset, AssetType, FolderId, LogLevel, OrgId, Run};
+use runnel_types::{
+    Asset, AssetType, Batch, BatchId, BatchItem, BatchPlace, Delivery, DeliverySubject, FolderId,
+    LogLevel, OrgId, Run,
+};
 
-use super::fixtures::{asset, at, queued_run, stored_jobs};
+use super::fixtures::{asset, at, delivery, queued_batch, queued_run, stored_jobs};
 use super::{Db, NOW};
 use crate::column::Args;
 use crate::dialect::Dialect;
 use crate::reader::{Statement, all, changed};
-use crate::{assets, jobs, query, run_logs, runs};
+use crate::{assets, batches, deliveries, jobs, query, run_logs, runs};
+
+/// The list of a batch's items.
+const ITEMS: &str = "items of a batch";
 
 /// The plan of a statement, as text.
 async fn plan(db: &Db, statement: Statement) -> String {
@@ -35,16 +41,36 @@ async fn plan(db: &Db, statement: Statement) -> String {
     lines.unwrap().join("\n")
 }
 
-/// Two thousand of everything, one in fifty of the assets in `folder`; the last run.
+/// Two thousand of everything, one in fifty of the assets in `folder`, one in
+/// fifty of the runs in a batch; the last run, which is in the last batch.
 async fn fill(db: &Db, org: OrgId, folder: FolderId) -> Run {
     let mut tx = db.store.begin().await.unwrap();
     let mut last = None;
     for n in 0..2000 {
+        let batch = Batch {
+            created_at: at(n),
+            ..queued_batch(db, org, 1)
+        };
+        tx.batches().insert(&batch).await.unwrap();
+        let place = BatchPlace {
+            id: batch.id,
+            index: 0,
+        };
         let run = Run {
+            batch: (n % 50 == 49).then_some(place),
             created_at: at(n),
             ..queued_run(db, org)
         };
         tx.runs().insert(&run).await.unwrap();
+        let subject = match run.batch {
+            Some(place) => DeliverySubject::Batch(place.id),
+            None => DeliverySubject::Run(run.id),
+        };
+        let told = Delivery {
+            subject,
+            ..delivery(db, &run)
+        };
+        tx.deliveries().insert(&told).await.unwrap();
         let line = db.ids.next();
         tx.run_logs()
             .append(org, run.id, line, LogLevel::Info, "line", at(n))
@@ -100,6 +126,16 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             &deep(Asset::FIELDS, filter, sort, backward),
         )
     };
+    let batches = |backward| {
+        let request = deep(Batch::FIELDS, "", "created_at:desc", backward);
+        query::statement(dialect, batches::rows(org), &request)
+    };
+    let last_batch: BatchId = last.batch.unwrap().id;
+    let items = {
+        let request = deep(BatchItem::FIELDS, "", BatchItem::DEFAULT_SORT, false);
+        query::statement(dialect, runs::items(org, last_batch), &request)
+    };
+    let of_batch = format!("batch_id:{last_batch}");
     let folder = format!("folder_id:{}", uuid::Uuid::from(folder));
     let both = format!("{folder} AND asset_type:video");
     for (name, statement, index) in [
@@ -112,6 +148,19 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             "runs, newer",
             runs("", "created_at:desc", true),
             "runs_by_org",
+        ),
+        (
+            "runs of a batch",
+            runs(&of_batch, "created_at:desc", false),
+            "runs_by_batch",
+        ),
+        (ITEMS, items, "runs_by_batch"),
+        ("batches, older", batches(false), "batches_by_org"),
+        ("batches, newer", batches(true), "batches_by_org"),
+        (
+            "deliveries of a batch",
+            deliveries::list_statement(org, DeliverySubject::Batch(last_batch)),
+            "deliveries_by_batch",
         ),
         (
             "assets, older",
@@ -177,12 +226,19 @@ async fn uses(db: &Db, name: &str, statement: Statement, index: &str) {
     let used = plan.contains(index) || plan.contains("sqlite_autoindex_run_logs_2");
     assert!(used, "{name} does not use {index}:\n{plan}");
     assert!(
-        !["SCAN runs", "SCAN assets", "SCAN jobs", "Seq Scan"]
-            .iter()
-            .any(|scan| plan.contains(scan)),
+        ![
+            "SCAN runs",
+            "SCAN assets",
+            "SCAN jobs",
+            "SCAN batches",
+            "Seq Scan"
+        ]
+        .iter()
+        .any(|scan| plan.contains(scan)),
         "{name}:\n{plan}"
     );
-    if name != "claim" {
+    // A hundred items at most may be sorted.
+    if name != "claim" && name != ITEMS {
         assert!(
             !plan.contains("TEMP B-TREE") && !plan.contains("Sort"),
             "{name} sorts:\n{plan}"

@@ -7,6 +7,11 @@ use serde_json::{Value, json};
 
 use super::{PRODUCT_ISOLATION, SMART_RESIZE, UPSCALE, input, picture_model};
 
+fn in_category(category: &str, mut model: ModelSpec) -> ModelSpec {
+    model.about.category = Some(category.to_owned());
+    model
+}
+
 pub(super) fn isolation() -> ModelSpec {
     picture_model(
         5,
@@ -18,13 +23,16 @@ pub(super) fn isolation() -> ModelSpec {
 }
 
 pub(super) fn resize() -> ModelSpec {
-    picture_model(
-        6,
-        SMART_RESIZE,
-        "Smart resize",
-        "Brings the picture into another shape around its subject: nothing is distorted, the subject is never cut, \
+    in_category(
+        "resize",
+        picture_model(
+            6,
+            SMART_RESIZE,
+            "Smart resize",
+            "Brings the picture into another shape around its subject: nothing is distorted, the subject is never cut, \
          and where the picture ends its background goes on.",
-        frame(),
+            frame(),
+        ),
     )
 }
 
@@ -40,12 +48,15 @@ pub(super) fn upscale() -> ModelSpec {
             InputType::Integer,
         )
     };
-    picture_model(
-        7,
-        UPSCALE,
-        "Upscale",
-        "Enlarges the picture with crisp edges; transparency is kept.",
-        vec![scale],
+    in_category(
+        "upscale",
+        picture_model(
+            7,
+            UPSCALE,
+            "Upscale",
+            "Enlarges the picture with crisp edges; transparency is kept.",
+            vec![scale],
+        ),
     )
 }
 

@@ -1,5 +1,6 @@
 //! What must hold when something breaks.
 
+mod batches;
 mod callbacks;
 mod kill;
 mod stores;

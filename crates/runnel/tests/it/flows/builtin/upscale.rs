@@ -89,6 +89,12 @@ async fn transparency_is_kept() {
     app.stop().await;
 }
 
+/// A large picture in a small file.
+fn plain(width: u32, height: u32) -> Vec<u8> {
+    let pixels = vec![150; width as usize * height as usize * 3];
+    encode_png(&Picture::new(width, height, Channels::Rgb, pixels).unwrap()).unwrap()
+}
+
 #[tokio::test]
 async fn scales_outside_and_results_too_large_are_refused() {
     let app = TestApp::start(Db::Sqlite).await;
@@ -109,17 +115,13 @@ async fn scales_outside_and_results_too_large_are_refused() {
             "{scale}"
         );
     }
-    let large = app
-        .asset("image/png", &sample::gradient_png(4000, 2500))
-        .await;
+    let large = app.asset("image/png", &plain(4000, 2500)).await;
     let told = failed(&app, MODEL, json!({"asset_id": large["id"], "scale": 3})).await;
     assert!(
         told.contains("4000×2500") && told.contains("largest scale possible is 2"),
         "{told}"
     );
-    let larger = app
-        .asset("image/png", &sample::gradient_png(5000, 4000))
-        .await;
+    let larger = app.asset("image/png", &plain(5000, 4000)).await;
     let told = failed(&app, MODEL, json!({"asset_id": larger["id"]})).await;
     assert!(told.contains("at most 16 megapixels"), "{told}");
     app.stop().await;
