@@ -91,34 +91,38 @@ if ! have cargo; then
     exit 1
 fi
 
-# The official S3 client looks at what the server left in a bucket.
-boto3="boto3==1.44.8"
+# Clients of others: the official S3 client looks at what the server left in a
+# bucket, and a library of receivers verifies callbacks.
+python_clients="boto3==1.44.8 standardwebhooks==1.1.0"
 tools="$(dirname "$0")/../target/test-tools/python"
-if [ "${1:-test}" = test ] && [ "$(cat "$tools/installed" 2>/dev/null)" != "$boto3" ]; then
-    echo "setup: installing $boto3 into target/test-tools/python" >&2
+if [ "${1:-test}" = test ] && [ "$(cat "$tools/installed" 2>/dev/null)" != "$python_clients" ]; then
+    echo "setup: installing $python_clients into target/test-tools/python" >&2
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
     rm -rf "$tools"
-    if ! { python3 -m venv "$tools" && "$tools/bin/pip" install -q "$boto3"; } >"$log" 2>&1; then
+    # shellcheck disable=SC2086 # one word for each package
+    if ! { python3 -m venv "$tools" && "$tools/bin/pip" install -q $python_clients; } >"$log" 2>&1; then
         cat "$log" >&2
         echo "setup: pip failed, its words are above; is PyPI reachable?" >&2
         exit 1
     fi
-    echo "$boto3" >"$tools/installed"
+    echo "$python_clients" >"$tools/installed"
 fi
 
-# The client of others that the tests upload with; this version alone.
-tus_client=tus-js-client@4.3.1
+# The clients of others that the tests upload with and receive with; these
+# versions alone.
+node_clients="tus-js-client@4.3.1 standardwebhooks@1.1.1"
 node_tools=$(dirname "$0")/../target/test-tools/node
-if [ "${1:-test}" = test ] && [ ! -e "$node_tools/$tus_client" ]; then
-    echo "setup: installing $tus_client" >&2
+if [ "${1:-test}" = test ] && [ "$(cat "$node_tools/installed" 2>/dev/null)" != "$node_clients" ]; then
+    echo "setup: installing $node_clients" >&2
     mkdir -p "$node_tools"
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
-    if ! npm install --prefix "$node_tools" --ignore-scripts --no-audit --no-fund "$tus_client" >"$log" 2>&1; then
+    # shellcheck disable=SC2086 # one word for each package
+    if ! npm install --prefix "$node_tools" --ignore-scripts --no-audit --no-fund $node_clients >"$log" 2>&1; then
         cat "$log" >&2
         echo "setup: npm failed, its words are above; the registry must be reachable once" >&2
         exit 1
     fi
-    touch "$node_tools/$tus_client"
+    echo "$node_clients" >"$node_tools/installed"
 fi

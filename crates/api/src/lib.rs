@@ -9,6 +9,7 @@ mod auth;
 mod batches;
 mod below_model;
 mod body_limit;
+mod callback_secrets;
 mod caller;
 pub mod cors;
 mod deliveries;

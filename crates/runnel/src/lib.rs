@@ -10,6 +10,7 @@ mod first_start;
 mod lifecycle;
 mod memory;
 mod printer;
+mod secret_key;
 mod telemetry;
 mod tls;
 pub mod wire;

@@ -76,6 +76,11 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/0010_deliveries_of_batches.postgres.sql"),
         },
     },
+    Migration {
+        version: 11,
+        name: "0011_callback_secrets",
+        sql: Sql::Both(include_str!("../migrations/0011_callback_secrets.sql")),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

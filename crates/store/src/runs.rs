@@ -48,16 +48,6 @@ pub(crate) fn rows(org: OrgId) -> Rows {
     }
 }
 
-/// The runs of a batch.
-pub(crate) fn items(org: OrgId, batch: BatchId) -> Rows {
-    Rows {
-        visible: "org_id = $1 AND batch_id = $2",
-        args: Args::new().word(org).word(batch),
-        arg_count: 2,
-        ..rows(org)
-    }
-}
-
 /// As much of a run as tells whether there is something new of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pulse {
@@ -67,6 +57,16 @@ pub struct Pulse {
     pub progress: Option<f64>,
     /// Lines of its log, which is also the sequence of the last one.
     pub log_lines: i64,
+}
+
+/// The runs of a batch.
+pub(crate) fn items(org: OrgId, batch: BatchId) -> Rows {
+    Rows {
+        visible: "org_id = $1 AND batch_id = $2",
+        args: Args::new().word(org).word(batch),
+        arg_count: 2,
+        ..rows(org)
+    }
 }
 
 /// Statements on `runs`.

@@ -9,6 +9,7 @@
 mod app;
 mod chaos;
 mod event_stream;
+mod file_server;
 mod http;
 mod process;
 mod puppet;
@@ -20,6 +21,7 @@ mod wait;
 pub use app::{Db, Storage, TestApp, database_url};
 pub use chaos::Mood;
 pub use event_stream::{Event, EventStream};
+pub use file_server::{FileServer, Sent};
 pub use http::{Begun, Request, Response, send_raw};
 pub use process::Process;
 pub use puppet::{Call, Puppet};

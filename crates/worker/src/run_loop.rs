@@ -148,23 +148,32 @@ async fn work_leased(
         attempt: claimed.attempt,
     };
     let stop = abort.child_token();
-    let working = dispatch::work(&services, &claimed.job, &lease, &stop);
-    tokio::pin!(working);
+    // Side by side: a heartbeat that the work had to wait for could itself wait
+    // for a transaction that the work has open, for ever.
+    tokio::select! {
+        () = dispatch::work(&services, &claimed.job, &lease, &stop) => {}
+        () = keep_alive(&services, &lease, &stop) => {}
+    }
+}
+
+/// Renews a lease for ever; cancels `stop` when it is lost.
+async fn keep_alive(services: &Services, lease: &Lease, stop: &CancellationToken) {
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     heartbeat.tick().await;
     loop {
-        tokio::select! {
-            () = &mut working => return,
-            _ = heartbeat.tick() => match services.extend_lease(&lease, LEASE).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    tracing::warn!(job.id = %lease.job_id, "another worker took the job; stopping");
-                    stop.cancel();
-                }
-                // The database may be away for a moment; the next beat tells.
-                Err(fault) => tracing::warn!(job.id = %lease.job_id, %fault, "the lease could not be renewed"),
-            },
+        heartbeat.tick().await;
+        match services.extend_lease(lease, LEASE).await {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::debug!(job.id = %lease.job_id, "the job was cancelled, or another worker took it; stopping");
+                stop.cancel();
+                return std::future::pending().await;
+            }
+            // The database may be away for a moment; the next beat tells.
+            Err(fault) => {
+                tracing::warn!(job.id = %lease.job_id, %fault, "the lease could not be renewed");
+            }
         }
     }
 }

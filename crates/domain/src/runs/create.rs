@@ -3,6 +3,7 @@
 //! What is checked of one run is checked of each item of a batch too.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use runnel_engines::Entry;
 use runnel_store::Tx;
@@ -27,6 +28,7 @@ pub(crate) const MAX_CLIENT_REF: usize = 255;
 pub(crate) struct CheckedInput {
     pub(crate) input: Map<String, Value>,
     references: References,
+    spec: Arc<ModelSpec>,
 }
 
 impl Services {
@@ -64,7 +66,10 @@ impl Services {
         // INVARIANT: without an input, a fault was told above.
         let checked = checked.ok_or_else(|| Fault::internal("a run without an input"))?;
 
-        let (input, inline) = self.store_inline(caller, spec, checked).await?;
+        let (input, inline) = match self.store_inline(caller, checked).await? {
+            Ok(stored) => stored,
+            Err(found) => return Err(Fault::invalid(found)),
+        };
         let run = Run {
             id: self.ids.next(),
             org_id: caller.org_id,
@@ -128,15 +133,23 @@ impl Services {
         };
         let mut found = Vec::new();
         if let Err((name, message)) = engine.check(&spec.model, &input) {
-            let field = format!("input.{name}");
-            found.push(FieldFault::body(&field, "unsupported", message));
+            found.push(FieldFault::body(
+                &format!("input.{name}"),
+                "unsupported",
+                message,
+            ));
         }
-        let references = self
+        match self
             .find_references(org, spec, engine.as_ref(), &mut input)
-            .await?;
-        match references {
+            .await?
+        {
             Ok(references) if found.is_empty() => {
-                return Ok(Ok(CheckedInput { input, references }));
+                let spec = Arc::clone(spec);
+                return Ok(Ok(CheckedInput {
+                    input,
+                    references,
+                    spec,
+                }));
             }
             Ok(_) => {}
             Err(wrong) => found.extend(wrong),
@@ -184,17 +197,17 @@ impl Services {
     pub(crate) async fn store_inline(
         &self,
         caller: &Caller,
-        model: &ModelSpec,
         checked: CheckedInput,
-    ) -> Result<(Map<String, Value>, Vec<Described>), Fault> {
+    ) -> Result<Result<(Map<String, Value>, Vec<Described>), Vec<FieldFault>>, Fault> {
         let CheckedInput {
             mut input,
             references,
+            spec,
         } = checked;
         let mut stored: Vec<Described> = Vec::new();
         let mut by_place = BTreeMap::new();
         for inline in references.inline {
-            let refusal = match self
+            let refused = match self
                 .store_bytes(inline.new_file(caller), &inline.bytes)
                 .await
             {
@@ -205,15 +218,15 @@ impl Services {
                 }
                 Ok(Err(message)) => {
                     let place = format!("input.{}", inline.place);
-                    Fault::invalid_field(&place, "data_uri", message)
+                    Ok(Err(vec![FieldFault::body(&place, "data_uri", message)]))
                 }
-                Err(fault) => fault,
+                Err(fault) => Err(fault),
             };
             self.discard_files(stored.iter().map(Described::asset))
                 .await;
-            return Err(refusal);
+            return refused;
         }
-        put_references(model, &mut input, &by_place);
-        Ok((input, stored))
+        put_references(&spec, &mut input, &by_place);
+        Ok(Ok((input, stored)))
     }
 }

@@ -1,7 +1,5 @@
 //! Executes a run: prepares its input, lets the engine work, records the end.
 
-use std::time::Duration;
-
 use runnel_engines::{Entry, Product};
 use runnel_types::{
     FailureCode, FailureStage, Fault, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
@@ -10,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attend::{Ending, Stops};
 use super::inputs::Prepared;
-use super::outputs::Outputs;
+use super::outputs::{Outputs, Stored};
 use crate::{Services, faults};
 
 /// How the execution of a run went, for whoever keeps the job.
@@ -131,8 +129,7 @@ impl Services {
         Ok(run)
     }
 
-    /// Stores what the engine made and ends the run with it, or with the reason
-    /// why it cannot be used.
+    /// Stores what the engine made and ends the run with it.
     async fn succeed(
         &self,
         run: &Run,
@@ -141,16 +138,12 @@ impl Services {
         lease: &Lease,
         stops: &mut Stops<'_>,
     ) -> Result<Execution, Fault> {
-        let limit = Duration::from_secs(spec.time_limit_s);
-        let stored = tokio::select! {
-            stored = self.store_outputs(run, product, limit) => stored?,
-            ending = stops.wait() => return Ok(unfinished(&ending)),
-        };
-        match stored {
-            Ok(Outputs { output, files }) => {
+        match self.store_outputs(run, spec, product, stops).await? {
+            Stored::All(Outputs { output, files }) => {
                 self.finish_run(run, Ok(output), files, None, lease).await
             }
-            Err(error) => self.set_back(run, spec, error.into(), lease).await,
+            Stored::Failed(error) => self.set_back(run, spec, error.into(), lease).await,
+            Stored::Ended(ending) => Ok(unfinished(&ending)),
         }
     }
 

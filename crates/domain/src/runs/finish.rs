@@ -81,7 +81,7 @@ impl Services {
     /// what it made, a last line of its log, its status and its callback. `None`
     /// when there is no such run, or it had ended; then the transaction is to be
     /// dropped.
-    pub(super) async fn end_in(
+    pub(crate) async fn end_in(
         &self,
         tx: &mut Tx,
         (org, id): (OrgId, RunId),

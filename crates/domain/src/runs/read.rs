@@ -29,8 +29,20 @@ impl Services {
     /// `RUN_NOT_FOUND`.
     pub async fn get_run(&self, caller: &Caller, id: RunId) -> Result<RunView, Fault> {
         caller.require(Scope::RunsRead)?;
-        let run = self.read_run(caller.org_id, id).await?;
+        let run = self.find_run(caller.org_id, id).await?;
         self.show_run(run).await
+    }
+
+    /// The record of an organization's run.
+    pub(crate) async fn find_run(&self, org: OrgId, id: RunId) -> Result<Run, Fault> {
+        let run = self
+            .store
+            .read()
+            .runs()
+            .get(org, id)
+            .await
+            .map_err(faults::store)?;
+        run.ok_or_else(|| not_found(id))
     }
 
     /// Asks for the right to read runs, and for a run of the caller's
@@ -40,13 +52,7 @@ impl Services {
     /// `RUN_NOT_FOUND`.
     pub async fn check_run(&self, caller: &Caller, id: RunId) -> Result<(), Fault> {
         caller.require(Scope::RunsRead)?;
-        self.read_run(caller.org_id, id).await.map(drop)
-    }
-
-    /// The run of the organization.
-    pub(crate) async fn read_run(&self, org: OrgId, id: RunId) -> Result<Run, Fault> {
-        let run = self.store.read().runs().get(org, id).await;
-        run.map_err(faults::store)?.ok_or_else(|| not_found(id))
+        self.find_run(caller.org_id, id).await.map(drop)
     }
 
     /// A page of the caller's runs.

@@ -187,6 +187,7 @@ pub(super) fn delivery(db: &Db, run: &Run) -> Delivery {
         subject: DeliverySubject::Run(run.id),
         callback_url: "http://127.0.0.1:1/hook?a=b".to_owned(),
         payload: r#"{"event": "run.completed"}"#.to_owned(),
+        signing_secret_id: None,
         is_automatic: true,
         status: DeliveryStatus::Pending,
         failure_reason_code: None,

@@ -132,6 +132,8 @@ pub(super) async fn a_lost_lease_can_neither_be_extended_nor_completed(db: Db) {
     claim(&db.store, 1, "two", at(100)).await;
     let mut tx = db.store.begin().await.unwrap();
     assert!(!tx.jobs().extend_lease(id, "one", at(200)).await.unwrap());
+    assert!(!tx.jobs().hold(id, "one").await.unwrap());
+    assert!(tx.jobs().hold(id, "two").await.unwrap());
     assert!(!tx.jobs().retry_at(id, "one", at(1)).await.unwrap());
     assert!(!tx.jobs().hand_back(id, "one", at(1)).await.unwrap());
     assert!(!tx.jobs().complete(id, "one").await.unwrap());
@@ -148,6 +150,27 @@ pub(super) async fn a_job_handed_back_does_not_count_the_attempt(db: Db) {
     assert!(tx.jobs().hand_back(id, "one", at(1)).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(claim(&db.store, 1, "two", at(1)).await[0].attempt, 1);
+}
+
+pub(super) async fn a_job_is_held_by_its_worker_and_removed_by_anybody(db: Db) {
+    let id = stored_jobs(&db, 1).await[0];
+    let hold = async |worker| {
+        let mut tx = db.store.begin().await.unwrap();
+        let held = tx.jobs().hold(id, worker).await.unwrap();
+        tx.commit().await.unwrap();
+        held
+    };
+    assert!(!hold("one").await);
+    claim(&db.store, 1, "one", NOW).await;
+    assert!(hold("one").await);
+    assert!(!hold("two").await);
+    for is_there in [true, false] {
+        let mut tx = db.store.begin().await.unwrap();
+        assert_eq!(tx.jobs().remove(id).await.unwrap(), is_there);
+        tx.commit().await.unwrap();
+    }
+    assert!(!hold("one").await);
+    assert!(!complete(&db, id, "one").await);
 }
 
 pub(super) async fn a_retry_waits_for_its_time(db: Db) {

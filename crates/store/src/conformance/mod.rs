@@ -7,6 +7,7 @@
 mod api_keys;
 mod assets;
 mod batches;
+mod callback_secrets;
 mod deliveries;
 mod fixtures;
 mod folders;
@@ -156,6 +157,12 @@ suite! {
         open_runs_wait_for_whoever_holds_them,
         a_batch_of_another_organization_is_not_there,
     }
+    callback_secrets {
+        live_secrets_come_with_the_current_one_first,
+        a_second_current_secret_is_refused,
+        a_secret_is_found_by_its_organization_alone,
+        the_last_use_is_noted_to_the_minute,
+    }
     deliveries {
         every_field_comes_back,
         a_batch_has_deliveries_of_its_own,
@@ -180,6 +187,7 @@ suite! {
         an_expired_lease_is_claimed_again_and_counted,
         a_lost_lease_can_neither_be_extended_nor_completed,
         a_job_handed_back_does_not_count_the_attempt,
+        a_job_is_held_by_its_worker_and_removed_by_anybody,
         a_retry_waits_for_its_time,
         a_job_and_its_state_are_written_together_or_not_at_all,
         an_unknown_kind_is_handed_out_as_unknown,
@@ -206,6 +214,7 @@ suite! {
     run_logs {
         lines_are_numbered_from_one_without_gaps,
         writers_at_once_leave_no_gap,
+        a_log_is_bounded_and_ends_with_its_run,
         pages_walk_both_ways,
         a_log_of_another_organization_is_empty,
     }
@@ -216,6 +225,9 @@ suite! {
         a_run_of_another_organization_is_not_there,
         statuses_are_counted,
         progress_is_kept_within_bounds,
+        the_input_of_a_running_run_can_be_put_in_other_words,
+        a_run_that_waits_again_has_not_started,
+        a_pulse_tells_what_is_new,
     }
     schema {
         a_second_start_changes_nothing,
@@ -229,6 +241,7 @@ suite! {
     }
     signal {
         a_commit_that_enqueues_wakes_and_others_do_not,
+        a_commit_that_changes_a_run_wakes_those_who_watch_it,
         a_closed_store_answers_unavailable,
     }
     tx {

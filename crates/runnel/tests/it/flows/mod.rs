@@ -2,5 +2,7 @@
 
 mod buckets;
 mod pieces_in_a_bucket;
+mod receivers;
 mod resume;
+mod signatures;
 mod upload_to_callback;

@@ -56,7 +56,7 @@ async fn what_another_has_is_answered_like_what_does_not_exist(db: Db) {
     };
     let removal = "/v1/models/runflow/background-removal/runs";
     type Ask = (&'static str, fn(&str) -> String, fn(&str) -> Option<Value>);
-    let cases: [(&str, Ask); 13] = [
+    let cases: [(&str, Ask); 18] = [
         (
             &theirs.asset,
             ("GET", |id| format!("/v1/assets/{id}"), |_| None),
@@ -72,6 +72,38 @@ async fn what_another_has_is_answered_like_what_does_not_exist(db: Db) {
         (
             &theirs.run,
             ("GET", |id| format!("/v1/runs/{id}/callback"), |_| None),
+        ),
+        (
+            &theirs.run,
+            ("GET", |id| format!("/v1/runs/{id}/events"), |_| None),
+        ),
+        (
+            &theirs.run,
+            ("GET", |id| format!("/v1/runs/{id}/node-runs"), |_| None),
+        ),
+        (
+            &theirs.run,
+            (
+                "POST",
+                |id| format!("/v1/runs/{id}/cancellation"),
+                |_| Some(json!({"reason": "not mine"})),
+            ),
+        ),
+        (
+            &theirs.run,
+            (
+                "POST",
+                |id| format!("/v1/admin/runs/{id}/cancellation"),
+                |_| None,
+            ),
+        ),
+        (
+            &theirs.run,
+            (
+                "POST",
+                |id| format!("/v1/runs/{id}/reruns"),
+                |_| Some(json!({"client_ref": "mine"})),
+            ),
         ),
         (
             &theirs.run,

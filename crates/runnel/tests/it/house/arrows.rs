@@ -76,6 +76,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("assets", &[]),
             ("auth", &[]),
             ("batches", &["runs"]),
+            ("callback_secrets", &[]),
             ("docs", &[]),
             ("folders", &[]),
             ("runs", &[]),

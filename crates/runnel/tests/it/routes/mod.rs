@@ -2,11 +2,13 @@
 
 mod assets;
 mod batches;
+mod callback_secrets;
 mod conventions;
 mod cors;
 mod folders;
 mod forms;
 mod idempotency;
+mod inputs;
 mod library;
 mod life;
 mod resumable;
