@@ -25,10 +25,10 @@ impl Services {
         let mut fields = Fields::of(body)?;
         let reason = fields.optional_text_of("reason", 3, 500);
         fields.finish()?;
-        let batch = self.find_batch(caller.org_id, id).await?;
+        let batch = self.read_batch(caller.org_id, id).await?;
         let is_changed =
             !batch.status.is_terminal() && self.cancel_items(caller, id, reason).await?;
-        let batch = self.find_batch(caller.org_id, id).await?;
+        let batch = self.read_batch(caller.org_id, id).await?;
         Ok((self.show_batch(batch).await?, is_changed))
     }
 

@@ -49,6 +49,8 @@ const OPERATIONS: &[&str] = &[
     "folders.get",
     "folders.list",
     "health",
+    "models.get",
+    "models.list",
     "readiness",
     "runs.callback",
     "runs.cancel",
@@ -69,7 +71,7 @@ const OPERATIONS: &[&str] = &[
 const OPEN: &[&str] = &["health", "readiness"];
 
 /// Operations that every key may call.
-const UNSCOPED: &[&str] = &["auth.me"];
+const UNSCOPED: &[&str] = &["auth.me", "models.get", "models.list"];
 
 const UNKNOWN: &str = "018f4e1a-0000-7000-8000-000000000001";
 
@@ -261,7 +263,7 @@ async fn bodies_are_judged_alike_by_every_operation(db: Db) {
     }
     assert_eq!(
         judged, 14,
-        "sessions, confirmations, runs, batches, cancellations of both and of runs at two paths, reruns, URLs, secrets, and changes of assets, folders and secrets"
+        "sessions, confirmations, runs, batches, cancellations (of runs at both paths), reruns, URLs, secrets, and changes of assets, folders and secrets"
     );
     assert_eq!(app.run_jobs().await, 0, "nothing of it was accepted");
     app.stop().await;

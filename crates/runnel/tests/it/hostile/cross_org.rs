@@ -101,16 +101,16 @@ async fn what_another_has_is_answered_like_what_does_not_exist(db: Db) {
             &theirs.run,
             (
                 "POST",
-                |id| format!("/v1/runs/{id}/reruns"),
-                |_| Some(json!({"client_ref": "mine"})),
+                |id| format!("/v1/runs/{id}/callback-redeliveries"),
+                |_| None,
             ),
         ),
         (
             &theirs.run,
             (
                 "POST",
-                |id| format!("/v1/runs/{id}/callback-redeliveries"),
-                |_| None,
+                |id| format!("/v1/runs/{id}/reruns"),
+                |_| Some(json!({"client_ref": "mine"})),
             ),
         ),
         (

@@ -11,6 +11,7 @@ mod idempotency;
 mod inputs;
 mod library;
 mod life;
+pub(crate) mod models;
 mod resumable;
 mod runs;
 mod transforms;
