@@ -64,6 +64,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: Sql::Both(include_str!("../migrations/0005_folder_and_type.sql")),
     },
     Migration {
+        version: 6,
+        name: "0006_lanes",
+        sql: Sql::Both(include_str!("../migrations/0006_lanes.sql")),
+    },
+    Migration {
         version: 8,
         name: "0008_batches",
         sql: Sql::Both(include_str!("../migrations/0008_batches.sql")),

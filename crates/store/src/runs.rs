@@ -140,7 +140,7 @@ impl<E: Reader> Runs<E> {
         &mut self,
         org: OrgId,
     ) -> Result<Vec<(RunStatus, i64)>, StoreError> {
-        // Index: runs_by_status alone.
+        // Index: runs_by_status_age alone.
         let sql = "SELECT status, COUNT(*) AS n FROM runs WHERE org_id = $1 GROUP BY status ORDER BY status";
         let decode = |row: &Row| Ok((row.word("status")?, row.int("n")?));
         all(

@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 
 use runnel_engines::Entry;
-use runnel_store::Tx;
-use runnel_types::{Fault, FieldFault, Job, ModelSpec, OrgId, Run, RunSource, RunStatus, Scope};
+use runnel_types::{Fault, FieldFault, ModelSpec, OrgId, Run, RunSource, RunStatus, Scope};
 use serde_json::{Map, Value};
 
 use super::inputs::{References, put_references};
@@ -153,30 +152,6 @@ impl Services {
         tx.runs().insert(run).await.map_err(faults::store)?;
         self.enqueue_run(&mut tx, run).await?;
         tx.commit().await.map_err(faults::store)
-    }
-
-    /// Adds the job that executes a run to the transaction that writes the run.
-    pub(crate) async fn enqueue_run(&self, tx: &mut Tx, run: &Run) -> Result<(), Fault> {
-        let job = Job::ExecuteRun {
-            org_id: run.org_id,
-            run_id: run.id,
-        };
-        self.enqueue(tx, &job, run.created_at).await
-    }
-
-    /// Adds a job to the caller's transaction, due at `run_at`. That of a run has
-    /// the run's id.
-    pub(crate) async fn enqueue(
-        &self,
-        tx: &mut Tx,
-        job: &Job,
-        run_at: runnel_types::Timestamp,
-    ) -> Result<(), Fault> {
-        let id = job.own_id().unwrap_or_else(|| self.ids.next());
-        tx.jobs()
-            .enqueue(id, job, run_at, 0)
-            .await
-            .map_err(faults::store)
     }
 
     /// Stores the `data:` URIs of the input as assets and puts references in

@@ -98,6 +98,10 @@ impl Engine for Builtin {
         InputForm::Bytes
     }
 
+    fn keeps_cores_busy(&self, model: &str) -> bool {
+        model != catalogue::ECHO
+    }
+
     fn execute(&self, work: Work) -> Execution<'_> {
         Box::pin(async move {
             if work.model == catalogue::ECHO {

@@ -9,6 +9,7 @@ use runnel_types::{
 use serde_json::json;
 
 use super::{Db, NOW};
+use crate::jobs::Place;
 
 /// `NOW` and some seconds.
 pub(super) const fn at(seconds: i64) -> Timestamp {
@@ -242,13 +243,19 @@ pub(super) async fn stored_upload(db: &Db, org: OrgId) -> Upload {
     upload
 }
 
+/// Where a job stands when it does not matter.
+pub(super) const PLACE: Place<'static> = Place {
+    lane: "a/model",
+    flow: "an organization",
+};
+
 /// Jobs that are due at `NOW`, committed.
 pub(super) async fn stored_jobs(db: &Db, count: usize) -> Vec<JobId> {
     let mut tx = db.store.begin().await.unwrap();
     let mut ids = Vec::with_capacity(count);
     for _ in 0..count {
         let (id, job) = job(db);
-        tx.jobs().enqueue(id, &job, NOW, 0).await.unwrap();
+        tx.jobs().enqueue(id, &job, PLACE, NOW, NOW).await.unwrap();
         ids.push(id);
     }
     tx.commit().await.unwrap();

@@ -181,7 +181,11 @@ suite! {
         a_key_is_given_free_only_by_its_request_and_forgotten_by_age,
     }
     jobs {
-        priority_comes_first_then_age,
+        flows_of_a_lane_share_it,
+        no_flow_is_passed_over_for_ever,
+        lanes_stand_apart,
+        a_lane_is_never_over_its_limit,
+        a_place_is_free_when_its_job_is_done_or_put_off,
         a_delayed_job_is_not_due_before_its_time,
         two_workers_never_share_a_job,
         an_expired_lease_is_claimed_again_and_counted,

@@ -5,10 +5,10 @@ use runnel_types::list::{
 };
 use runnel_types::{
     Asset, AssetType, Batch, BatchId, BatchItem, BatchPlace, Delivery, DeliverySubject, FolderId,
-    LogLevel, OrgId, Run,
+    LogLevel, OrgId, Run, RunStatus,
 };
 
-use super::fixtures::{asset, at, delivery, queued_batch, queued_run, stored_jobs};
+use super::fixtures::{PLACE, asset, at, delivery, queued_batch, queued_run, stored_jobs};
 use super::{Db, NOW};
 use crate::column::Args;
 use crate::dialect::Dialect;
@@ -59,6 +59,7 @@ async fn fill(db: &Db, org: OrgId, folder: FolderId) -> Run {
         let run = Run {
             batch: (n % 50 == 49).then_some(place),
             created_at: at(n),
+            status: RunStatus::ALL[usize::from(n % 50 == 0)],
             ..queued_run(db, org)
         };
         tx.runs().insert(&run).await.unwrap();
@@ -107,9 +108,13 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
     let folder: FolderId = db.ids.next();
     let last = fill(&db, org, folder).await;
     let log = || Args::new().word(org).word(last.id).word(last.id).int(51);
-    // Not the whole claim: its plan needs a connection that writes.
-    let due = jobs::due_statement(db.store.dialect().for_update_skip_locked());
+    // Not the whole statements of a claim: their plans need a connection that writes.
+    let lock = db.store.dialect().for_update_skip_locked();
+    let due = jobs::due_statement(lock);
     let due_args = Args::new().time(NOW).int(10);
+    let ready = jobs::ready_statement(lock);
+    let ready_args = Args::new().text(PLACE.lane).time(NOW).int(10);
+    let in_hand_args = Args::new().text(PLACE.lane).time(NOW);
     let written = |sql: &str, args| Statement::composed("plan", sql.to_owned(), args);
     let dialect = db.store.dialect();
     let runs = |filter, sort, backward| {
@@ -153,6 +158,11 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             "runs of a batch",
             runs(&of_batch, "created_at:desc", false),
             "runs_by_batch",
+        ),
+        (
+            "runs of a status",
+            runs("status_code:running", "created_at:desc", false),
+            "runs_by_status_age",
         ),
         (ITEMS, items, "runs_by_batch"),
         ("batches, older", batches(false), "batches_by_org"),
@@ -214,7 +224,14 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             written(run_logs::EARLIER, log()),
             "run_logs_run_id_sequence",
         ),
-        ("claim", written(&due, due_args), "jobs_by_due"),
+        ("jobs, due", written(&due, due_args), "jobs_waiting"),
+        ("jobs, ready", written(&ready, ready_args), "jobs_ready"),
+        (
+            "jobs, in hand",
+            written(jobs::IN_HAND, in_hand_args),
+            "jobs_in_hand",
+        ),
+        ("lanes", written(jobs::LANES, Args::new()), "jobs_"),
     ] {
         uses(&db, name, statement, index).await;
     }
@@ -238,7 +255,7 @@ async fn uses(db: &Db, name: &str, statement: Statement, index: &str) {
         "{name}:\n{plan}"
     );
     // A hundred items at most may be sorted.
-    if name != "claim" && name != ITEMS {
+    if name != "lanes" && name != ITEMS {
         assert!(
             !plan.contains("TEMP B-TREE") && !plan.contains("Sort"),
             "{name} sorts:\n{plan}"

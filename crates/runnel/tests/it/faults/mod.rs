@@ -3,6 +3,7 @@
 mod batches;
 mod callbacks;
 mod kill;
+mod queue;
 mod stores;
 mod strays;
 mod thumbnails;

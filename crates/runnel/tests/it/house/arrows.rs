@@ -66,6 +66,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("deliveries", &["runs"]),
             ("uploads", &["assets", "folders"]),
             ("runs", &["assets", "models"]),
+            ("jobs", &["runs"]),
             ("batches", &["assets", "runs"]),
         ],
     ),
