@@ -6,11 +6,17 @@
 //! routes.
 
 pub mod builtin;
+pub mod cog;
 pub mod engine;
+pub mod http;
 pub mod registry;
+mod remote;
+pub mod runflow;
+pub mod settings;
 
 pub use engine::{
     Engine, EngineError, EngineErrorKind, InputContent, InputFile, InputForm, OutputContent,
     OutputFile, Product, Reporter, Work,
 };
 pub use registry::{Entry, Registry};
+pub use settings::BadSetting;

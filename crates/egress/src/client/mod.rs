@@ -18,7 +18,7 @@ use crate::resolver::{CheckedResolver, Resolve, ResolveError, SystemResolver};
 /// How long a connection may take to come about.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 
-/// The longest URL, in characters.
+/// The longest URL of a callback or an engine, in characters.
 const MAX_URL: usize = 2048;
 
 /// How a door is built.
@@ -58,8 +58,11 @@ impl EgressConfig {
 /// The guarded client.
 #[derive(Debug, Clone)]
 pub struct Egress {
-    client: reqwest::Client,
+    pub(crate) client: reqwest::Client,
+    /// The same without the policy, for servers that the operator named.
+    pub(crate) trusted: reqwest::Client,
     resolver: CheckedResolver,
+    extra_ca: Option<Vec<u8>>,
 }
 
 /// A POST whose answer matters only up to its first bytes.
@@ -150,21 +153,21 @@ impl Egress {
             policy: Arc::new(config.policy),
             resolver: config.resolver,
         };
-        let tls = tls_config(config.extra_ca.as_deref())?;
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .dns_resolver(resolver.clone())
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(CONNECT_TIME)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .user_agent(concat!("runnel/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| EgressError::InvalidUrl {
-                reason: format!("the HTTP client cannot be built: {error}"),
-            })?;
-        Ok(Self { client, resolver })
+        let extra_ca = config.extra_ca;
+        Ok(Self {
+            client: build_client(resolver.clone(), extra_ca.as_deref())?,
+            trusted: build_client(resolver.opened(), extra_ca.as_deref())?,
+            resolver,
+            extra_ca,
+        })
+    }
+
+    /// A client without the policy that trusts the authorities in `pem` too.
+    pub(crate) fn trusting(&self, pem: &[u8]) -> Result<reqwest::Client, EgressError> {
+        let mut authorities = self.extra_ca.clone().unwrap_or_default();
+        authorities.push(b'\n');
+        authorities.extend_from_slice(pem);
+        build_client(self.resolver.opened(), Some(&authorities))
     }
 
     /// A door without a guard, for commands that a person runs.
@@ -183,7 +186,7 @@ impl Egress {
     /// # Errors
     /// [`EgressError::InvalidUrl`], or [`EgressError::Refused`] for an address.
     pub fn check_url(&self, url: &str) -> Result<(), EgressError> {
-        self.parse(url, "callback").map(drop)
+        self.parse(url, MAX_URL, "callback").map(drop)
     }
 
     /// Sends a POST and reads the beginning of its answer. Redirects are not
@@ -193,7 +196,7 @@ impl Egress {
     /// Every [`EgressError`].
     pub async fn post(&self, post: Post) -> Result<Answer, EgressError> {
         let started = Instant::now();
-        let (url, host) = self.parse(&post.url, post.purpose)?;
+        let (url, host) = self.parse(&post.url, MAX_URL, post.purpose)?;
         self.check_name(&url, &host, post.purpose).await?;
         let mut request = self.client.post(url).body(post.body).timeout(post.timeout);
         for (name, value) in &post.headers {
@@ -226,7 +229,7 @@ impl Egress {
         headers: Vec<(String, String)>,
         body: Body,
     ) -> Result<Response, EgressError> {
-        let (url, host) = self.parse(url, "request")?;
+        let (url, host) = self.parse(url, MAX_URL, "request")?;
         self.check_name(&url, &host, "request").await?;
         let mut request = self.client.request(method, url);
         for (name, value) in headers {
@@ -246,10 +249,15 @@ impl Egress {
 
     /// Reads a URL; an address in it is checked here, since the HTTP client
     /// asks the resolver only about names.
-    fn parse(&self, url: &str, purpose: &'static str) -> Result<(Url, String), EgressError> {
+    pub(crate) fn parse(
+        &self,
+        url: &str,
+        longest: usize,
+        purpose: &'static str,
+    ) -> Result<(Url, String), EgressError> {
         let invalid = |reason: String| EgressError::InvalidUrl { reason };
-        if url.chars().count() > MAX_URL {
-            return Err(invalid(format!("it has more than {MAX_URL} characters")));
+        if url.chars().count() > longest {
+            return Err(invalid(format!("it has more than {longest} characters")));
         }
         let parsed = Url::parse(url).map_err(|error| invalid(error.to_string()))?;
         if !matches!(parsed.scheme(), "http" | "https") {
@@ -282,7 +290,7 @@ impl Egress {
 
     /// Looks a name up beforehand, for a message that says what was refused.
     /// What counts is the check at the time of the connection.
-    async fn check_name(
+    pub(crate) async fn check_name(
         &self,
         url: &Url,
         host: &str,
@@ -324,7 +332,7 @@ async fn read_up_to(
     Ok((body.freeze(), true))
 }
 
-fn describe(
+pub(crate) fn describe(
     error: &reqwest::Error,
     host: &str,
     purpose: &'static str,
@@ -352,6 +360,25 @@ fn describe(
     } else {
         EgressError::Protocol { host, reason }
     }
+}
+
+fn build_client(
+    resolver: CheckedResolver,
+    extra_ca: Option<&[u8]>,
+) -> Result<reqwest::Client, EgressError> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls_config(extra_ca)?)
+        .dns_resolver(resolver)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .connect_timeout(CONNECT_TIME)
+        .pool_idle_timeout(Duration::from_secs(30))
+        .user_agent(concat!("runnel/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| EgressError::InvalidUrl {
+            reason: format!("the HTTP client cannot be built: {error}"),
+        })
 }
 
 fn tls_config(extra_ca: Option<&[u8]>) -> Result<rustls::ClientConfig, EgressError> {
