@@ -107,6 +107,29 @@ if [ "${1:-test}" = test ] && [ "$(cat "$tools/installed" 2>/dev/null)" != "$bot
     echo "$boto3" >"$tools/installed"
 fi
 
+# Model servers of others, which the engines are tested against; these versions
+# alone, each in an environment of its own. Ray is by far the largest (430 MB).
+python_tools() { # python_tools FOLDER REQUIREMENT…
+    local folder
+    folder="$(dirname "$0")/../target/test-tools/$1"
+    shift
+    [ "$(cat "$folder/installed" 2>/dev/null)" = "$*" ] && return
+    echo "setup: installing $*" >&2
+    log=$(mktemp)
+    trap 'rm -f "$log"' EXIT
+    rm -rf "$folder"
+    if ! { python3 -m venv "$folder" && "$folder/bin/pip" install -q "$@"; } >"$log" 2>&1; then
+        cat "$log" >&2
+        echo "setup: pip failed, its words are above; is PyPI reachable?" >&2
+        exit 1
+    fi
+    echo "$*" >"$folder/installed"
+}
+if [ "${1:-test}" = test ]; then
+    python_tools cog cog==0.23.1 coglet==0.23.1
+    python_tools serve litserve==0.2.19 "ray[serve]==2.60.0"
+fi
+
 # The client of others that the tests upload with; this version alone.
 tus_client=tus-js-client@4.3.1
 node_tools=$(dirname "$0")/../target/test-tools/node

@@ -233,4 +233,6 @@ pub(crate) fn away(error: &EgressError) -> EngineError {
 }
 
 #[cfg(test)]
+pub(crate) mod python;
+#[cfg(test)]
 pub(crate) mod stub;

@@ -1,4 +1,7 @@
-//! The engine against a server that answers as the tests say.
+//! The engine against a server that answers as the tests say; [`real`] has it
+//! against servers that others wrote.
+
+mod real;
 
 use std::time::Duration;
 
