@@ -15,7 +15,7 @@ mod resolver;
 pub use client::{Answer, Body, Egress, EgressConfig, Post, Response};
 pub use error::EgressError;
 pub use http::Method;
-pub use origin::{Ask, Origin, Patience, Reply};
+pub use origin::{Ask, Origin, Patience, Reply, WebSocket};
 pub use policy::{BadRange, Policy, Refused};
 pub use resolver::{Addresses, Resolve, SystemResolver};
 pub use url::Url;

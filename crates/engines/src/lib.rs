@@ -7,6 +7,7 @@
 
 pub mod builtin;
 pub mod cog;
+pub mod comfyui;
 pub mod engine;
 pub mod http;
 pub mod registry;

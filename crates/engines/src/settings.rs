@@ -11,10 +11,10 @@ use toml::{Table, Value};
 
 use crate::engine::Engine;
 use crate::remote::Server;
-use crate::{cog, http, runflow};
+use crate::{cog, comfyui, http, runflow};
 
 /// The engines that a model file may name, beside `builtin`.
-pub const ENGINES: &[&str] = &["cog", "http", "runflow"];
+pub const ENGINES: &[&str] = &["cog", "comfyui", "http", "runflow"];
 
 /// A setting with which an engine cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +49,7 @@ pub fn build(
 ) -> Result<Arc<dyn Engine>, BadSetting> {
     match engine {
         "cog" => cog::from_settings(model, table, door),
+        "comfyui" => comfyui::from_settings(model, table, door),
         "http" => http::from_settings(model, table, door),
         "runflow" => runflow::from_settings(model, table, door),
         _ => Err(BadSetting::new(
@@ -217,27 +218,97 @@ mod tests {
     #[test]
     fn each_wrong_setting_is_named_with_what_would_be_right() {
         for (engine, settings, key, words) in [
-            ("htp", "", "engine", "cog, http, runflow"),
+            ("htp", "", "engine", "cog, comfyui, http, runflow"),
             ("http", "", "url", "must be given"),
             ("http", "url = 3", "url", "of type integer"),
             ("http", "url = \"\"", "url", "must not be empty"),
             ("http", "url = \"nonsense\"", "url", "URL"),
             ("http", "url = \"ftp://a/\"", "url", "http://"),
             ("http", "url = \"http://u:p@a/\"", "url", "header"),
-            ("http", "url = \"http://a/\"\nuri = 1", "uri", "there are url"),
-            ("http", "url = \"http://a/\"\nca_file = \"/no/such\"", "ca_file", "/no/such cannot be read"),
-            ("http", "url = \"http://a/\"\ninput = \"x\"", "input", "\"wrapped\""),
-            ("http", "url = \"http://a/\"\nfiles = \"x\"", "files", "\"base64\""),
-            ("http", "url = \"http://a/\"\nmethod = \"GET\"", "method", "\"POST\""),
-            ("http", "url = \"http://a/\"\nkeep = \"x\"", "keep", "list of texts"),
-            ("http", "url = \"http://a/\"\n[headers]\nx = 1", "headers.x", "a text"),
-            ("http", "url = \"http://a/\"\n[headers]\nx = \"a\\n\"", "headers.x", "line break"),
-            ("http", "url = \"http://a/\"\n[headers]\n\"x y\" = \"a\"", "headers.x y", "no name"),
-            ("http", "url = \"http://a/\"\n[response]\nx = 1", "response.x", "a text"),
-            ("cog", "url = \"http://a/\"\nfiles = \"upload\"", "files", "\"data_uri\""),
-            ("runflow", "url = \"http://a/\"\nfiles = \"base64\"", "files", "\"upload\""),
-            ("runflow", "url = \"http://a/\"\napi_key = 3", "api_key", "a text"),
-            ("runflow", "url = \"http://a/\"\napi_key = \"k\"\nremote_model = \"one\"", "remote_model", "owner/slug"),
+            (
+                "http",
+                "url = \"http://a/\"\nuri = 1",
+                "uri",
+                "there are url",
+            ),
+            (
+                "http",
+                "url = \"http://a/\"\nca_file = \"/no/such\"",
+                "ca_file",
+                "/no/such cannot be read",
+            ),
+            (
+                "http",
+                "url = \"http://a/\"\ninput = \"x\"",
+                "input",
+                "\"wrapped\"",
+            ),
+            (
+                "http",
+                "url = \"http://a/\"\nfiles = \"x\"",
+                "files",
+                "\"base64\"",
+            ),
+            (
+                "http",
+                "url = \"http://a/\"\nmethod = \"GET\"",
+                "method",
+                "\"POST\"",
+            ),
+            (
+                "http",
+                "url = \"http://a/\"\nkeep = \"x\"",
+                "keep",
+                "list of texts",
+            ),
+            (
+                "http",
+                "url = \"http://a/\"\n[headers]\nx = 1",
+                "headers.x",
+                "a text",
+            ),
+            (
+                "http",
+                "url = \"http://a/\"\n[headers]\nx = \"a\\n\"",
+                "headers.x",
+                "line break",
+            ),
+            (
+                "http",
+                "url = \"http://a/\"\n[headers]\n\"x y\" = \"a\"",
+                "headers.x y",
+                "no name",
+            ),
+            (
+                "http",
+                "url = \"http://a/\"\n[response]\nx = 1",
+                "response.x",
+                "a text",
+            ),
+            (
+                "cog",
+                "url = \"http://a/\"\nfiles = \"upload\"",
+                "files",
+                "\"data_uri\"",
+            ),
+            (
+                "runflow",
+                "url = \"http://a/\"\nfiles = \"base64\"",
+                "files",
+                "\"upload\"",
+            ),
+            (
+                "runflow",
+                "url = \"http://a/\"\napi_key = 3",
+                "api_key",
+                "a text",
+            ),
+            (
+                "runflow",
+                "url = \"http://a/\"\napi_key = \"k\"\nremote_model = \"one\"",
+                "remote_model",
+                "owner/slug",
+            ),
         ] {
             let (named, message) = refused(engine, settings);
             assert_eq!(named, key, "{settings}: {message}");

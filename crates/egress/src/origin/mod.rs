@@ -9,6 +9,7 @@
 //! where the status says so.
 
 mod reply;
+mod websocket;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::client::{Body, Egress, describe};
 use crate::error::EgressError;
 
 pub use reply::Reply;
+pub use websocket::WebSocket;
 
 /// The most redirects that are followed.
 const MAX_REDIRECTS: usize = 3;

@@ -35,6 +35,10 @@ impl Reply {
         }
     }
 
+    pub(super) fn into_inner(self) -> reqwest::Response {
+        self.inner
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> u16 {
         self.inner.status().as_u16()

@@ -93,7 +93,10 @@ async fn the_named_server_may_be_private_and_nothing_else_may() {
     let allowed = door("127.0.0.0/8").to_origin(&named, None).unwrap();
     assert_eq!(get(&allowed, "away").await.unwrap(), "other");
     let head = others.lock().unwrap()[0].clone();
-    assert!(!head.contains("secret") && head.contains("x-open: 1"), "{head}");
+    assert!(
+        !head.contains("secret") && head.contains("x-open: 1"),
+        "{head}"
+    );
 }
 
 #[tokio::test]
@@ -155,7 +158,10 @@ async fn slowness_is_borne_up_to_the_patience() {
         // Open, and silent, until the other side has had enough.
         let _ = stream.read(&mut [0; 16]).await;
     });
-    let slow = door("").to_origin(&url, None).unwrap().with_patience(patience);
+    let slow = door("")
+        .to_origin(&url, None)
+        .unwrap()
+        .with_patience(patience);
     let error = get(&slow, "").await.unwrap_err().to_string();
     assert!(error.contains("too slow: 3 bytes"), "{error}");
     trickling.await.unwrap();
@@ -165,7 +171,10 @@ async fn slowness_is_borne_up_to_the_patience() {
 async fn a_body_has_a_limit_whether_it_is_announced_or_not() {
     let (named, _) = server(|path| match path {
         "/announced" => ok(&"x".repeat(2000)),
-        _ => format!("HTTP/1.1 200 x\r\nconnection: close\r\n\r\n{}", "x".repeat(2000)),
+        _ => format!(
+            "HTTP/1.1 200 x\r\nconnection: close\r\n\r\n{}",
+            "x".repeat(2000)
+        ),
     })
     .await;
     let origin = door("").to_origin(&named, None).unwrap();

@@ -126,11 +126,9 @@ impl Cog {
                     .after(Some(Duration::from_secs(5)))
             }
             Ok("BUSY") => EngineError::busy(format!("every slot of the engine at {name} is taken")),
-            Ok(status @ ("SETUP_FAILED" | "DEFUNCT" | "UNHEALTHY")) => {
-                EngineError::unavailable(format!(
-                    "the engine at {name} says that it is {status}; its own log tells why"
-                ))
-            }
+            Ok(status @ ("SETUP_FAILED" | "DEFUNCT" | "UNHEALTHY")) => EngineError::unavailable(
+                format!("the engine at {name} says that it is {status}; its own log tells why"),
+            ),
             _ => refused,
         }
     }

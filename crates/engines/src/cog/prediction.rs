@@ -44,9 +44,9 @@ impl Prediction {
         let error = squeezed(self.error.as_deref().unwrap_or("it does not say why"));
         match self.status.as_str() {
             "succeeded" | "successful" => Ok(self.output),
-            "failed" if error.starts_with("Input validation error") => {
-                Err(EngineError::invalid_input(format!("the engine at {server}: {error}")))
-            }
+            "failed" if error.starts_with("Input validation error") => Err(
+                EngineError::invalid_input(format!("the engine at {server}: {error}")),
+            ),
             "failed" => Err(EngineError::failed(format!(
                 "the model failed on {server}: {}",
                 // Cog says the first words once for each of its layers.

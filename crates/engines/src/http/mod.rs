@@ -84,7 +84,10 @@ impl Http {
         };
         let call = Call::new(self.method.clone(), "")
             .header("accept", "application/json, image/*, video/*, */*")
-            .header("idempotency-key", format!("{}-{}", work.run_id, work.attempt))
+            .header(
+                "idempotency-key",
+                format!("{}-{}", work.run_id, work.attempt),
+            )
             .json(&body)
             .as_long_as_it_takes();
         drop(body);

@@ -92,7 +92,12 @@ mod tests {
 
     #[test]
     fn what_is_too_large_for_a_request_is_refused_unless_it_goes_by_url() {
-        let large = || input(InputContent::Url("http://here/x".to_owned()), MAX_INLINE + 1);
+        let large = || {
+            input(
+                InputContent::Url("http://here/x".to_owned()),
+                MAX_INLINE + 1,
+            )
+        };
         let error = write(&large(), FileForm::DataUri).unwrap_err();
         assert!(error.message.contains("files = \"url\""), "{error}");
         assert!(write(&large(), FileForm::Url).is_ok());

@@ -116,7 +116,11 @@ mod tests {
     fn bars_are_progress() {
         let (reporter, mut reports) = Reporter::new(CancellationToken::new());
         tell_lines("begin\n  4%|#  | 1/25\r 40%|###| 10/25 [x]\nend", &reporter);
-        let expected = [Report::Progress(0.04), Report::Progress(0.4), log("begin\nend")];
+        let expected = [
+            Report::Progress(0.04),
+            Report::Progress(0.4),
+            log("begin\nend"),
+        ];
         assert_eq!(told(&mut reports), expected);
         for line in ["%|", "x%|", "400%|", "40%", ""] {
             assert_eq!(bar(line), None, "{line}");
@@ -126,7 +130,10 @@ mod tests {
     #[test]
     fn a_flood_is_cut_and_said_to_be() {
         let (reporter, mut reports) = Reporter::new(CancellationToken::new());
-        tell_lines(&format!("{}\n", "x".repeat(ENTRY * 2)).repeat(100), &reporter);
+        tell_lines(
+            &format!("{}\n", "x".repeat(ENTRY * 2)).repeat(100),
+            &reporter,
+        );
         let reports = told(&mut reports);
         assert_eq!(reports.len(), MOST_ENTRIES + 1);
         assert!(format!("{:?}", reports[MOST_ENTRIES]).contains("70 more lines"));

@@ -14,7 +14,7 @@ pub(crate) mod refusal;
 use std::time::Duration;
 
 use bytes::Bytes;
-use runnel_egress::{Ask, Body, EgressError, Method, Origin, Reply, Url};
+use runnel_egress::{Ask, Body, EgressError, Method, Origin, Reply, Url, WebSocket};
 use serde_json::Value;
 
 use crate::engine::EngineError;
@@ -159,6 +159,13 @@ impl Server {
             return Err(refusal::read(reply).await);
         }
         read_json(reply).await
+    }
+
+    /// Opens a WebSocket.
+    pub(crate) async fn websocket(&self, path: &str) -> Result<WebSocket, EngineError> {
+        let url = self.origin.url(path).map_err(|error| away(&error))?;
+        let opened = self.origin.websocket(url, self.headers.clone()).await;
+        opened.map_err(|error| away(&error))
     }
 
     /// Whether a GET of `path` is answered at all, and with a success where

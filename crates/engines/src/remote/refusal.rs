@@ -47,9 +47,14 @@ fn judge(status: u16, host: &str, said: &str, asks_to_wait: bool) -> EngineError
 /// header to tell.
 fn is_overload(body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(body).to_lowercase();
-    ["backpressure", "overload", "too many requests", "queue is full"]
-        .iter()
-        .any(|word| text.contains(word))
+    [
+        "backpressure",
+        "overload",
+        "too many requests",
+        "queue is full",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
 }
 
 /// Whether a body is a web page.
@@ -68,7 +73,9 @@ pub(crate) fn said(media_type: Option<&str>, body: &[u8]) -> String {
             None => "a web page".to_owned(),
         };
     }
-    let words = serde_json::from_slice(body).ok().and_then(|json| from_json(&json));
+    let words = serde_json::from_slice(body)
+        .ok()
+        .and_then(|json| from_json(&json));
     let words = squeezed(&words.unwrap_or_else(|| text.into_owned()));
     if words.is_empty() {
         return "nothing more".to_owned();
@@ -90,10 +97,12 @@ pub(crate) fn from_json(json: &Value) -> Option<String> {
                 let part = |part: &Value| part.as_str().map_or(part.to_string(), str::to_owned);
                 parts.map(part).collect::<Vec<_>>().join(".")
             });
-            let words = ["errors", "detail", "error", "message", "msg", "title", "reason"]
-                .iter()
-                .filter_map(|name| fields.get(*name))
-                .find_map(from_json)?;
+            let words = [
+                "errors", "detail", "error", "message", "msg", "title", "reason",
+            ]
+            .iter()
+            .filter_map(|name| fields.get(*name))
+            .find_map(from_json)?;
             Some(match place {
                 Some(place) if !place.is_empty() => format!("{place}: {words}"),
                 _ => words,
@@ -157,7 +166,8 @@ mod tests {
 
     #[test]
     fn a_servers_words_are_found_where_servers_put_them() {
-        let fastapi = json!({"detail": [{"loc": ["body", "size", 0], "msg": "too big", "type": "x"}]});
+        let fastapi =
+            json!({"detail": [{"loc": ["body", "size", 0], "msg": "too big", "type": "x"}]});
         let ours = json!({"code": "VALIDATION_ERROR", "message": "the request is not valid",
             "errors": [{"loc": ["body", "input", "prompt"], "msg": "is required"}]});
         for (body, words) in [
@@ -174,7 +184,10 @@ mod tests {
         assert_eq!(said(None, b""), "nothing more");
         assert_eq!(said(None, b"line\r\n  line\x00"), "line line");
         assert_eq!(
-            said(None, b"\n<!DOCTYPE html><HTML><Title>502 Bad\nGateway</title>"),
+            said(
+                None,
+                b"\n<!DOCTYPE html><HTML><Title>502 Bad\nGateway</title>"
+            ),
             "a web page, \"502 Bad Gateway\""
         );
         assert_eq!(said(Some("text/html"), b"oops"), "a web page");

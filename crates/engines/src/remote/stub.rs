@@ -60,7 +60,11 @@ impl Answer {
     }
 
     pub(crate) fn json(status: u16, body: &Value) -> Self {
-        Self::new(status, "content-type: application/json\r\n", body.to_string())
+        Self::new(
+            status,
+            "content-type: application/json\r\n",
+            body.to_string(),
+        )
     }
 
     /// Exactly these bytes.
@@ -209,9 +213,7 @@ pub(crate) fn work(input: &Value) -> (Work, mpsc::Receiver<Report>) {
 }
 
 /// The same, with the way to call it off.
-pub(crate) fn cancellable_work(
-    input: &Value,
-) -> (Work, mpsc::Receiver<Report>, CancellationToken) {
+pub(crate) fn cancellable_work(input: &Value) -> (Work, mpsc::Receiver<Report>, CancellationToken) {
     let cancel = CancellationToken::new();
     let (reporter, reports) = Reporter::new(cancel.clone());
     let work = Work {

@@ -104,8 +104,13 @@ fn tell(event: &Event, reporter: &Reporter) -> bool {
             }
         }
         "status" => {
-            let status = data["status_code"].as_str().or_else(|| data["status"].as_str());
-            return matches!(status, Some("succeeded" | "failed" | "canceled" | "cancelled"));
+            let status = data["status_code"]
+                .as_str()
+                .or_else(|| data["status"].as_str());
+            return matches!(
+                status,
+                Some("succeeded" | "failed" | "canceled" | "cancelled")
+            );
         }
         _ => {}
     }

@@ -58,8 +58,17 @@ pub fn from_settings(
 ) -> Result<Arc<dyn Engine>, BadSetting> {
     let fields = Fields::new(settings, KNOWN)?;
     let mut server = fields.server(door, "https://runnel.example.com")?;
-    if server.origin().base().path().trim_end_matches('/').ends_with("/v1") {
-        return Err(BadSetting::new("url", "must be given without /v1 at its end"));
+    if server
+        .origin()
+        .base()
+        .path()
+        .trim_end_matches('/')
+        .ends_with("/v1")
+    {
+        return Err(BadSetting::new(
+            "url",
+            "must be given without /v1 at its end",
+        ));
     }
     if let Some(key) = fields.text("api_key")? {
         let is_plain = key.bytes().all(|byte| byte.is_ascii_graphic());
@@ -71,7 +80,10 @@ pub fn from_settings(
     }
     let remote_model = fields.text("remote_model")?;
     if remote_model.is_some_and(|model| !model.trim_matches('/').contains('/')) {
-        return Err(BadSetting::new("remote_model", "must be of the form owner/slug"));
+        return Err(BadSetting::new(
+            "remote_model",
+            "must be of the form owner/slug",
+        ));
     }
     let forms = [("upload", InputForm::Bytes), ("url", InputForm::Url)];
     Ok(Arc::new(Runflow {
@@ -137,8 +149,7 @@ impl Runflow {
 
     /// The latest remote run of a run of ours.
     async fn find(&self, reference: &str) -> Result<Option<RemoteRun>, EngineError> {
-        let path =
-            format!("v1/runs?q=client_ref.EQ:'{reference}'&sort_by=created_at:desc&limit=1");
+        let path = format!("v1/runs?q=client_ref.EQ:'{reference}'&sort_by=created_at:desc&limit=1");
         let mut list = self.server.json(Call::get(path)).await?;
         match list["items"].get_mut(0).map(Value::take) {
             Some(run) => RemoteRun::read(run).map(Some),

@@ -23,9 +23,10 @@ impl RemoteRun {
                 "the server answered with what is no run: it has no id or no status_code; is the URL in the model file that of a Runflow or a Runnel?",
             ));
         };
-        let code = text("failure_code").or_else(|| json["error"]["code"].as_str().map(str::to_owned));
-        let message =
-            text("failure_message").or_else(|| json["error"]["message"].as_str().map(str::to_owned));
+        let code =
+            text("failure_code").or_else(|| json["error"]["code"].as_str().map(str::to_owned));
+        let message = text("failure_message")
+            .or_else(|| json["error"]["message"].as_str().map(str::to_owned));
         Ok(Self {
             id,
             status,

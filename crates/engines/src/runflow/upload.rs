@@ -33,7 +33,10 @@ impl Runflow {
             .map(|(place, _)| place.clone())
             .collect();
         let mut input = work.input_with(|file| {
-            let place = work.files.iter().find(|(_, known)| std::ptr::eq(*known, file));
+            let place = work
+                .files
+                .iter()
+                .find(|(_, known)| std::ptr::eq(*known, file));
             let reference = place.and_then(|(place, _)| references.get(place));
             Value::from(reference.cloned())
         });
@@ -52,10 +55,8 @@ impl Runflow {
                 "size_bytes": bytes.len(),
             })))
             .await?;
-        let (Some(id), Some(url)) = (
-            session["asset_id"].as_str(),
-            session["upload_url"].as_str(),
-        ) else {
+        let (Some(id), Some(url)) = (session["asset_id"].as_str(), session["upload_url"].as_str())
+        else {
             return Err(EngineError::output_invalid(format!(
                 "{} answered a request for an upload without asset_id or upload_url",
                 self.server.name()

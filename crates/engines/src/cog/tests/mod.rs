@@ -13,9 +13,13 @@ fn settings(stub: &Stub) -> String {
     format!("url = \"{}\"", stub.url)
 }
 
-async fn run(answer: impl Fn(&Seen) -> Answer + Send + Sync + 'static) -> Result<Product, EngineError> {
+async fn run(
+    answer: impl Fn(&Seen) -> Answer + Send + Sync + 'static,
+) -> Result<Product, EngineError> {
     let stub = Stub::start(answer).await;
-    engine("cog", &settings(&stub)).execute(work(&json!({})).0).await
+    engine("cog", &settings(&stub))
+        .execute(work(&json!({})).0)
+        .await
 }
 
 fn events(parts: &[(&str, Value)]) -> Answer {
@@ -32,9 +36,15 @@ async fn a_model_that_streams_is_followed() {
         events(&[
             ("start", json!({"status": "processing"})),
             ("log", json!({"source": "stdout", "data": "begin\n"})),
-            ("metric", json!({"name": "progress", "value": 0.5, "mode": "replace"})),
+            (
+                "metric",
+                json!({"name": "progress", "value": 0.5, "mode": "replace"}),
+            ),
             ("output", json!({"chunk": "data:,hi", "index": 0})),
-            ("completed", json!({"status": "succeeded", "output": ["data:,hi"]})),
+            (
+                "completed",
+                json!({"status": "succeeded", "output": ["data:,hi"]}),
+            ),
         ])
     })
     .await;
@@ -46,7 +56,10 @@ async fn a_model_that_streams_is_followed() {
     assert_eq!(told(&mut reports), [log, Report::Progress(0.5)]);
     let seen = stub.seen().remove(0);
     let id = "00000000-0000-0000-0000-000000000007-1";
-    assert_eq!((&*seen.method, seen.path), ("PUT", format!("/predictions/{id}")));
+    assert_eq!(
+        (&*seen.method, seen.path),
+        ("PUT", format!("/predictions/{id}"))
+    );
     assert_eq!(seen.json(), json!({"id": id, "input": {"text": "t"}}));
 }
 
@@ -56,7 +69,10 @@ async fn a_model_that_does_not_stream_is_asked_that_once() {
         if seen.head.contains("event-stream") {
             return Answer::json(406, &json!({"error": "no streaming"}));
         }
-        Answer::json(200, &json!({"status": "succeeded", "output": "words", "logs": "one\ntwo"}))
+        Answer::json(
+            200,
+            &json!({"status": "succeeded", "output": "words", "logs": "one\ntwo"}),
+        )
     })
     .await;
     let engine = engine("cog", &settings(&stub));
@@ -80,7 +96,10 @@ async fn a_server_that_answers_before_the_end_is_polled_for_it() {
             ("PUT", _) => Answer::new(405, "", ""),
             ("POST", _) => Answer::json(201, &json!({"id": "theirs", "status": "starting"})),
             (_, 4) => Answer::json(200, &pending),
-            _ => Answer::json(200, &json!({"status": "succeeded", "output": {"n": 1}, "logs": "a\n 50%|#|\nb"})),
+            _ => Answer::json(
+                200,
+                &json!({"status": "succeeded", "output": {"n": 1}, "logs": "a\n 50%|#|\nb"}),
+            ),
         }
     })
     .await;
@@ -88,7 +107,10 @@ async fn a_server_that_answers_before_the_end_is_polled_for_it() {
     let product = engine("cog", &settings(&stub)).execute(work).await.unwrap();
     assert_eq!(json!(product.output), json!({"n": 1}));
     let log = |text: &str| Report::Log(LogLevel::Info, text.to_owned());
-    assert_eq!(told(&mut reports), [log("a"), Report::Progress(0.5), log("b")]);
+    assert_eq!(
+        told(&mut reports),
+        [log("a"), Report::Progress(0.5), log("b")]
+    );
     let last = stub.asked().pop().unwrap();
     assert_eq!(last, "GET /predictions/theirs");
 }
@@ -151,7 +173,11 @@ async fn a_run_that_is_called_off_is_called_off_there() {
     cancel.cancel();
     let error = working.await.unwrap().unwrap_err();
     assert_eq!(error.kind, EngineErrorKind::Cancelled);
-    assert!(stub.asked()[1].ends_with("7-1/cancel"), "{:?}", stub.asked());
+    assert!(
+        stub.asked()[1].ends_with("7-1/cancel"),
+        "{:?}",
+        stub.asked()
+    );
 }
 
 #[tokio::test]
@@ -165,5 +191,8 @@ async fn a_second_execution_calls_the_first_one_off() {
     work.attempt = 2;
     engine("cog", &settings(&stub)).execute(work).await.unwrap();
     let asked = stub.asked();
-    assert!(asked[0].ends_with("7-1/cancel") && asked[1].ends_with("7-2"), "{asked:?}");
+    assert!(
+        asked[0].ends_with("7-1/cancel") && asked[1].ends_with("7-2"),
+        "{asked:?}"
+    );
 }

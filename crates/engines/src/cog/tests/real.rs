@@ -25,18 +25,31 @@ async fn a_picture_goes_through_cog_and_comes_back() {
         };
         work.files.insert("image".to_owned(), file);
         let product = engine.execute(work).await.unwrap();
-        assert_eq!(json!(product.output), json!({"image_urls": [null]}), "{class}");
+        assert_eq!(
+            json!(product.output),
+            json!({"image_urls": [null]}),
+            "{class}"
+        );
         assert_eq!(bytes(product).await.unwrap(), [png], "{class}");
         let reports = told(&mut reports);
-        assert!(reports.contains(&Report::Progress(0.5)), "{class}: {reports:?}");
+        assert!(
+            reports.contains(&Report::Progress(0.5)),
+            "{class}: {reports:?}"
+        );
         let log = format!("{reports:?}");
-        assert!(log.contains("begin t") && log.contains("end"), "{class}: {log}");
+        assert!(
+            log.contains("begin t") && log.contains("end"),
+            "{class}: {log}"
+        );
         assert_eq!(engine.probe().await, Ok(()), "{class}");
 
         let (work, _) = crate::remote::stub::work(&json!({"text": "fail"}));
         let error = engine.execute(work).await.unwrap_err();
         assert_eq!(error.kind, EngineErrorKind::Failed, "{class}: {error}");
-        assert!(error.message.contains("the picture is too dark"), "{class}: {error}");
+        assert!(
+            error.message.contains("the picture is too dark"),
+            "{class}: {error}"
+        );
     }
 }
 

@@ -53,5 +53,9 @@ async fn a_picture_goes_through_ray_serve_and_comes_back() {
     assert_eq!(error.kind, EngineErrorKind::InvalidInput, "{error}");
     let failing = settings.replace("\"input.image_url\"", "\"fail\"");
     let error = echo(&failing, &png).await.unwrap_err();
-    assert_eq!((error.kind, error.is_passing), (EngineErrorKind::Failed, true), "{error}");
+    assert_eq!(
+        (error.kind, error.is_passing),
+        (EngineErrorKind::Failed, true),
+        "{error}"
+    );
 }

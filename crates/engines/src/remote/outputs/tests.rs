@@ -62,7 +62,10 @@ fn an_answer_without_names_gets_them() {
     let (output, files) = found(json!("https://h/x"));
     assert_eq!(output, json!({"image_urls": [null]}));
     assert_eq!(files, owned(&[("/image_urls/0", "image_urls-0")]));
-    assert_eq!(found(json!(["https://h/x.png", "data:,hi"])).0, json!({"image_urls": [null, null]}));
+    assert_eq!(
+        found(json!(["https://h/x.png", "data:,hi"])).0,
+        json!({"image_urls": [null, null]})
+    );
     assert_eq!(found(json!("words")).0, json!({"output": "words"}));
     assert_eq!(found(json!([1, 2])).0, json!({"output": [1, 2]}));
     assert_eq!(found(json!(null)).0, json!({"output": null}));
@@ -81,13 +84,23 @@ fn an_answer_without_names_gets_them() {
 
 #[tokio::test]
 async fn data_uris_are_decoded_in_both_forms_and_refused_when_they_cannot_be() {
-    let both = product(json!(["data:image/png;base64,aGk=", "data:text/plain,a%20b%zz%"])).unwrap();
+    let both = product(json!([
+        "data:image/png;base64,aGk=",
+        "data:text/plain,a%20b%zz%"
+    ]))
+    .unwrap();
     let decoded = bytes(both).await.unwrap();
     assert_eq!(decoded, [b"hi".to_vec(), b"a b%zz%".to_vec()]);
-    for (uri, words) in [("data:image/png;base64,***", "nvalid"), ("data:image/png", "comma")] {
+    for (uri, words) in [
+        ("data:image/png;base64,***", "nvalid"),
+        ("data:image/png", "comma"),
+    ] {
         let error = product(json!({"a": {"b": uri}})).unwrap_err();
         assert_eq!(error.kind, EngineErrorKind::OutputInvalid);
-        assert!(error.message.contains("a.b") && error.message.contains(words), "{error}");
+        assert!(
+            error.message.contains("a.b") && error.message.contains(words),
+            "{error}"
+        );
     }
 }
 
@@ -99,7 +112,9 @@ async fn nothing_is_fetched_before_it_is_read_and_then_it_streams() {
     })
     .await;
     let answer = json!([format!("{}/a.png", stub.url)]);
-    let product = Shape::default().product(&server(&stub.url), answer).unwrap();
+    let product = Shape::default()
+        .product(&server(&stub.url), answer)
+        .unwrap();
     assert!(stub.asked().is_empty());
     assert_eq!(bytes(product).await.unwrap(), [b"bytes"]);
 }
@@ -109,7 +124,11 @@ async fn a_url_that_cannot_be_fetched_says_why() {
     let other = Stub::start(|_| Answer::new(200, "", b"private")).await;
     let private = other.url.clone();
     let stub = Stub::start(move |seen| match seen.path.as_str() {
-        "/gone" => Answer::new(404, "content-type: application/json\r\n", b"{\"detail\":\"no such file\"}"),
+        "/gone" => Answer::new(
+            404,
+            "content-type: application/json\r\n",
+            b"{\"detail\":\"no such file\"}",
+        ),
         "/later" => Answer::new(503, "", b""),
         "/page" => Answer::new(200, "content-type: text/html; charset=utf-8\r\n", b"<html>"),
         "/away" => Answer::new(302, &format!("location: {private}/x\r\n"), b""),
@@ -124,7 +143,11 @@ async fn a_url_that_cannot_be_fetched_says_why() {
         (local("/later"), "503", true),
         (local("/page"), "web page", false),
         (local("/away"), "RUNNEL_EGRESS_ALLOW=127.0.0.1/32", false),
-        (local("/meta"), "RUNNEL_EGRESS_ALLOW=169.254.169.254/32", false),
+        (
+            local("/meta"),
+            "RUNNEL_EGRESS_ALLOW=169.254.169.254/32",
+            false,
+        ),
         (local("/cut"), "broke off", true),
         (local("/nothing"), "cannot be fetched", true),
         (other.url.clone(), "RUNNEL_EGRESS_ALLOW=127.0.0.1/32", false),
@@ -132,7 +155,9 @@ async fn a_url_that_cannot_be_fetched_says_why() {
         ("http://127.0.0.1:1/".to_owned(), "loopback", false),
         ("http://u:p@example.com/".to_owned(), "password", false),
     ] {
-        let product = Shape::default().product(&server(&stub.url), json!([url])).unwrap();
+        let product = Shape::default()
+            .product(&server(&stub.url), json!([url]))
+            .unwrap();
         let error = bytes(product).await.unwrap_err();
         assert_eq!(error.kind, EngineErrorKind::OutputInvalid, "{url}");
         assert!(error.message.contains(words), "{url}: {error}");

@@ -175,10 +175,20 @@ fn escaped(name: &str) -> String {
 
 /// Letters, digits and a few signs, so that a name is one everywhere.
 fn clean(name: &str) -> String {
-    let kept = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+    let kept = |c: char| {
+        if c.is_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '_'
+        }
+    };
     let cleaned: String = name.chars().map(kept).take(MAX_NAME).collect();
     let cleaned = cleaned.trim_matches('.');
-    if cleaned.is_empty() { "output".to_owned() } else { cleaned.to_owned() }
+    if cleaned.is_empty() {
+        "output".to_owned()
+    } else {
+        cleaned.to_owned()
+    }
 }
 
 fn with_extension(name: &str, media_type: &str) -> String {
@@ -201,9 +211,9 @@ fn is_url(text: &str) -> bool {
 }
 
 fn is_file(value: &Value) -> bool {
-    value
-        .as_str()
-        .is_some_and(|text| text.starts_with("data:") || is_url(text) || base64_type(text).is_some())
+    value.as_str().is_some_and(|text| {
+        text.starts_with("data:") || is_url(text) || base64_type(text).is_some()
+    })
 }
 
 /// The type and bytes of a `data:` URI, whether base64 or percent-encoded.
@@ -214,7 +224,9 @@ fn read_data_uri(uri: &str) -> Result<(&str, Vec<u8>), String> {
     if !head.ends_with(";base64") {
         return Ok((media_type, percent_decoded(body)));
     }
-    let bytes = STANDARD.decode(body.trim()).map_err(|error| error.to_string())?;
+    let bytes = STANDARD
+        .decode(body.trim())
+        .map_err(|error| error.to_string())?;
     Ok((media_type, bytes))
 }
 
@@ -285,7 +297,9 @@ async fn open(server: &Server, url: &Url) -> Result<Reply, EngineError> {
     }
     if reply.media_type().as_deref() == Some("text/html") {
         let host = reply.host();
-        return Err(invalid(format!("{host} answers with a web page where a file is due")));
+        return Err(invalid(format!(
+            "{host} answers with a web page where a file is due"
+        )));
     }
     Ok(reply)
 }
