@@ -91,20 +91,22 @@ if ! have cargo; then
     exit 1
 fi
 
-# The official S3 client looks at what the server left in a bucket.
-boto3="boto3==1.44.8"
+# The official S3 client looks at what the server left in a bucket; a validator
+# of JSON Schema judges what the catalogue says of inputs.
+python_packages="boto3==1.44.8 jsonschema==4.26.0"
 tools="$(dirname "$0")/../target/test-tools/python"
-if [ "${1:-test}" = test ] && [ "$(cat "$tools/installed" 2>/dev/null)" != "$boto3" ]; then
-    echo "setup: installing $boto3 into target/test-tools/python" >&2
+if [ "${1:-test}" = test ] && [ "$(cat "$tools/installed" 2>/dev/null)" != "$python_packages" ]; then
+    echo "setup: installing $python_packages into target/test-tools/python" >&2
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
     rm -rf "$tools"
-    if ! { python3 -m venv "$tools" && "$tools/bin/pip" install -q "$boto3"; } >"$log" 2>&1; then
+    # shellcheck disable=SC2086 # several packages, each a word
+    if ! { python3 -m venv "$tools" && "$tools/bin/pip" install -q $python_packages; } >"$log" 2>&1; then
         cat "$log" >&2
         echo "setup: pip failed, its words are above; is PyPI reachable?" >&2
         exit 1
     fi
-    echo "$boto3" >"$tools/installed"
+    echo "$python_packages" >"$tools/installed"
 fi
 
 # Model servers of others, which the engines are tested against; these versions

@@ -10,10 +10,15 @@ use runnel_media::{Budget, HEAD_BYTES, probe, sniff};
 use runnel_types::list::{
     BadList, Field, Filter, Listed, Place, Sort, Value, parse_filter, parse_sort, sort_text,
 };
-use runnel_types::{Asset, AssetId, Folder, OrgId, Run, Timestamp};
+use runnel_types::{Asset, AssetId, Folder, ModelSpec, OrgId, Run, Timestamp};
 
 /// The fields of every list.
-const LISTS: [&[Field]; 3] = [Asset::FIELDS, Folder::FIELDS, Run::FIELDS];
+const LISTS: [&[Field]; 4] = [
+    Asset::FIELDS,
+    Folder::FIELDS,
+    ModelSpec::FIELDS,
+    Run::FIELDS,
+];
 
 /// The longest message, in bytes: the names of all fields, and a little of what was sent.
 const LONGEST_MESSAGE: usize = 2000;

@@ -42,6 +42,7 @@ const EXPOSED: &[&str] = &[
     "location",
     "retry-after",
     "idempotent-replayed",
+    "preference-applied",
     "runflow-request-id",
     "tus-checksum-algorithm",
     "tus-extension",

@@ -6,9 +6,11 @@
 
 mod assets;
 mod auth;
+mod batches;
 mod body_limit;
 mod caller;
 pub mod cors;
+mod deliveries;
 mod docs;
 mod error;
 mod extract;
@@ -17,8 +19,11 @@ mod form;
 mod health;
 mod idempotency;
 mod list;
+mod model_path;
+mod models;
 mod openapi;
 mod page;
+mod prefer;
 pub mod receiver;
 mod request;
 pub mod routes;

@@ -20,9 +20,6 @@ use serde_json::Value;
 use crate::error::ApiError;
 use crate::page::{self, ListResponse};
 
-/// The order of a list when the query does not say.
-const DEFAULT_SORT: &str = "created_at:desc";
-
 /// What a query asks of the list of `T`.
 #[derive(Debug)]
 pub(crate) struct ListQuery<T> {
@@ -78,7 +75,7 @@ fn read<T: Listed>(query: &str) -> Result<ListQuery<T>, Fault> {
     let mut limit = page::DEFAULT_LIMIT;
     let mut cursor = None;
     let mut backward = false;
-    let mut sort = DEFAULT_SORT.to_owned();
+    let mut sort = T::DEFAULT_SORT.to_owned();
     let mut filters: Vec<Filter> = Vec::new();
     let mut shape = Shape::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 const INTRODUCTION: &str = include_str!("openapi.md");
 
 /// The parts of the API, in the order in which a newcomer meets them.
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
     (
         "Uploads",
         "A session, a PUT of the bytes to a signed URL, a confirmation.",
@@ -20,6 +20,10 @@ const TAGS: [(&str, &str); 6] = [
     (
         "Runs",
         "What became of a run: its status, its logs, its callback.",
+    ),
+    (
+        "Batches",
+        "Many runs of a model in one call, with one callback at the end.",
     ),
     ("Service", "Whether the server is well, and who is asking."),
 ];
@@ -74,14 +78,4 @@ pub(crate) fn serve<S>(api: &OpenApi) -> impl axum::handler::Handler<((),), S> +
 
 fn answer(json: Bytes) -> Response {
     ([(CONTENT_TYPE, "application/json")], json).into_response()
-}
-
-/// Documents the operations at `from`, as the router spells it, as those at `to`.
-pub(crate) fn rename(api: &mut OpenApi, from: &str, to: &str) {
-    let Some(paths) = &mut api.paths else { return };
-    for spelling in [from.to_owned(), from.replace("{*", "{")] {
-        if let Some(operations) = paths.paths.shift_remove(&spelling) {
-            paths.paths.insert(to.to_owned(), operations);
-        }
-    }
 }

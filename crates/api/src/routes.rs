@@ -11,11 +11,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use runnel_domain::Services;
 use runnel_types::Fault;
+use tower::ServiceExt;
 
 use crate::cors::{self, Cors};
 use crate::error::ApiError;
 use crate::{
-    assets, auth, docs, folders, health, idempotency, openapi, request, runs, storage, uploads,
+    assets, auth, batches, docs, folders, health, idempotency, model_path, models, openapi,
+    request, runs, storage, uploads,
 };
 
 /// Where the storage URLs of the local disk begin; the domain signs what follows.
@@ -27,9 +29,8 @@ pub(crate) const OPENAPI: &str = "/v1/openapi.json";
 /// Where the viewer of the document has its script.
 pub(crate) const VIEWER: &str = "/docs/viewer.js";
 
-/// Everything below a model. A slug may have several segments, which only a
-/// route with an open end can take; the document says what may follow.
-const MODELS: &str = "/v1/models/{owner}/{*slug}";
+/// Where models are, their names after it.
+pub(crate) const MODELS: &str = "/v1/models/";
 
 /// What a form may have beside its file, in bytes.
 const FORM_OVERHEAD: usize = 64 * 1024;
@@ -100,7 +101,22 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
                 .patch_with(folders::change::change, folders::change::docs)
                 .delete_with(folders::delete::delete, folders::delete::docs),
         )
-        .api_route(MODELS, post_with(runs::create::create, runs::create::docs))
+        .api_route(
+            "/v1/models",
+            get_with(models::list::list, models::list::docs),
+        )
+        .api_route(
+            "/v1/models/{owner}/{slug}",
+            get_with(models::get::get, models::get::docs),
+        )
+        .api_route(
+            "/v1/models/{owner}/{slug}/runs",
+            post_with(runs::create::create, runs::create::docs),
+        )
+        .api_route(
+            "/v1/models/{owner}/{slug}/batches",
+            post_with(batches::create::create, batches::create::docs),
+        )
         .api_route("/v1/runs", get_with(runs::list::list, runs::list::docs))
         .api_route("/v1/runs/{id}", get_with(runs::get::get, runs::get::docs))
         .api_route(
@@ -108,14 +124,61 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
             get_with(runs::logs::logs, runs::logs::docs),
         )
         .api_route(
+            "/v1/runs/{id}/events",
+            get_with(runs::events::events, runs::events::docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/node-runs",
+            get_with(runs::node_runs::node_runs, runs::node_runs::docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/cancellation",
+            post_with(runs::cancel::cancel, runs::cancel::docs),
+        )
+        .api_route(
+            "/v1/admin/runs/{id}/cancellation",
+            post_with(runs::cancel::cancel, runs::cancel::admin_docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/reruns",
+            post_with(runs::rerun::rerun, runs::rerun::docs),
+        )
+        .api_route(
             "/v1/runs/{id}/callback",
             get_with(runs::callback::callback, runs::callback::docs),
+        )
+        .api_route(
+            "/v1/runs/{id}/callback-redeliveries",
+            post_with(runs::redeliver::redeliver, runs::redeliver::docs),
+        )
+        .api_route(
+            "/v1/batches",
+            get_with(batches::list::list, batches::list::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}",
+            get_with(batches::get::get, batches::get::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}/items",
+            get_with(batches::items::items, batches::items::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}/cancellation",
+            post_with(batches::cancel::cancel, batches::cancel::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}/callback",
+            get_with(batches::callback::callback, batches::callback::docs),
+        )
+        .api_route(
+            "/v1/batches/{id}/callback-redeliveries",
+            post_with(batches::redeliver::redeliver, batches::redeliver::docs),
         );
     let documented = documented
         .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
         .layer(DefaultBodyLimit::max(form_limit))
         .finish_api(&mut api);
-    openapi::rename(&mut api, MODELS, "/v1/models/{owner}/{slug}/runs");
     let router = documented
         .route(OPENAPI, get(openapi::serve(&api)))
         .route("/docs", get(docs::page))
@@ -132,8 +195,11 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         )
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(Arc::clone(&services), request::observe))
-        .with_state(services);
+        .with_state(Arc::clone(&services));
+    // Before a route is looked for, which a layer of the router would not be.
+    let router = Router::new()
+        .fallback_service(router.map_request(model_path::fold))
+        .layer(from_fn_with_state(services, request::observe));
     answering_pages(router, cors)
 }
 
@@ -167,6 +233,11 @@ async fn wrong_method(request: Request) -> Response {
         request.uri().path()
     );
     ApiError(Fault::method_not_allowed(message)).into_response()
+}
+
+/// The path of a batch, or of what is below it.
+pub(crate) fn batch_path(id: runnel_types::BatchId, rest: &str) -> String {
+    format!("/v1/batches/{id}{rest}")
 }
 
 /// The path of a run, or of what is below it.

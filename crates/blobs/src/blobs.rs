@@ -286,6 +286,15 @@ impl Blobs {
             Place::Remote(remote) => remote.presign_get(key, now, valid_for, download),
         }
     }
+
+    /// The object that a URL from [`Blobs::presign_get`] names, where the server
+    /// can tell. Whether the URL's time has passed is not judged.
+    pub fn read_presigned(&self, url: &str) -> Option<Key> {
+        match &self.0 {
+            Place::Local(_) => None,
+            Place::Remote(remote) => remote.read_presigned(url),
+        }
+    }
 }
 
 /// A body that is arriving. Dropped before it is finished, it leaves nothing.

@@ -4,10 +4,9 @@
 //! a person who sends three wrong fields wants to hear of three. Unknown fields
 //! are passed over, as the contract says.
 
-use runnel_types::{Fault, FieldFault};
+pub(crate) use runnel_types::words::kind_of;
+use runnel_types::{Fault, FieldFault, words};
 use serde_json::{Map, Value};
-
-use crate::words;
 
 /// A body being read; [`Fields::finish`] tells all that was wrong with it.
 #[derive(Debug)]
@@ -28,11 +27,15 @@ impl<'a> Fields<'a> {
                 message,
             }])
         };
-        let object = body.as_object().ok_or_else(fault)?;
-        Ok(Self {
+        body.as_object().ok_or_else(fault).map(Self::of_object)
+    }
+
+    /// Begins to read an object, which may be a part of a body.
+    pub(crate) const fn of_object(object: &'a Map<String, Value>) -> Self {
+        Self {
             object,
             faults: Vec::new(),
-        })
+        }
     }
 
     /// Notes a fault of `field`.
@@ -65,8 +68,18 @@ impl<'a> Fields<'a> {
 
     /// A text of at most `most` characters that may be absent or null.
     pub(crate) fn optional_text(&mut self, field: &str, most: usize) -> Option<&'a str> {
+        self.optional_text_of(field, 0, most)
+    }
+
+    /// A text of `least` to `most` characters that may be absent or null.
+    pub(crate) fn optional_text_of(
+        &mut self,
+        field: &str,
+        least: usize,
+        most: usize,
+    ) -> Option<&'a str> {
         let value = self.present(field)?;
-        self.check_text(field, value, 0, most)
+        self.check_text(field, value, least, most)
     }
 
     fn check_text(
@@ -163,6 +176,27 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A list of `least` to `most` items that must be there.
+    pub(crate) fn list(&mut self, field: &str, least: usize, most: usize) -> Option<&'a [Value]> {
+        let value = self.required(field)?;
+        let Some(list) = value.as_array() else {
+            let message = format!("must be a list, not {}", kind_of(value));
+            self.refuse(field, "list_type", message);
+            return None;
+        };
+        if !(least..=most).contains(&list.len()) {
+            let rule = if list.len() < least {
+                "too_short"
+            } else {
+                "too_long"
+            };
+            let message = format!("has {} items, must have {least} to {most}", list.len());
+            self.refuse(field, rule, message);
+            return None;
+        }
+        Some(list)
+    }
+
     /// An object that must be there.
     pub(crate) fn object(&mut self, field: &str) -> Option<&'a Map<String, Value>> {
         let value = self.required(field)?;
@@ -241,6 +275,11 @@ impl<'a> Fields<'a> {
         self.is_given(field).then(|| self.optional_id(field))
     }
 
+    /// Ends the reading of a part: what was wrong with it.
+    pub(crate) fn into_faults(self) -> Vec<FieldFault> {
+        self.faults
+    }
+
     /// Ends the reading.
     ///
     /// # Errors
@@ -251,18 +290,6 @@ impl<'a> Fields<'a> {
         } else {
             Err(Fault::invalid(self.faults))
         }
-    }
-}
-
-/// What a JSON value is, in a word for a message.
-pub(crate) const fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod assets;
 pub mod audit;
+pub mod batches;
 mod caller;
 pub mod deliveries;
 mod faults;
@@ -22,7 +23,6 @@ pub mod runs;
 mod services;
 pub mod thumbnails;
 pub mod uploads;
-mod words;
 
 pub use caller::Caller;
 pub use idempotency::Begun;

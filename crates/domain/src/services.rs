@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runnel_blobs::{Blobs, UrlSigner};
-use runnel_egress::Egress;
+use runnel_egress::{Egress, Pace};
 use runnel_engines::Registry;
 use runnel_media::subprocess::Programs;
 use runnel_store::Store;
 use runnel_types::{Clock, IdSource, Timestamp};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::assets::Flights;
+use crate::runs::{InputMemory, Streams};
 use crate::{thumbnails, uploads};
 
 /// Limits and lifetimes that an operator may set.
@@ -34,11 +36,17 @@ pub struct Limits {
     /// How long a confirmation waits for the thumbnail of a video or a
     /// document; it is drawn by a job when it is not there by then.
     pub thumbnail_wait: Duration,
+    /// The largest file that is fetched from a URL in a run's input, in bytes.
+    pub max_fetch_bytes: u64,
+    /// How fast whoever sends such a file must be.
+    pub fetch_pace: Pace,
+    /// The largest file of a run's output, in bytes.
+    pub max_output_bytes: u64,
 }
 
 impl Default for Limits {
     /// The contract's defaults: 50 MiB, one hour, one day, one day, seven days,
-    /// two seconds; and one day to begin a resumable upload.
+    /// two seconds, 2 GiB; and one day to begin a resumable upload.
     fn default() -> Self {
         Self {
             max_upload_bytes: 52_428_800,
@@ -49,6 +57,9 @@ impl Default for Limits {
             sweep_after: Duration::from_hours(24),
             purge_after: Duration::from_hours(7 * 24),
             thumbnail_wait: Duration::from_secs(2),
+            max_fetch_bytes: 2 * 1024 * 1024 * 1024,
+            fetch_pace: Pace::default(),
+            max_output_bytes: 2 * 1024 * 1024 * 1024,
         }
     }
 }
@@ -87,10 +98,18 @@ pub struct Services {
     /// long, so nothing else stands in this line, and no request stands in it
     /// for longer than [`Limits::thumbnail_wait`].
     pub frame_slots: Arc<Semaphore>,
+    /// Bounds how many files are fetched at once for the inputs of runs.
+    pub fetch_slots: Semaphore,
+    /// Bounds the files that engines take as bytes.
+    pub input_memory: InputMemory,
     /// When thumbnails that found no slot are tried again.
     pub thumbnail_turns: thumbnails::Turns,
     /// The transforms that are being made.
     pub flights: Flights,
+    /// The streams of runs' events that are open.
+    pub streams: Streams,
+    /// Cancelled when the server stops: whoever waits for a run then answers.
+    pub stopping: CancellationToken,
 }
 
 impl Services {

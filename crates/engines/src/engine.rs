@@ -75,7 +75,8 @@ pub struct Work {
     /// it holds references that mean nothing outside; see [`Work::input_with`].
     pub input: Map<String, Value>,
     /// The files that the input refers to, by the place of the reference:
-    /// `image_url`, `images.0`, `scene.layers.2.picture`.
+    /// `image_url`, `images.0`, `scene.layers.2.picture`. The reference itself
+    /// is a string there.
     pub files: BTreeMap<String, InputFile>,
     /// Where to tell how it goes.
     pub reporter: Reporter,
@@ -85,16 +86,37 @@ impl Work {
     /// The input with each reference to a file replaced by what `write` makes
     /// of the file.
     pub fn input_with(&self, mut write: impl FnMut(&InputFile) -> Value) -> Map<String, Value> {
-        let mut input = Value::Object(self.input.clone());
-        for (place, file) in &self.files {
-            let pointer = format!("/{}", place.replace('~', "~0").replace('.', "/"));
-            if let Some(reference) = input.pointer_mut(&pointer) {
-                *reference = write(file);
-            }
+        let mut input = self.input.clone();
+        for (name, value) in &mut input {
+            self.write_files(name, value, &mut write);
         }
-        match input {
-            Value::Object(input) => input,
-            _ => Map::new(),
+        input
+    }
+
+    /// Goes by place and not by pointer, since a key may have a dot in it.
+    fn write_files(
+        &self,
+        place: &str,
+        value: &mut Value,
+        write: &mut impl FnMut(&InputFile) -> Value,
+    ) {
+        match value {
+            Value::String(_) => {
+                if let Some(file) = self.files.get(place) {
+                    *value = write(file);
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    self.write_files(&format!("{place}.{index}"), item, write);
+                }
+            }
+            Value::Object(fields) => {
+                for (name, field) in fields {
+                    self.write_files(&format!("{place}.{name}"), field, write);
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -355,7 +377,9 @@ mod tests {
             size_bytes: 1,
             content: InputContent::Bytes(vec![0]),
         };
-        let input = json!({"a": "r", "list": ["r", "kept"], "deep": {"of": [{"it": "r"}]}});
+        let input = json!({
+            "a": "r", "list": ["r", "kept"], "deep": {"of": [{"it": "r"}]}, "x.y": {"z/~": "r"},
+        });
         let (reporter, _reports) = Reporter::new(CancellationToken::new());
         let work = Work {
             run_id: RunId::from_u128(1),
@@ -366,14 +390,17 @@ mod tests {
                 ("a".to_owned(), file("1")),
                 ("list.0".to_owned(), file("2")),
                 ("deep.of.0.it".to_owned(), file("3")),
-                ("gone".to_owned(), file("4")),
+                ("x.y.z/~".to_owned(), file("4")),
+                ("gone".to_owned(), file("5")),
             ]),
             reporter,
         };
         let told = work.input_with(|file| json!(file.name));
         assert_eq!(
             Value::Object(told),
-            json!({"a": "1", "list": ["2", "kept"], "deep": {"of": [{"it": "3"}]}})
+            json!({
+                "a": "1", "list": ["2", "kept"], "deep": {"of": [{"it": "3"}]}, "x.y": {"z/~": "4"},
+            })
         );
     }
 

@@ -10,6 +10,7 @@ pub mod cog;
 pub mod comfyui;
 pub mod engine;
 pub mod http;
+pub mod model_file;
 pub mod registry;
 mod remote;
 pub mod runflow;
@@ -19,5 +20,5 @@ pub use engine::{
     Engine, EngineError, EngineErrorKind, InputContent, InputFile, InputForm, OutputContent,
     OutputFile, Product, Reporter, Work,
 };
-pub use registry::{Entry, Registry};
+pub use registry::{Entry, Fallback, Registry};
 pub use settings::BadSetting;

@@ -7,11 +7,15 @@
 use std::sync::Arc;
 
 use runnel_egress::{Egress, Origin};
+use runnel_types::words;
 use toml::{Table, Value};
 
 use crate::engine::Engine;
 use crate::remote::Server;
 use crate::{cog, comfyui, http, runflow};
+
+/// How an engine is made: as [`build`] does it.
+pub type Build = fn(&str, &str, &Table, &Egress) -> Result<Arc<dyn Engine>, BadSetting>;
 
 /// The engines that a model file may name, beside `builtin`.
 pub const ENGINES: &[&str] = &["cog", "comfyui", "http", "runflow"];
@@ -52,10 +56,7 @@ pub fn build(
         "comfyui" => comfyui::from_settings(model, table, door),
         "http" => http::from_settings(model, table, door),
         "runflow" => runflow::from_settings(model, table, door),
-        _ => Err(BadSetting::new(
-            "engine",
-            format!("it may be one of builtin, {}", ENGINES.join(", ")),
-        )),
+        _ => Err(BadSetting::new("engine", words::none_of(ENGINES, engine))),
     }
 }
 
@@ -70,13 +71,19 @@ impl<'a> Fields<'a> {
     pub(crate) fn new(table: &'a Table, known: &[&str]) -> Result<Self, BadSetting> {
         match table.keys().find(|key| !known.contains(&key.as_str())) {
             None => Ok(Self { table }),
-            Some(key) => Err(BadSetting::new(
-                key.clone(),
-                format!(
-                    "is no setting of this engine; there are {}",
-                    known.join(", ")
-                ),
-            )),
+            Some(key) => {
+                let meant = match words::nearest(known, key) {
+                    Some(word) => format!("did you mean {word:?}? "),
+                    None => String::new(),
+                };
+                Err(BadSetting::new(
+                    key.clone(),
+                    format!(
+                        "is no setting of this engine; {meant}there are {}",
+                        known.join(", ")
+                    ),
+                ))
+            }
         }
     }
 
@@ -229,7 +236,7 @@ mod tests {
                 "http",
                 "url = \"http://a/\"\nuri = 1",
                 "uri",
-                "there are url",
+                "did you mean \"url\"?",
             ),
             (
                 "http",

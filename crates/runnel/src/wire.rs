@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use runnel_blobs::{Blobs, UrlSigner};
 use runnel_domain::assets::Programs;
+use runnel_domain::runs::InputMemory;
 use runnel_domain::{Limits, Services};
 use runnel_domain::{thumbnails, uploads};
-use runnel_egress::{Egress, EgressConfig, Policy};
+use runnel_egress::{Egress, EgressConfig, Pace, Policy, Resolve, SystemResolver};
 use runnel_engines::Registry;
 use runnel_store::Store;
 use runnel_types::{Clock, Entropy, IdSource, JobId, SystemClock, SystemEntropy};
@@ -20,10 +21,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Failure;
 use crate::config::Settings;
+use crate::models::{Changes, Engines, ModelSource};
 use crate::tls;
 
 /// How long open requests get to end when the server stops.
 const REQUEST_GRACE: Duration = Duration::from_secs(20);
+/// How many files are fetched at once for the inputs of runs.
+const FETCHES: usize = 16;
 /// How long jobs in hand get to end when the server stops.
 const JOB_GRACE: Duration = Duration::from_secs(22);
 
@@ -39,6 +43,12 @@ pub struct Environment {
     pub programs: Programs,
     /// How long a confirmation waits for the thumbnail of a video.
     pub thumbnail_wait: Duration,
+    /// The engines that a model file may name.
+    pub engines: Engines,
+    /// Who finds the addresses of names for outgoing requests.
+    pub resolver: Arc<dyn Resolve>,
+    /// How fast whoever sends a file that a run names by URL must be.
+    pub fetch_pace: Pace,
 }
 
 impl Environment {
@@ -49,6 +59,9 @@ impl Environment {
             entropy: Arc::new(SystemEntropy),
             programs: Programs::default(),
             thumbnail_wait: Limits::default().thumbnail_wait,
+            engines: Engines::default(),
+            resolver: Arc::new(SystemResolver),
+            fetch_pace: Pace::default(),
         }
     }
 }
@@ -57,6 +70,7 @@ impl Environment {
 #[derive(Debug)]
 pub struct App {
     services: Arc<Services>,
+    models: ModelSource,
     base_url: String,
     ca_path: Option<std::path::PathBuf>,
     stop: CancellationToken,
@@ -84,6 +98,8 @@ impl App {
             .clone()
             .unwrap_or_else(|| base_url.clone());
         let services = open_services(&settings, &environment, public_url).await?;
+        let models = model_source(&settings, &environment, &services);
+        models.load(&services.models).await?;
         if let Some(key) = &settings.bootstrap_api_key {
             services.ensure_key(key).await?;
         }
@@ -95,7 +111,7 @@ impl App {
 
         // Other processes' commits wake this one's workers too.
         services.store.listen();
-        let stop = CancellationToken::new();
+        let stop = services.stopping.clone();
         let router = runnel_api::router(Arc::clone(&services), &settings.cors);
         let (acceptor, ca_path) = tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.ca_path));
         let serving = tokio::spawn(runnel_api::server::serve(
@@ -110,6 +126,7 @@ impl App {
             .collect();
         Ok(Self {
             services,
+            models,
             base_url,
             ca_path,
             stop,
@@ -134,6 +151,15 @@ impl App {
         &self.services
     }
 
+    /// Reads the model file again. Runs that are at work go on with what they
+    /// began with.
+    ///
+    /// # Errors
+    /// What is wrong with the file; the models are as they were then.
+    pub async fn reload_models(&self) -> Result<Changes, Failure> {
+        self.models.load(&self.services.models).await
+    }
+
     /// Executes the jobs that are due by the injected clock, one after the
     /// other, until none is; answers with how many. For servers without workers.
     pub async fn run_due_jobs(&self) -> usize {
@@ -152,6 +178,21 @@ impl App {
         }
         self.services.store.close().await;
     }
+}
+
+fn model_source(
+    settings: &Settings,
+    environment: &Environment,
+    services: &Services,
+) -> ModelSource {
+    let builtins = services.models.models().values().cloned().collect();
+    ModelSource::new(
+        builtins,
+        settings.models.clone(),
+        settings.model_variables.clone(),
+        environment.engines,
+        services.egress.clone(),
+    )
 }
 
 fn spawn_worker(services: &Arc<Services>, stop: CancellationToken) -> JoinHandle<()> {
@@ -179,8 +220,8 @@ pub async fn open_services(
         Failure::new(format!("RUNNEL_EGRESS_ALLOW: {error}"))
             .hint("give ranges such as 127.0.0.0/8,10.1.0.0/16")
     })?;
-    let egress =
-        Egress::new(EgressConfig::new(policy)).map_err(|error| Failure::new(error.to_string()))?;
+    let config = EgressConfig::new(policy).with_resolver(Arc::clone(&environment.resolver));
+    let egress = Egress::new(config).map_err(|error| Failure::new(error.to_string()))?;
     let database_url = settings
         .database_url()
         .parse()
@@ -213,6 +254,9 @@ pub async fn open_services(
             sweep_after: settings.upload_kept_for,
             purge_after: settings.asset_kept_for,
             thumbnail_wait: environment.thumbnail_wait,
+            max_fetch_bytes: settings.max_fetch_bytes,
+            fetch_pace: environment.fetch_pace,
+            max_output_bytes: settings.max_output_bytes,
             ..Limits::default()
         },
         public_url,
@@ -221,8 +265,12 @@ pub async fn open_services(
         programs: environment.programs.clone(),
         program_slots: Arc::new(Semaphore::new(cores)),
         frame_slots: Arc::new(Semaphore::new(cores.div_ceil(2))),
+        fetch_slots: Semaphore::new(FETCHES),
+        input_memory: InputMemory::new(settings.input_memory_bytes),
         thumbnail_turns: thumbnails::Turns::default(),
         flights: runnel_domain::assets::Flights::default(),
+        streams: runnel_domain::runs::Streams::default(),
+        stopping: CancellationToken::new(),
     }))
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use runnel_types::{Attempt, Delivery, DeliveryId, DeliveryStatus, OrgId, RunId, Timestamp};
+use runnel_types::{
+    Attempt, Delivery, DeliveryId, DeliveryStatus, DeliverySubject, OrgId, Timestamp,
+};
 
 use crate::column::{Args, Row};
 use crate::error::StoreError;
@@ -15,7 +17,8 @@ const ATTEMPTS: &str = "delivery_attempts";
 macro_rules! columns {
     () => {
         "id, org_id, run_id, callback_url, payload, is_automatic, status, failure_reason_code, \
-         failure_detail, attempt_count, max_attempts, next_attempt_at, created_at, updated_at, completed_at"
+         failure_detail, attempt_count, max_attempts, next_attempt_at, created_at, updated_at, \
+         completed_at, batch_id"
     };
 }
 
@@ -65,32 +68,29 @@ impl<E: Reader> Deliveries<E> {
         .await
     }
 
-    /// The deliveries of a run, oldest first, each with its attempts in order.
-    pub async fn list_for_run(
+    /// The deliveries that tell the end of `subject`, oldest first, each with
+    /// its attempts in order.
+    pub async fn list_for(
         &mut self,
         org: OrgId,
-        run: RunId,
+        subject: DeliverySubject,
     ) -> Result<Vec<(Delivery, Vec<Attempt>)>, StoreError> {
-        // Index: deliveries_by_run.
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM deliveries WHERE org_id = $1 AND run_id = $2 ORDER BY created_at, id"
+        let deliveries = all(&mut self.0, list_statement(org, subject), decode).await?;
+        let (column, args) = of_subject(org, subject);
+        let sql = format!(
+            concat!(
+                "SELECT ",
+                attempt_columns!(),
+                " FROM delivery_attempts
+                WHERE delivery_id IN (SELECT id FROM deliveries WHERE org_id = $1 AND {} = $2)
+                ORDER BY delivery_id, attempt_number"
+            ),
+            column
         );
-        let args = Args::new().word(org).word(run);
-        let deliveries = all(&mut self.0, Statement::new(TABLE, sql, args), decode).await?;
-        let sql = concat!(
-            "SELECT ",
-            attempt_columns!(),
-            " FROM delivery_attempts
-            WHERE delivery_id IN (SELECT id FROM deliveries WHERE org_id = $1 AND run_id = $2)
-            ORDER BY delivery_id, attempt_number"
-        );
-        let args = Args::new().word(org).word(run);
         let mut attempts: HashMap<DeliveryId, Vec<Attempt>> = HashMap::new();
         for attempt in all(
             &mut self.0,
-            Statement::new(ATTEMPTS, sql, args),
+            Statement::composed(ATTEMPTS, sql, args),
             decode_attempt,
         )
         .await?
@@ -105,6 +105,24 @@ impl<E: Reader> Deliveries<E> {
             (delivery, made)
         };
         Ok(deliveries.into_iter().map(with_attempts).collect())
+    }
+
+    /// Whether a delivery that tells the end of `subject` has not ended.
+    pub async fn is_under_way(
+        &mut self,
+        org: OrgId,
+        subject: DeliverySubject,
+    ) -> Result<bool, StoreError> {
+        let (column, args) = of_subject(org, subject);
+        let sql = format!(
+            "SELECT id FROM deliveries
+            WHERE org_id = $1 AND {column} = $2 AND status IN ('pending', 'delivering')
+            LIMIT 1"
+        );
+        let found = all(&mut self.0, Statement::composed(TABLE, sql, args), |row| {
+            row.word::<DeliveryId>("id")
+        });
+        found.await.map(|found| !found.is_empty())
     }
 
     /// The attempts of a delivery, in order.
@@ -133,18 +151,18 @@ impl Deliveries<&mut Tx> {
     /// Adds a delivery.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] when its id is taken or its run does not exist.
+    /// [`StoreError::Conflict`] when its id is taken or its subject does not exist.
     pub async fn insert(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
         let sql = concat!(
             "INSERT INTO deliveries (",
             columns!(),
             ")
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
         );
         let args = Args::new()
             .word(delivery.id)
             .word(delivery.org_id)
-            .word(delivery.run_id)
+            .opt_word(delivery.subject.run())
             .text(&delivery.callback_url)
             .text(&delivery.payload)
             .int(i64::from(delivery.is_automatic))
@@ -156,7 +174,8 @@ impl Deliveries<&mut Tx> {
             .opt_time(delivery.next_attempt_at)
             .time(delivery.created_at)
             .time(delivery.updated_at)
-            .opt_time(delivery.completed_at);
+            .opt_time(delivery.completed_at)
+            .opt_word(delivery.subject.batch());
         changed(&mut self.0, Statement::new(TABLE, sql, args))
             .await
             .map(drop)
@@ -270,11 +289,38 @@ impl Deliveries<&mut Tx> {
     }
 }
 
+/// The column that names `subject`, and the parameters of statements on it.
+fn of_subject(org: OrgId, subject: DeliverySubject) -> (&'static str, Args) {
+    let args = Args::new().word(org);
+    match subject {
+        DeliverySubject::Run(run) => ("run_id", args.word(run)),
+        DeliverySubject::Batch(batch) => ("batch_id", args.word(batch)),
+    }
+}
+
+/// The deliveries of `subject`. Index: `deliveries_by_run`, `deliveries_by_batch`.
+pub(crate) fn list_statement(org: OrgId, subject: DeliverySubject) -> Statement {
+    let (column, args) = of_subject(org, subject);
+    let sql = format!(
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM deliveries WHERE org_id = $1 AND {} = $2 ORDER BY created_at, id"
+        ),
+        column
+    );
+    Statement::composed(TABLE, sql, args)
+}
+
 fn decode(row: &Row) -> Result<Delivery, StoreError> {
+    let subject = match row.opt_word("batch_id")? {
+        Some(batch) => DeliverySubject::Batch(batch),
+        None => DeliverySubject::Run(row.word("run_id")?),
+    };
     Ok(Delivery {
         id: row.word("id")?,
         org_id: row.word("org_id")?,
-        run_id: row.word("run_id")?,
+        subject,
         callback_url: row.text("callback_url")?,
         payload: row.text("payload")?,
         is_automatic: row.int("is_automatic")? != 0,

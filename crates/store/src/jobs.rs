@@ -200,6 +200,28 @@ impl Jobs<&mut Tx> {
             .map(|rows| rows > 0)
     }
 
+    /// Says whether `worker` has the job, and keeps it so until the commit.
+    pub async fn hold(&mut self, id: JobId, worker: &str) -> Result<bool, StoreError> {
+        let lock = self.0.dialect().for_update();
+        let sql = format!("SELECT id FROM jobs WHERE id = $1 AND worker_id = $2{lock}");
+        let args = Args::new().word(id).text(worker);
+        changed(&mut self.0, Statement::composed(TABLE, sql, args))
+            .await
+            .map(|rows| rows > 0)
+    }
+
+    /// Removes a job that is not to be done any more, whoever has it; says
+    /// whether it was there.
+    pub async fn remove(&mut self, id: JobId) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM jobs WHERE id = $1 RETURNING id";
+        changed(
+            &mut self.0,
+            Statement::new(TABLE, sql, Args::new().word(id)),
+        )
+        .await
+        .map(|rows| rows > 0)
+    }
+
     /// Gives a job back, to be taken again from `at` on; says whether `worker`
     /// still had it.
     pub async fn retry_at(
@@ -212,18 +234,18 @@ impl Jobs<&mut Tx> {
         self.give_back(sql, id, worker, at).await
     }
 
-    /// Gives a job back untouched, for a worker that stops: this attempt does
-    /// not count. Says whether `worker` still had it.
+    /// Gives a job back untouched, to be taken again from `at` on: this attempt
+    /// does not count. Says whether `worker` still had it.
     pub async fn hand_back(
         &mut self,
         id: JobId,
         worker: &str,
-        now: Timestamp,
+        at: Timestamp,
     ) -> Result<bool, StoreError> {
         let sql = "UPDATE jobs SET due_at = $3, worker_id = NULL, attempts = attempts - 1
             WHERE id = $1 AND worker_id = $2
             RETURNING id";
-        self.give_back(sql, id, worker, now).await
+        self.give_back(sql, id, worker, at).await
     }
 
     async fn give_back(

@@ -27,11 +27,13 @@ mod migrate;
 mod page;
 mod query;
 mod reader;
+mod run_signal;
 mod signal;
 mod tx;
 
 pub mod api_keys;
 pub mod assets;
+pub mod batches;
 pub mod deliveries;
 pub mod folders;
 pub mod idempotency_keys;
@@ -57,6 +59,8 @@ pub use crate::dialect::Dialect;
 pub use crate::error::{Cause, StoreError};
 use crate::group_commit::Writer;
 pub use crate::reader::{Read, Reader};
+use crate::run_signal::RunSignals;
+pub use crate::run_signal::RunWatch;
 pub use crate::tx::Tx;
 
 /// An open database; clones share it.
@@ -72,7 +76,8 @@ struct Inner {
     /// SQLite's one connection that writes.
     writer: Option<Writer>,
     signal: Arc<Notify>,
-    listener: OnceLock<AbortHandle>,
+    run_signals: Arc<RunSignals>,
+    listener: OnceLock<[AbortHandle; 2]>,
 }
 
 impl Store {
@@ -93,6 +98,7 @@ impl Store {
             pool,
             writer,
             signal,
+            run_signals: Arc::new(RunSignals::new()),
             listener: OnceLock::new(),
         })))
     }
@@ -129,9 +135,7 @@ impl Store {
     /// ended. SQLite's log is folded into its file. Calls after this fail with
     /// [`StoreError::Unavailable`].
     pub async fn close(&self) {
-        if let Some(listener) = self.0.listener.get() {
-            listener.abort();
-        }
+        self.0.stop_listening();
         self.0.pool.close().await;
         if let Some(writer) = &self.0.writer {
             writer.close().await;
@@ -139,10 +143,16 @@ impl Store {
     }
 }
 
+impl Inner {
+    fn stop_listening(&self) {
+        for task in self.listener.get().into_iter().flatten() {
+            task.abort();
+        }
+    }
+}
+
 impl Drop for Inner {
     fn drop(&mut self) {
-        if let Some(listener) = self.listener.get() {
-            listener.abort();
-        }
+        self.stop_listening();
     }
 }

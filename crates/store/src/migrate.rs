@@ -12,7 +12,28 @@ use crate::error::StoreError;
 struct Migration {
     version: i64,
     name: &'static str,
-    sql: &'static str,
+    sql: Sql,
+}
+
+/// The text of a migration.
+enum Sql {
+    /// One for both engines.
+    Both(&'static str),
+    /// One for each, where they cannot be asked alike.
+    Each {
+        sqlite: &'static str,
+        postgres: &'static str,
+    },
+}
+
+impl Sql {
+    const fn on(&self, dialect: Dialect) -> &'static str {
+        match (self, dialect) {
+            (Self::Both(sql), _)
+            | (Self::Each { sqlite: sql, .. }, Dialect::Sqlite)
+            | (Self::Each { postgres: sql, .. }, Dialect::Postgres) => sql,
+        }
+    }
 }
 
 /// Every migration, ascending.
@@ -20,27 +41,40 @@ const MIGRATIONS: &[Migration] = &[
     Migration {
         version: 1,
         name: "0001_start",
-        sql: include_str!("../migrations/0001_start.sql"),
+        sql: Sql::Both(include_str!("../migrations/0001_start.sql")),
     },
     Migration {
         version: 2,
         name: "0002_library",
-        sql: include_str!("../migrations/0002_library.sql"),
+        sql: Sql::Both(include_str!("../migrations/0002_library.sql")),
     },
     Migration {
         version: 3,
         name: "0003_idempotency",
-        sql: include_str!("../migrations/0003_idempotency.sql"),
+        sql: Sql::Both(include_str!("../migrations/0003_idempotency.sql")),
     },
     Migration {
         version: 4,
         name: "0004_resumable_uploads",
-        sql: include_str!("../migrations/0004_resumable_uploads.sql"),
+        sql: Sql::Both(include_str!("../migrations/0004_resumable_uploads.sql")),
     },
     Migration {
         version: 5,
         name: "0005_folder_and_type",
-        sql: include_str!("../migrations/0005_folder_and_type.sql"),
+        sql: Sql::Both(include_str!("../migrations/0005_folder_and_type.sql")),
+    },
+    Migration {
+        version: 8,
+        name: "0008_batches",
+        sql: Sql::Both(include_str!("../migrations/0008_batches.sql")),
+    },
+    Migration {
+        version: 10,
+        name: "0010_deliveries_of_batches",
+        sql: Sql::Each {
+            sqlite: include_str!("../migrations/0010_deliveries_of_batches.sqlite.sql"),
+            postgres: include_str!("../migrations/0010_deliveries_of_batches.postgres.sql"),
+        },
     },
 ];
 
@@ -92,7 +126,7 @@ async fn run_missing(connection: &mut AnyConnection, dialect: Dialect) -> Result
             name: migration.name,
             source: Arc::new(error),
         };
-        sqlx::raw_sql(migration.sql)
+        sqlx::raw_sql(migration.sql.on(dialect))
             .execute(&mut *connection)
             .await
             .map_err(failed)?;

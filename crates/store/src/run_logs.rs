@@ -1,4 +1,5 @@
-//! Lines of runs' logs, numbered from 1 without gaps.
+//! Lines of runs' logs, numbered from 1 without gaps, and complete when the run
+//! has ended: nothing is added after that.
 
 use runnel_types::{Cursor, LogId, LogLevel, OrgId, Page, PageRequest, RunId, RunLog, Timestamp};
 use uuid::Uuid;
@@ -23,6 +24,19 @@ pub(crate) const EARLIER: &str = "SELECT id, sequence, level, message, created_a
         AND sequence < COALESCE((SELECT sequence FROM run_logs WHERE run_id = $2 AND id = $3), 9223372036854775807)
     ORDER BY sequence DESC
     LIMIT $4";
+
+/// A line that has no sequence yet.
+#[derive(Debug, Clone, Copy)]
+pub struct NewLine<'a> {
+    /// The line.
+    pub id: LogId,
+    /// How much it matters.
+    pub level: LogLevel,
+    /// What it says.
+    pub message: &'a str,
+    /// When it was written.
+    pub at: Timestamp,
+}
 
 /// Statements on `run_logs`.
 #[derive(Debug)]
@@ -73,7 +87,8 @@ impl<E: Reader> RunLogs<E> {
 }
 
 impl RunLogs<&mut Tx> {
-    /// Adds a line and returns its sequence; `None` when there is no such run.
+    /// Adds a line and returns its sequence; `None` when there is no such run,
+    /// or it has ended.
     pub async fn append(
         &mut self,
         org: OrgId,
@@ -83,9 +98,28 @@ impl RunLogs<&mut Tx> {
         message: &str,
         at: Timestamp,
     ) -> Result<Option<i64>, StoreError> {
+        let line = NewLine {
+            id,
+            level,
+            message,
+            at,
+        };
+        self.append_within(i64::MAX, org, run, line).await
+    }
+
+    /// As [`Self::append`]; also `None` when the log has `most` lines already.
+    pub async fn append_within(
+        &mut self,
+        most: i64,
+        org: OrgId,
+        run: RunId,
+        line: NewLine<'_>,
+    ) -> Result<Option<i64>, StoreError> {
         // The run's row counts: its lock is what keeps two writers apart.
-        let sql = "UPDATE runs SET log_lines = log_lines + 1 WHERE org_id = $1 AND id = $2 RETURNING id, log_lines";
-        let statement = Statement::new("runs", sql, Args::new().word(org).word(run));
+        let sql = "UPDATE runs SET log_lines = log_lines + 1
+            WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running') AND log_lines < $3
+            RETURNING id, log_lines";
+        let statement = Statement::new("runs", sql, Args::new().word(org).word(run).int(most));
         let Some(sequence) = optional(&mut self.0, statement, |row| row.int("log_lines")).await?
         else {
             return Ok(None);
@@ -93,14 +127,15 @@ impl RunLogs<&mut Tx> {
         let sql = "INSERT INTO run_logs (id, org_id, run_id, sequence, level, message, created_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7)";
         let args = Args::new()
-            .word(id)
+            .word(line.id)
             .word(org)
             .word(run)
             .int(sequence)
-            .word(level)
-            .text(message)
-            .time(at);
+            .word(line.level)
+            .text(line.message)
+            .time(line.at);
         changed(&mut self.0, Statement::new(TABLE, sql, args)).await?;
+        self.0.note_changed(run, false);
         Ok(Some(sequence))
     }
 }

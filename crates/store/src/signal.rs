@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 
 use crate::Store;
 use crate::dialect::Dialect;
+use crate::run_signal::{self, Change, RunSignals};
 
 /// The channel's name never changes: old and new processes share it.
 const CHANNEL: &str = "runnel_jobs";
@@ -42,8 +43,19 @@ impl Store {
         self.0.signal.notify_waiters();
     }
 
-    /// Also raises the signal when another process enqueues, from now until the
-    /// store is closed or its last clone is dropped. On SQLite, which has no such
+    /// Wakes those who watch the runs that a commit has changed.
+    pub(crate) fn raise_runs(&self, changes: &[Change]) {
+        for change in changes {
+            self.0.run_signals.wake(*change);
+            if self.0.dialect == Dialect::Postgres {
+                self.0.run_signals.tell(*change);
+            }
+        }
+    }
+
+    /// Also raises the signals when another process enqueues or changes runs,
+    /// and tells the others of this one's changes, from now until the store is
+    /// closed or its last clone is dropped. On SQLite, which has no such
     /// notifications, it does nothing. A second call does nothing either.
     pub fn listen(&self) {
         if self.0.dialect != Dialect::Postgres || self.0.listener.get().is_some() {
@@ -52,35 +64,52 @@ impl Store {
         let Ok(url) = self.0.url.for_driver() else {
             return;
         };
-        let task = tokio::spawn(relay(url, Arc::clone(&self.0.signal))).abort_handle();
-        if let Err(second) = self.0.listener.set(task) {
-            second.abort();
-        }
+        let Some(unsent) = self.0.run_signals.take_unsent() else {
+            return;
+        };
+        let signals = Signals {
+            jobs: Arc::clone(&self.0.signal),
+            runs: Arc::clone(&self.0.run_signals),
+        };
+        let hearing = tokio::spawn(relay(url, signals)).abort_handle();
+        let telling = tokio::spawn(run_signal::tell_others(self.read(), unsent)).abort_handle();
+        // Whoever has the unsent changes is the first and only one here.
+        let _ = self.0.listener.set([hearing, telling]);
     }
 }
 
+/// What notifications are turned into.
+struct Signals {
+    jobs: Arc<Notify>,
+    runs: Arc<RunSignals>,
+}
+
 /// Turns notifications into signals for ever.
-async fn relay(url: String, signal: Arc<Notify>) {
+async fn relay(url: String, signals: Signals) {
     loop {
-        if let Err(error) = listen_until_lost(&url, &signal).await {
+        if let Err(error) = listen_until_lost(&url, &signals).await {
             tracing::warn!(
                 error = error.to_string(),
                 retry_s = PAUSE.as_secs(),
-                "other processes' jobs are not heard of at once, because listening to the database failed"
+                "other processes' jobs and runs are not heard of at once, because listening to the database failed"
             );
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn listen_until_lost(url: &str, signal: &Notify) -> Result<(), sqlx::Error> {
+async fn listen_until_lost(url: &str, signals: &Signals) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect(url).await?;
-    listener.listen(CHANNEL).await?;
+    listener.listen_all([CHANNEL, run_signal::CHANNEL]).await?;
     loop {
         // What was notified while nobody listened is lost, so look once now.
-        signal.notify_waiters();
-        while listener.try_recv().await?.is_some() {
-            signal.notify_waiters();
+        signals.jobs.notify_waiters();
+        signals.runs.wake_all();
+        while let Some(told) = listener.try_recv().await? {
+            match told.channel() {
+                CHANNEL => signals.jobs.notify_waiters(),
+                _ => signals.runs.wake_told(told.payload()),
+            }
         }
     }
 }

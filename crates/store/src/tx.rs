@@ -1,5 +1,6 @@
 //! The unit of work: begin, write state and jobs, commit.
 
+use runnel_types::RunId;
 use sqlx::any::AnyRow;
 use sqlx::{Any, AnyConnection};
 
@@ -8,9 +9,10 @@ use crate::dialect::Dialect;
 use crate::error::StoreError;
 use crate::group_commit::Lease;
 use crate::reader::{Read, Reader, Statement};
+use crate::run_signal::Change;
 use crate::{
-    Store, api_keys, assets, deliveries, folders, idempotency_keys, jobs, orgs, resumable_uploads,
-    run_logs, runs, settings, signal, uploads,
+    Store, api_keys, assets, batches, deliveries, folders, idempotency_keys, jobs, orgs,
+    resumable_uploads, run_logs, runs, settings, signal, uploads,
 };
 
 /// A transaction. Dropping it leaves nothing of it.
@@ -23,6 +25,7 @@ pub struct Tx {
     store: Store,
     link: Link,
     enqueued: bool,
+    changed_runs: Vec<Change>,
     broken: bool,
 }
 
@@ -55,12 +58,13 @@ impl Tx {
             store: store.clone(),
             link,
             enqueued: false,
+            changed_runs: Vec::new(),
             broken: false,
         })
     }
 
-    /// Makes everything written durable and visible, and wakes the workers when
-    /// a job is among it.
+    /// Makes everything written durable and visible, wakes the workers when a
+    /// job is among it, and those who watch a run that it changed.
     ///
     /// # Errors
     /// [`StoreError::Broken`] after a failed statement; nothing is written.
@@ -91,6 +95,7 @@ impl Tx {
         if self.enqueued {
             self.store.raise();
         }
+        self.store.raise_runs(&self.changed_runs);
         Ok(())
     }
 
@@ -102,6 +107,14 @@ impl Tx {
     /// Wakes the workers after the commit.
     pub(crate) const fn note_enqueued(&mut self) {
         self.enqueued = true;
+    }
+
+    /// Wakes those who watch the run after the commit.
+    pub(crate) fn note_changed(&mut self, run: RunId, is_end: bool) {
+        match self.changed_runs.iter_mut().find(|noted| noted.run == run) {
+            Some(noted) => noted.is_end |= is_end,
+            None => self.changed_runs.push(Change { run, is_end }),
+        }
     }
 }
 
@@ -161,6 +174,8 @@ tables! {
     idempotency_keys: IdempotencyKeys,
     /// Runs.
     runs: Runs,
+    /// Batches of runs.
+    batches: Batches,
     /// Lines of runs' logs.
     run_logs: RunLogs,
     /// Callbacks and their attempts.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use runnel::config::Settings;
 use runnel::wire::{App, Environment};
+use runnel_engines::Entry;
 use runnel_types::{Clock, ManualClock, Scope, SeededEntropy, SystemClock, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -51,7 +52,7 @@ pub struct TestApp {
     pub clock: Arc<ManualClock>,
     environment: Environment,
     key: String,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     s3: Option<S3Server>,
 }
 
@@ -118,9 +119,31 @@ impl TestApp {
             clock,
             environment,
             key,
-            folder,
+            folder: Arc::new(folder),
             s3,
         }
+    }
+
+    /// Another server on the same data, as a second process would be: it shares
+    /// the rows and the objects, and no memory. The disk is its storage.
+    pub async fn another(&self) -> Self {
+        let app = start(&self.settings, &self.environment).await;
+        Self {
+            app,
+            settings: self.settings.clone(),
+            clock: Arc::clone(&self.clock),
+            environment: self.environment.clone(),
+            key: self.key.clone(),
+            folder: Arc::clone(&self.folder),
+            s3: None,
+        }
+    }
+
+    /// Adds a model to the catalogue of this server.
+    pub fn add_model(&self, entry: Entry) {
+        let models = &self.services().models;
+        let known: Vec<Entry> = models.models().values().cloned().collect();
+        models.replace(known.into_iter().chain([entry]));
     }
 
     /// Stops the server and starts it again on the same data.
@@ -217,6 +240,14 @@ impl TestApp {
     /// Moves the clock.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
+    }
+
+    /// Reads the model file again.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub async fn reload_models(&self) -> Result<runnel::models::Changes, runnel::Failure> {
+        self.app.reload_models().await
     }
 
     /// Works off every job that is due by the clock; says how many there were,

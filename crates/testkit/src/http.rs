@@ -121,7 +121,11 @@ impl Request {
         self
     }
 
-    fn head(&self) -> String {
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) fn head(&self) -> String {
         let mut head = format!(
             "{} {} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n",
             self.method, self.path, self.host

@@ -8,8 +8,10 @@
 
 mod app;
 mod chaos;
+mod event_stream;
 mod http;
 mod process;
+mod puppet;
 mod receiver;
 mod s3;
 pub mod samples;
@@ -17,8 +19,10 @@ mod wait;
 
 pub use app::{Db, Storage, TestApp, database_url};
 pub use chaos::Mood;
+pub use event_stream::{Event, EventStream};
 pub use http::{Begun, Request, Response, send_raw};
 pub use process::Process;
+pub use puppet::{Call, Puppet};
 pub use receiver::Receiver;
 pub use s3::S3Server;
 pub use wait::wait_until;

@@ -1,6 +1,6 @@
 //! Deliveries: a callback on its way to its receiver, attempt by attempt.
 
-use crate::id::{AttemptId, DeliveryId, OrgId, RunId};
+use crate::id::{AttemptId, BatchId, DeliveryId, OrgId, RunId};
 use crate::text_enum::text_enum;
 use crate::time::Timestamp;
 
@@ -18,6 +18,33 @@ text_enum! {
     }
 }
 
+/// Whose end a callback tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliverySubject {
+    /// A run's.
+    Run(RunId),
+    /// A batch's.
+    Batch(BatchId),
+}
+
+impl DeliverySubject {
+    /// The run, when it is one.
+    pub const fn run(self) -> Option<RunId> {
+        match self {
+            Self::Run(id) => Some(id),
+            Self::Batch(_) => None,
+        }
+    }
+
+    /// The batch, when it is one.
+    pub const fn batch(self) -> Option<BatchId> {
+        match self {
+            Self::Run(_) => None,
+            Self::Batch(id) => Some(id),
+        }
+    }
+}
+
 /// A callback to be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
@@ -25,13 +52,13 @@ pub struct Delivery {
     pub id: DeliveryId,
     /// The organization.
     pub org_id: OrgId,
-    /// The run whose end it tells.
-    pub run_id: RunId,
+    /// Whose end it tells.
+    pub subject: DeliverySubject,
     /// Where it goes.
     pub callback_url: String,
     /// The body, frozen when the delivery was made: every attempt sends these bytes.
     pub payload: String,
-    /// Made by the run's end, not by a person.
+    /// Made by that end, not by a person.
     pub is_automatic: bool,
     /// Where it stands.
     pub status: DeliveryStatus,

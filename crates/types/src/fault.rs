@@ -64,6 +64,15 @@ impl FieldFault {
         }
     }
 
+    /// The same fault of what lies at `path` instead of at the top.
+    #[must_use]
+    pub fn within(mut self, path: &[&str]) -> Self {
+        let at = self.loc.len().min(1);
+        self.loc
+            .splice(at..at, path.iter().map(|part| (*part).to_owned()));
+        self
+    }
+
     /// The path dotted, without its first part.
     pub fn field(&self) -> String {
         self.loc.get(1..).unwrap_or_default().join(".")

@@ -165,6 +165,8 @@ ids! {
     RunId;
     /// A line of a run's log.
     LogId;
+    /// A batch of runs.
+    BatchId;
     /// A callback to be delivered.
     DeliveryId;
     /// One attempt to deliver a callback.

@@ -53,6 +53,15 @@ impl Job {
         (Self::ForgetAnswers {}, recurring_id(3)),
     ];
 
+    /// The id of its row where another thing decides on it: there is one job for
+    /// a run, and whoever cancels the run finds the job by the run's id.
+    pub const fn own_id(&self) -> Option<JobId> {
+        match self {
+            Self::ExecuteRun { run_id, .. } => Some(JobId::from_u128(run_id.as_uuid().as_u128())),
+            _ => None,
+        }
+    }
+
     /// Whether it comes again for ever.
     pub fn is_recurring(&self) -> bool {
         Self::RECURRING.iter().any(|(job, _)| job == self)

@@ -5,6 +5,7 @@
 
 pub mod api_key;
 pub mod asset;
+pub mod batch;
 pub mod delivery;
 pub mod fault;
 pub mod folder;
@@ -19,19 +20,21 @@ pub mod run;
 mod text_enum;
 pub mod time;
 pub mod upload;
+pub mod words;
 
 pub use api_key::{ApiKey, Scope};
 pub use asset::{Asset, AssetType, SourceType};
-pub use delivery::{Attempt, Delivery, DeliveryStatus};
+pub use batch::{Batch, BatchItem, BatchPlace, BatchStatus, ItemCounts};
+pub use delivery::{Attempt, Delivery, DeliveryStatus, DeliverySubject};
 pub use fault::{Fault, FieldFault, Kind};
 pub use folder::Folder;
 pub use id::{
-    ApiKeyId, AssetId, AttemptId, DeliveryId, Entropy, FolderId, IdSource, JobId, LogId, ModelId,
-    OrgId, RequestId, RunId, SeededEntropy, SystemEntropy,
+    ApiKeyId, AssetId, AttemptId, BatchId, DeliveryId, Entropy, FolderId, IdSource, JobId, LogId,
+    ModelId, OrgId, RequestId, RunId, SeededEntropy, SystemEntropy,
 };
 pub use idempotency::{Answer, Used};
 pub use job::Job;
-pub use model::{InputSpec, InputType, ModelSpec, OutputSpec, ReferenceForm};
+pub use model::{BadValue, InputSpec, InputType, ModelAbout, ModelSpec, OutputSpec, ReferenceForm};
 pub use org::Org;
 pub use page::{Cursor, Page, PageRequest};
 pub use run::{FailureCode, FailureStage, LogLevel, Run, RunFailure, RunLog, RunSource, RunStatus};

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::batch::BatchPlace;
 use crate::id::{ApiKeyId, LogId, ModelId, OrgId, RequestId, RunId};
 use crate::list::{Field, FieldKind, Listed};
 use crate::text_enum::text_enum;
@@ -114,6 +115,8 @@ pub struct Run {
     pub failure: Option<RunFailure>,
     /// How far it is, from 0 to 1.
     pub progress: Option<f64>,
+    /// Its place in a batch, when it is an item of one.
+    pub batch: Option<BatchPlace>,
     /// The caller's own name for it.
     pub client_ref: Option<String>,
     /// The request that made it.
@@ -154,6 +157,9 @@ impl Listed for Run {
             .nullable()
             .unsortable()
             .stored_as("failure_stage"),
+        Field::new("batch_id", FieldKind::Id)
+            .nullable()
+            .unsortable(),
         Field::new("client_ref", FieldKind::Text)
             .nullable()
             .unsortable(),

@@ -6,16 +6,18 @@ use aide::transform::TransformOperation;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use runnel_domain::Services;
-use runnel_types::Fault;
+use runnel_types::Run;
 use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::RunResponse;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
 use crate::extract::JsonBody;
+use crate::model_path::ModelPath;
+use crate::prefer::{self, PreferredWait};
 
 /// What is to be run.
 #[derive(Debug, JsonSchema)]
@@ -36,22 +38,15 @@ pub(crate) struct CreateRunRequest {
     client_ref: Option<String>,
 }
 
-/// The model in the path.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(crate) struct ModelPath {
-    /// The owner, such as `runflow`.
-    owner: String,
-    /// The slug, such as `background-replace`; it may have several segments.
-    slug: String,
-}
-
 pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
     operation
         .id("runs.create")
         .tag("Runs")
         .summary("Run a model")
         .description(
-            "The input is checked against what the model declares before anything is stored.",
+            "The input is checked against what the model declares before anything is stored. \
+             With the header `Prefer: wait=N` (1 to 60) the answer comes when the run ends or N \
+             seconds have passed, whichever is first; `Preference-Applied` says so.",
         )
         .response::<201, Json<RunResponse>>()
 }
@@ -60,16 +55,27 @@ pub(crate) async fn create(
     State(services): State<Arc<Services>>,
     Authenticated(caller): Authenticated,
     Path(path): Path<ModelPath>,
+    wait: PreferredWait,
     JsonBody(body, _): JsonBody<CreateRunRequest>,
-) -> Result<(StatusCode, Json<RunResponse>), ApiError> {
-    let slug = path.slug.strip_suffix("/runs").ok_or_else(|| {
-        Fault::not_found(
-            "NOT_FOUND",
-            "there is nothing at this path; runs are created at …/{slug}/runs",
-        )
-    })?;
-    let model = format!("{}/{slug}", path.owner);
-    let run = services.create_run(&caller, &model, &body).await?;
+) -> Result<Response, ApiError> {
+    let run = services.create_run(&caller, &path.model(), &body).await?;
+    accepted(&services, run, wait).await
+}
+
+/// The answer to whoever made a run: at once, or at its end.
+pub(super) async fn accepted(
+    services: &Services,
+    run: Run,
+    wait: PreferredWait,
+) -> Result<Response, ApiError> {
+    let run = match wait.0 {
+        Some(limit) => services.wait_for_end(run, limit).await,
+        None => run,
+    };
     let view = services.show_run(run).await?;
-    Ok((StatusCode::CREATED, Json(view.into())))
+    let mut response = (StatusCode::CREATED, Json(RunResponse::from(view))).into_response();
+    if let Some(applied) = wait.applied() {
+        response.headers_mut().insert(prefer::APPLIED, applied);
+    }
+    Ok(response)
 }

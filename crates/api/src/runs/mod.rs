@@ -1,10 +1,15 @@
 //! Runs, and the form in which every operation shows them.
 
 pub(crate) mod callback;
+pub(crate) mod cancel;
 pub(crate) mod create;
+pub(crate) mod events;
 pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod node_runs;
+pub(crate) mod redeliver;
+pub(crate) mod rerun;
 
 use runnel_domain::runs::RunView;
 use runnel_types::Timestamp;
@@ -113,7 +118,7 @@ impl From<RunView> for RunResponse {
             cost_breakdown: None,
             nodes_total: None,
             nodes_completed: None,
-            batch_id: None,
+            batch_id: run.batch.map(|place| place.id.as_uuid()),
             request_id: run.request_id.map(Into::into),
             created_by: run.created_by.map(Into::into),
             created_at: run.created_at.to_rfc3339(),
@@ -140,5 +145,11 @@ impl From<RunView> for RunResponse {
 
 fn links(run: &runnel_types::Run) -> Value {
     let at = |rest: &str| crate::routes::run_path(run.id, rest);
-    json!({"self": at(""), "logs": at("/logs"), "callback": at("/callback")})
+    json!({
+        "self": at(""),
+        "logs": at("/logs"),
+        "events": at("/events"),
+        "node_runs": at("/node-runs"),
+        "callback": at("/callback"),
+    })
 }

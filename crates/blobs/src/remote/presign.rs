@@ -13,13 +13,14 @@ use hmac::{Hmac, Mac};
 use object_store::aws::AwsCredential;
 use runnel_types::Timestamp;
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use url::Url;
 
 /// The longest that such a URL may live: seven days.
 pub(super) const LONGEST: Duration = Duration::from_hours(7 * 24);
 
 /// A request that is to be allowed.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Request<'a> {
     /// `GET` or `PUT`.
     pub(super) method: &'a str,
@@ -98,6 +99,46 @@ impl Presigner {
         let scheme = self.base.scheme();
         format!("{scheme}://{host}{path}?{query}&X-Amz-Signature={signature}")
     }
+
+    /// The name of the object that `url` allows to be fetched, when it was signed
+    /// here and with `credential`. Whether its time has passed is not judged.
+    pub(super) fn read(&self, credential: &AwsCredential, url: &str) -> Option<String> {
+        let url = Url::parse(url).ok()?;
+        if url.origin() != self.base.origin() {
+            return None;
+        }
+        let base = self.base.path().trim_end_matches('/');
+        let name = url.path().strip_prefix(base)?.strip_prefix('/')?;
+        let (mut now, mut valid_for, mut signature) = (None, None, None);
+        let mut rest = Vec::new();
+        for (key, value) in url.query_pairs() {
+            match &*key {
+                "X-Amz-Date" => now = read_moment(&value),
+                "X-Amz-Expires" => valid_for = value.parse().ok().map(Duration::from_secs),
+                "X-Amz-Signature" => signature = Some(value.into_owned()),
+                "X-Amz-Algorithm"
+                | "X-Amz-Credential"
+                | "X-Amz-SignedHeaders"
+                | "X-Amz-Security-Token" => {}
+                _ => rest.push((key.into_owned(), value.into_owned())),
+            }
+        }
+        let query: Vec<(&str, &str)> = rest
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        let request = Request {
+            method: "GET",
+            name,
+            query: &query,
+            headers: &[],
+        };
+        // Whatever else was changed in the URL, this is what it should have.
+        let ours = self.sign(credential, &request, now?, valid_for?);
+        let (_, expected) = ours.rsplit_once("&X-Amz-Signature=")?;
+        let is_ours = expected.as_bytes().ct_eq(signature?.as_bytes());
+        bool::from(is_ours).then(|| name.to_owned())
+    }
 }
 
 fn keyed(key: &[u8], text: &str) -> Vec<u8> {
@@ -115,6 +156,17 @@ fn moment(at: Timestamp) -> String {
     let mut moment = date.replace(['-', ':'], "");
     moment.push('Z');
     moment
+}
+
+/// The time that [`moment`] wrote.
+fn read_moment(text: &str) -> Option<Timestamp> {
+    let is_plain = text.len() == 16 && text.is_ascii();
+    let (date, time) = text.split_once('T').filter(|_| is_plain)?;
+    let (year, month, day) = (date.get(..4)?, date.get(4..6)?, date.get(6..)?);
+    let (hour, minute, second) = (time.get(..2)?, time.get(2..4)?, time.get(4..)?);
+    format!("{year}-{month}-{day}T{hour}:{minute}:{second}")
+        .parse()
+        .ok()
 }
 
 /// Percent-encodes all but what RFC 3986 leaves alone, and `kept`.
@@ -209,6 +261,43 @@ mod tests {
             sign("image/png", "10", Some("token")),
         ] {
             assert_ne!(signature(&url), signature(&other));
+        }
+    }
+
+    #[test]
+    fn a_url_is_known_again_and_a_changed_one_is_not() {
+        let request = Request {
+            method: "GET",
+            name: "media/a/b.png",
+            query: &[("response-content-disposition", "inline; filename=\"a+b ä\"")],
+            headers: &[],
+        };
+        let lived = Duration::from_hours(1);
+        for base in ["http://127.0.0.1:9000/bucket", "https://b.s3.amazonaws.com"] {
+            let presigner = presigner(base);
+            let us = credential(Some("to/ken"));
+            let url = presigner.sign(&us, &request, may_24(), lived);
+            let name = presigner.read(&us, &url);
+            assert_eq!(name.as_deref(), Some("media/a/b.png"), "{url}");
+            for changed in [
+                url.replace("b.png", "c.png"),
+                url.replace("3600", "7200"),
+                url.replace("T000000Z", "T000001Z"),
+                url.replace("inline", "attachment"),
+                url.replace("://", "://x."),
+                url.replace("X-Amz-Signature=", "X-Amz-Signature=0"),
+                url.split('?').next().unwrap().to_owned(),
+                format!("{url}&more=1"),
+            ] {
+                assert_eq!(presigner.read(&us, &changed), None, "{changed}");
+            }
+            assert_eq!(presigner.read(&credential(None), &url), None);
+            let put = Request {
+                method: "PUT",
+                ..request
+            };
+            let put = presigner.sign(&us, &put, may_24(), lived);
+            assert_eq!(presigner.read(&us, &put), None);
         }
     }
 

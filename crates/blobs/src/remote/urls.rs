@@ -119,6 +119,22 @@ impl Remote {
         url.now_or_never()?.ok()
     }
 
+    /// The object that a URL of the store's own allows to be fetched, where such
+    /// URLs are signed here. Those of temporary credentials are known for as long
+    /// as these are.
+    pub(crate) fn read_presigned(&self, url: &str) -> Option<Key> {
+        let Urls::S3 {
+            presigner,
+            credentials,
+        } = &self.inner.urls
+        else {
+            return None;
+        };
+        let credential = credentials.get_credential().now_or_never()?.ok()?;
+        let name = presigner.read(&credential, url)?;
+        name.strip_prefix(&self.inner.prefix)?.parse().ok()
+    }
+
     async fn ask(
         &self,
         signer: &Arc<dyn Signer>,

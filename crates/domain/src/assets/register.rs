@@ -1,9 +1,12 @@
 //! Makes records of files: of what was found in them, with their thumbnails.
 //!
 //! Here are also the files that the server itself has in hand: the outputs of
-//! runs, and pictures that came within a run's input.
+//! runs, and what came within a run's input or was fetched for it. Their bytes
+//! are passed on to the storage as they come.
 
-use runnel_blobs::Key;
+use std::time::Duration;
+
+use runnel_blobs::{Key, Staged};
 use runnel_store::Tx;
 use runnel_types::{ApiKeyId, Asset, AssetId, Fault, Job, OrgId, SourceType};
 
@@ -11,16 +14,25 @@ use super::draw::Drawn;
 use super::inspect::{Facts, Inspected};
 use crate::{Services, faults};
 
-/// A file that is to become an asset.
+/// A file that is to become an asset; its bytes come apart.
 #[derive(Debug)]
 pub(crate) struct NewFile {
     pub(crate) org_id: OrgId,
     pub(crate) name: String,
-    pub(crate) bytes: Vec<u8>,
     pub(crate) declared: Option<String>,
     pub(crate) source_type: SourceType,
     pub(crate) source_id: Option<String>,
     pub(crate) created_by: Option<ApiKeyId>,
+}
+
+/// A file whose bytes are arriving. Dropped before it is finished, it leaves
+/// nothing.
+#[derive(Debug)]
+pub(crate) struct Storing {
+    id: AssetId,
+    key: Key,
+    file: NewFile,
+    staged: Staged,
 }
 
 /// A record that is ready to be written.
@@ -29,6 +41,13 @@ pub(crate) struct Described {
     pub(crate) asset: Asset,
     /// Whether its thumbnail is still to be drawn, by a job.
     is_thumbnail_due: bool,
+}
+
+impl Described {
+    /// The record.
+    pub(crate) const fn asset(&self) -> &Asset {
+        &self.asset
+    }
 }
 
 impl Services {
@@ -72,26 +91,47 @@ impl Services {
         self.enqueue(tx, &job, self.now()).await
     }
 
-    /// Stores a file and its thumbnail, and answers with the record that the
-    /// caller's transaction is to insert; the message of a refusal otherwise.
-    /// A crash before that transaction leaves objects that no row names.
-    pub(crate) async fn store_file(&self, file: NewFile) -> Result<Result<Asset, String>, Fault> {
+    /// Begins to take the bytes of a file.
+    pub(crate) async fn begin_storing(&self, file: NewFile) -> Result<Storing, Fault> {
         let id: AssetId = self.ids.next();
         let key = Key::asset(file.org_id, id, self.ids.next(), &file.name);
+        let staged = self.blobs.stage(&key).await.map_err(faults::blob)?;
+        Ok(Storing {
+            id,
+            key,
+            file,
+            staged,
+        })
+    }
+
+    /// Stores a file and its thumbnail, and answers with the record that the
+    /// caller's transaction is to insert; the message of a refusal otherwise,
+    /// with nothing left behind. The thumbnail of a film is waited for as long
+    /// as `wait` says. A crash before that transaction leaves objects that no
+    /// row names.
+    pub(crate) async fn finish_storing(
+        &self,
+        storing: Storing,
+        wait: Duration,
+    ) -> Result<Result<Described, String>, Fault> {
+        let Storing {
+            id,
+            key,
+            file,
+            staged,
+        } = storing;
         let storage_key = key.to_string();
-        let stored = self
-            .blobs
-            .put_bytes(&key, &file.bytes)
-            .await
-            .map_err(faults::blob)?;
-        let facts = match self
-            .inspect_object(&storage_key, file.declared.as_deref(), None)
-            .await?
-        {
-            Inspected::Sound(facts) => facts,
-            Inspected::Refused(message) => {
+        let stored = staged.finish().await.map_err(faults::blob)?;
+        let looked = self.inspect_object(&storage_key, file.declared.as_deref(), Some(wait));
+        let facts = match looked.await {
+            Ok(Inspected::Sound(facts)) => facts,
+            Ok(Inspected::Refused(message)) => {
                 self.discard(&storage_key).await;
                 return Ok(Err(message));
+            }
+            Err(fault) => {
+                self.discard(&storage_key).await;
+                return Err(fault);
             }
         };
         let asset = Asset {
@@ -105,16 +145,40 @@ impl Services {
             created_by: file.created_by,
             ..Asset::new(file.source_type, self.now())
         };
-        Ok(Ok(self.record_of(facts, asset).await?.asset))
+        let described = self.record_of(facts, asset).await;
+        if described.is_err() {
+            self.discard(&key.to_string()).await;
+        }
+        described.map(Ok)
+    }
+
+    /// Stores a file that lies in memory as a whole; see
+    /// [`Services::finish_storing`].
+    pub(crate) async fn store_bytes(
+        &self,
+        file: NewFile,
+        bytes: &[u8],
+    ) -> Result<Result<Described, String>, Fault> {
+        let mut storing = self.begin_storing(file).await?;
+        storing.write(bytes).await?;
+        self.finish_storing(storing, self.limits.thumbnail_wait)
+            .await
     }
 
     /// Removes the objects of assets whose rows were not written after all.
-    pub(crate) async fn discard_files(&self, assets: &[Asset]) {
+    pub(crate) async fn discard_files(&self, assets: impl IntoIterator<Item = &Asset>) {
         for asset in assets {
             self.discard(&asset.storage_key).await;
             if let Some(thumbnail) = &asset.thumbnail_key {
                 self.discard(thumbnail).await;
             }
         }
+    }
+}
+
+impl Storing {
+    /// Takes some more bytes.
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.staged.write(bytes).await.map_err(faults::blob)
     }
 }

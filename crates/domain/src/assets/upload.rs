@@ -112,7 +112,7 @@ impl Services {
         let new = self.record_of(facts, asset).await?;
         let kept = self.insert_filed(caller, &new).await;
         if kept.is_err() {
-            self.discard_files(std::slice::from_ref(&new.asset)).await;
+            self.discard_files([&new.asset]).await;
         }
         kept.map(|()| new.asset)
     }

@@ -30,7 +30,7 @@ impl Services {
     }
 
     /// The same for a time of the caller's own.
-    pub(super) fn asset_url_for(
+    pub(crate) fn asset_url_for(
         &self,
         asset: &Asset,
         now: Timestamp,

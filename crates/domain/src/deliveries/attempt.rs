@@ -74,7 +74,8 @@ impl Services {
         tx.commit().await.map_err(faults::store)?;
         tracing::info!(
             delivery.id = %id,
-            run.id = %delivery.run_id,
+            run.id = delivery.subject.run().map(tracing::field::display),
+            batch.id = delivery.subject.batch().map(tracing::field::display),
             attempt = number,
             status = attempt.status_code,
             error = attempt.error_message,

@@ -1,8 +1,7 @@
-//! Reads the deliveries of a run, with every attempt.
+//! Reads the deliveries of a run or a batch, with every attempt.
 
-use runnel_types::{Attempt, Delivery, Fault, RunId, Scope};
+use runnel_types::{Attempt, BatchId, Delivery, DeliverySubject, Fault, OrgId, RunId, Scope};
 
-use crate::runs::not_found;
 use crate::{Caller, Services, faults};
 
 impl Services {
@@ -16,15 +15,35 @@ impl Services {
         run: RunId,
     ) -> Result<Vec<(Delivery, Vec<Attempt>)>, Fault> {
         caller.require(Scope::RunsRead)?;
-        let read = self.store.read();
-        let known = read
-            .runs()
-            .get(caller.org_id, run)
+        self.find_run(caller.org_id, run).await?;
+        self.deliveries_of(caller.org_id, DeliverySubject::Run(run))
             .await
-            .map_err(faults::store)?;
-        known.ok_or_else(|| not_found(run))?;
-        read.deliveries()
-            .list_for_run(caller.org_id, run)
+    }
+
+    /// The same of a batch's callback.
+    ///
+    /// # Errors
+    /// `BATCH_NOT_FOUND`.
+    pub async fn list_batch_deliveries(
+        &self,
+        caller: &Caller,
+        batch: BatchId,
+    ) -> Result<Vec<(Delivery, Vec<Attempt>)>, Fault> {
+        caller.require(Scope::RunsRead)?;
+        self.find_batch(caller.org_id, batch).await?;
+        self.deliveries_of(caller.org_id, DeliverySubject::Batch(batch))
+            .await
+    }
+
+    async fn deliveries_of(
+        &self,
+        org: OrgId,
+        subject: DeliverySubject,
+    ) -> Result<Vec<(Delivery, Vec<Attempt>)>, Fault> {
+        self.store
+            .read()
+            .deliveries()
+            .list_for(org, subject)
             .await
             .map_err(faults::store)
     }

@@ -1,12 +1,17 @@
 //! Creates a run: everything is checked before anything is stored.
+//!
+//! What is checked of one run is checked of each item of a batch too.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use runnel_engines::Entry;
 use runnel_store::Tx;
-use runnel_types::{Asset, Fault, FieldFault, Job, Run, RunSource, RunStatus, Scope};
+use runnel_types::{Fault, FieldFault, Job, ModelSpec, OrgId, Run, RunSource, RunStatus, Scope};
 use serde_json::{Map, Value};
 
-use super::inputs::References;
-use crate::assets::reference;
+use super::inputs::{References, put_references};
+use crate::assets::Described;
 use crate::fields::Fields;
 use crate::models::check_input;
 use crate::{Caller, Services, faults};
@@ -16,7 +21,15 @@ const MAX_METADATA: usize = 64 * 1024;
 /// The most characters of a callback's URL.
 const MAX_URL: usize = 2048;
 /// The most characters of a caller's own name for a run.
-const MAX_CLIENT_REF: usize = 255;
+pub(crate) const MAX_CLIENT_REF: usize = 255;
+
+/// An input that a model can work with, and what it refers to.
+#[derive(Debug)]
+pub(crate) struct CheckedInput {
+    pub(crate) input: Map<String, Value>,
+    references: References,
+    spec: Arc<ModelSpec>,
+}
 
 impl Services {
     /// Creates a run of `model` and the job that will execute it.
@@ -31,47 +44,30 @@ impl Services {
         body: &Value,
     ) -> Result<Run, Fault> {
         caller.require(Scope::RunsCreate)?;
-        let Entry { spec, engine } = self.model(model)?;
+        let entry = self.model(model)?;
+        let spec = &entry.spec;
         let mut fields = Fields::of(body)?;
         let given = fields.object("input");
-        let metadata = fields.optional_object("metadata", MAX_METADATA).cloned();
-        let callback_url = fields
-            .optional_text("callback_url", MAX_URL)
-            .map(str::to_owned);
+        let (metadata, callback_url) = self.read_metadata_and_callback(&mut fields);
         let client_ref = fields
             .optional_text("client_ref", MAX_CLIENT_REF)
             .map(str::to_owned);
-        if let Some(url) = &callback_url
-            && let Err(error) = self.egress.check_url(url)
-        {
-            fields.refuse("callback_url", "url", error.to_string());
-        }
-        let mut input = Map::new();
-        if let Some(given) = given {
-            match check_input(&spec, given) {
-                Ok(checked) => {
-                    if let Err((name, message)) = engine.check(model, &checked) {
-                        fields.refuse(&format!("input.{name}"), "unsupported", message);
-                    }
-                    input = checked;
+        let checked = match given {
+            Some(given) => match self.check_run_input(caller.org_id, &entry, given).await? {
+                Ok(checked) => Some(checked),
+                Err(found) => {
+                    fields.refuse_all(found);
+                    None
                 }
-                Err(found) => fields.refuse_all(found),
-            }
-        }
-        let references = match self
-            .find_references(caller.org_id, &spec, engine.as_ref(), &input)
-            .await?
-        {
-            Ok(references) => references,
-            Err(found) => {
-                fields.refuse_all(found);
-                References::default()
-            }
+            },
+            None => None,
         };
         fields.finish()?;
+        // INVARIANT: without an input, a fault was told above.
+        let checked = checked.ok_or_else(|| Fault::internal("a run without an input"))?;
 
-        let inline = match self.store_inline(caller, references, &mut input).await? {
-            Ok(inline) => inline,
+        let (input, inline) = match self.store_inline(caller, checked).await? {
+            Ok(stored) => stored,
             Err(found) => return Err(Fault::invalid(found)),
         };
         let run = Run {
@@ -86,6 +82,7 @@ impl Services {
             output: None,
             failure: None,
             progress: None,
+            batch: None,
             client_ref,
             request_id: Some(caller.request_id),
             created_by: Some(caller.key_id()),
@@ -97,17 +94,74 @@ impl Services {
             has_logs: false,
         };
         if let Err(fault) = self.accept(caller, &run, &inline).await {
-            self.discard_files(&inline).await;
+            self.discard_files(inline.iter().map(Described::asset))
+                .await;
             return Err(fault);
         }
         Ok(run)
     }
 
-    /// Writes the run, the pictures that came with it and its job, in one commit.
-    async fn accept(&self, caller: &Caller, run: &Run, inline: &[Asset]) -> Result<(), Fault> {
+    /// Reads what a run and a batch are given beside their input.
+    pub(crate) fn read_metadata_and_callback(
+        &self,
+        fields: &mut Fields<'_>,
+    ) -> (Option<Value>, Option<String>) {
+        let metadata = fields.optional_object("metadata", MAX_METADATA).cloned();
+        let callback_url = fields
+            .optional_text("callback_url", MAX_URL)
+            .map(str::to_owned);
+        if let Some(url) = &callback_url
+            && let Err(error) = self.egress.check_url(url)
+        {
+            fields.refuse("callback_url", "url", error.to_string());
+        }
+        (metadata, callback_url)
+    }
+
+    /// Checks an input against what its model declares and what it refers to;
+    /// one fault for each wrong field, at `input.<name>`.
+    pub(crate) async fn check_run_input(
+        &self,
+        org: OrgId,
+        entry: &Entry,
+        given: &Map<String, Value>,
+    ) -> Result<Result<CheckedInput, Vec<FieldFault>>, Fault> {
+        let Entry { spec, engine } = entry;
+        let mut input = match check_input(spec, given) {
+            Ok(input) => input,
+            Err(found) => return Ok(Err(found)),
+        };
+        let mut found = Vec::new();
+        if let Err((name, message)) = engine.check(&spec.model, &input) {
+            found.push(FieldFault::body(
+                &format!("input.{name}"),
+                "unsupported",
+                message,
+            ));
+        }
+        match self
+            .find_references(org, spec, engine.as_ref(), &mut input)
+            .await?
+        {
+            Ok(references) if found.is_empty() => {
+                let spec = Arc::clone(spec);
+                return Ok(Ok(CheckedInput {
+                    input,
+                    references,
+                    spec,
+                }));
+            }
+            Ok(_) => {}
+            Err(wrong) => found.extend(wrong),
+        }
+        Ok(Err(found))
+    }
+
+    /// Writes the run, the files that came with it and its job, in one commit.
+    async fn accept(&self, caller: &Caller, run: &Run, inline: &[Described]) -> Result<(), Fault> {
         let mut tx = self.begin_once(caller).await?;
-        for asset in inline {
-            tx.assets().insert(asset).await.map_err(faults::store)?;
+        for new in inline {
+            self.insert_described(&mut tx, new).await?;
         }
         tx.runs().insert(run).await.map_err(faults::store)?;
         let job = Job::ExecuteRun {
@@ -118,45 +172,56 @@ impl Services {
         tx.commit().await.map_err(faults::store)
     }
 
-    /// Adds a job to the caller's transaction, due at `run_at`.
+    /// Adds a job to the caller's transaction, due at `run_at`. That of a run has
+    /// the run's id.
     pub(crate) async fn enqueue(
         &self,
         tx: &mut Tx,
         job: &Job,
         run_at: runnel_types::Timestamp,
     ) -> Result<(), Fault> {
+        let id = job.own_id().unwrap_or_else(|| self.ids.next());
         tx.jobs()
-            .enqueue(self.ids.next(), job, run_at, 0)
+            .enqueue(id, job, run_at, 0)
             .await
             .map_err(faults::store)
     }
 
     /// Stores the `data:` URIs of the input as assets and puts references in
-    /// their place.
-    async fn store_inline(
+    /// their place. Of a refused one nothing is left behind.
+    pub(crate) async fn store_inline(
         &self,
         caller: &Caller,
-        references: References,
-        input: &mut Map<String, Value>,
-    ) -> Result<Result<Vec<Asset>, Vec<FieldFault>>, Fault> {
-        let mut stored: Vec<Asset> = Vec::new();
+        checked: CheckedInput,
+    ) -> Result<Result<(Map<String, Value>, Vec<Described>), Vec<FieldFault>>, Fault> {
+        let CheckedInput {
+            mut input,
+            references,
+            spec,
+        } = checked;
+        let mut stored: Vec<Described> = Vec::new();
+        let mut by_place = BTreeMap::new();
         for inline in references.inline {
-            let name = inline.name.clone();
-            match self.store_file(inline.into_file(caller)).await? {
-                Ok(asset) => {
-                    input.insert(name, reference(asset.id).into());
-                    stored.push(asset);
+            let refused = match self
+                .store_bytes(inline.new_file(caller), &inline.bytes)
+                .await
+            {
+                Ok(Ok(new)) => {
+                    by_place.insert(inline.place, new.asset().id);
+                    stored.push(new);
+                    continue;
                 }
-                Err(message) => {
-                    self.discard_files(&stored).await;
-                    return Ok(Err(vec![FieldFault::body(
-                        &format!("input.{name}"),
-                        "data_uri",
-                        message,
-                    )]));
+                Ok(Err(message)) => {
+                    let place = format!("input.{}", inline.place);
+                    Ok(Err(vec![FieldFault::body(&place, "data_uri", message)]))
                 }
-            }
+                Err(fault) => Err(fault),
+            };
+            self.discard_files(stored.iter().map(Described::asset))
+                .await;
+            return refused;
         }
-        Ok(Ok(stored))
+        put_references(&spec, &mut input, &by_place);
+        Ok(Ok((input, stored)))
     }
 }

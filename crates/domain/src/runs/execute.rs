@@ -1,27 +1,26 @@
 //! Executes a run: prepares its input, lets the engine work, records the end.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use runnel_engines::engine::Report;
-use runnel_engines::{
-    Engine, EngineError, EngineErrorKind, Entry, InputFile, Product, Reporter, Work,
-};
+use runnel_engines::{Entry, Product};
 use runnel_types::{
     FailureCode, FailureStage, Fault, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
 };
-use serde_json::Map;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::attend::{Ending, Stops};
+use super::inputs::Prepared;
+use super::outputs::Outputs;
 use crate::{Services, faults};
 
 /// How the execution of a run went, for whoever keeps the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Execution {
-    /// The run's end is recorded, together with the end of the job.
+    /// What came of it is recorded, and the job's row settled with it: the run's
+    /// end, or when it is tried again.
     Recorded,
-    /// The run had ended before; only the job is left to be removed.
+    /// The run has ended, or another worker has it; only the job is left to be
+    /// removed.
     Stale,
     /// The work was stopped before its end and can be done again.
     Interrupted,
@@ -55,7 +54,13 @@ impl Services {
         lease: &Lease,
         stop: &CancellationToken,
     ) -> Result<Execution, Fault> {
-        let Some(run) = self.start(org, id).await? else {
+        // ORDER: watched first, so that no end after the look at the row is missed.
+        let mut watch = self.store.watch_run(id);
+        let mut stops = Stops {
+            worker: stop,
+            watch: &mut watch,
+        };
+        let Some(mut run) = self.start(org, id).await? else {
             return Ok(Execution::Stale);
         };
         let Ok(Entry { spec, engine }) = self.model(&run.model) else {
@@ -74,7 +79,7 @@ impl Services {
         };
         if lease.attempt > spec.max_attempts {
             let message = format!(
-                "{} workers in a row were lost while they worked on this run",
+                "the worker that executed this run the last of {} times was lost",
                 spec.max_attempts
             );
             return self
@@ -85,56 +90,29 @@ impl Services {
                 )
                 .await;
         }
-        let files = match self.prepare(&run, &spec, engine.as_ref()).await? {
-            Ok(files) => files,
-            Err(message) => {
-                return self
-                    .fail(
-                        &run,
-                        failure(
-                            FailureCode::InputFetchFailed,
-                            FailureStage::Preprocess,
-                            message,
-                        ),
-                        lease,
-                    )
-                    .await;
+        let prepared = tokio::select! {
+            prepared = self.prepare(&mut run, &spec, engine.as_ref(), lease) => prepared?,
+            ending = stops.wait() => return Ok(unfinished(&ending)),
+        };
+        let ready = match prepared {
+            Prepared::Ready(ready) => ready,
+            Prepared::Lost => return Ok(Execution::Stale),
+            Prepared::Failed(failed) => {
+                return self.set_back(&run, &spec, failed.into(), lease).await;
             }
         };
-        let abandoned = CancellationToken::new();
-        // A dropped future must not leave an engine's thread at work for long.
-        let _abandon = abandoned.clone().drop_guard();
-        let (reporter, reports) = Reporter::new(abandoned);
-        let work = Work {
-            run_id: run.id,
-            attempt: lease.attempt,
-            model: run.model.clone(),
-            input: run.input.as_object().cloned().unwrap_or_else(Map::new),
-            files,
-            reporter,
-        };
-        let limit = Duration::from_secs(spec.time_limit_s);
-        let working = tokio::time::timeout(limit, engine.execute(work));
-        let told = self.record_reports(&run, reports, working);
-        let result = tokio::select! {
-            () = stop.cancelled() => return Ok(Execution::Interrupted),
-            result = told => result,
-        };
-        match result {
-            Ok(Ok(product)) => self.succeed(&run, product, lease).await,
-            Ok(Err(error)) => self.fail(&run, engine_failure(&error), lease).await,
-            Err(_elapsed) => {
-                let message = format!(
-                    "the model did not end within its limit of {} s",
-                    spec.time_limit_s
-                );
-                self.fail(
-                    &run,
-                    failure(FailureCode::Timeout, FailureStage::Inference, message),
-                    lease,
-                )
-                .await
+        let engine = engine.as_ref();
+        let attending = self.attend(&run, &spec, engine, ready, lease, &mut stops);
+        match attending.await {
+            Ending::Made(product) => self.succeed(&run, &spec, product, lease, &mut stops).await,
+            Ending::Failed(error) => self.set_back(&run, &spec, error.into(), lease).await,
+            Ending::OutOfTime => {
+                let limit = spec.time_limit_s;
+                let message = format!("the model did not end within its limit of {limit} s");
+                let failure = failure(FailureCode::Timeout, FailureStage::Inference, message);
+                self.fail(&run, failure, lease).await
             }
+            ending @ (Ending::Overtaken | Ending::Stopped) => Ok(unfinished(&ending)),
         }
     }
 
@@ -146,82 +124,37 @@ impl Services {
             .mark_running(org, id, self.now())
             .await
             .map_err(faults::store)?;
+        if let Some(run) = &run {
+            self.note_batch_start(&mut tx, run).await?;
+        }
         tx.commit().await.map_err(faults::store)?;
         Ok(run)
     }
 
-    async fn prepare(
+    /// Stores what the engine made and ends the run with it, or with the reason
+    /// why it cannot be used.
+    async fn succeed(
         &self,
         run: &Run,
         spec: &ModelSpec,
-        engine: &dyn Engine,
-    ) -> Result<Result<BTreeMap<String, InputFile>, String>, Fault> {
-        match run.input.as_object() {
-            Some(input) => self.load_files(run.org_id, spec, engine, input).await,
-            None => Ok(Ok(BTreeMap::new())),
-        }
-    }
-
-    /// Drives `working` to its end and records what the engine tells meanwhile.
-    async fn record_reports(
-        &self,
-        run: &Run,
-        mut reports: mpsc::Receiver<Report>,
-        working: impl Future<Output = Result<Result<Product, EngineError>, tokio::time::error::Elapsed>>,
-    ) -> Result<Result<Product, EngineError>, tokio::time::error::Elapsed> {
-        let recording = async {
-            let mut batch = Vec::new();
-            while reports.recv_many(&mut batch, 64).await > 0 {
-                // Reports are a courtesy: losing one must not fail the run.
-                if let Err(fault) = self.record(run, batch.drain(..)).await {
-                    tracing::warn!(run.id = %run.id, %fault, "what the engine told could not be recorded");
-                }
-            }
+        product: Product,
+        lease: &Lease,
+        stops: &mut Stops<'_>,
+    ) -> Result<Execution, Fault> {
+        let limit = Duration::from_secs(spec.time_limit_s);
+        let stored = tokio::select! {
+            stored = self.store_outputs(run, product, limit) => stored?,
+            ending = stops.wait() => return Ok(unfinished(&ending)),
         };
-        tokio::pin!(working);
-        tokio::pin!(recording);
-        tokio::select! {
-            result = &mut working => {
-                // The engine has gone and its reporter with it, unless a thread
-                // outlives the time limit: then the rest is not waited for.
-                if result.is_ok() {
-                    recording.await;
-                }
-                result
+        match stored {
+            Ok(Outputs { output, files }) => {
+                self.finish_run(run, Ok(output), files, None, lease).await
             }
-            () = &mut recording => working.await,
+            Err(error) => self.set_back(run, spec, error.into(), lease).await,
         }
     }
 
-    async fn record(
-        &self,
-        run: &Run,
-        reports: impl Iterator<Item = Report> + Send,
-    ) -> Result<(), Fault> {
-        let now = self.now();
-        let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let mut progress = None;
-        for report in reports {
-            match report {
-                Report::Progress(fraction) => progress = Some(fraction),
-                Report::Log(level, message) => {
-                    tx.run_logs()
-                        .append(run.org_id, run.id, self.ids.next(), level, &message, now)
-                        .await
-                        .map_err(faults::store)?;
-                }
-            }
-        }
-        if let Some(progress) = progress {
-            tx.runs()
-                .record_progress(run.org_id, run.id, progress)
-                .await
-                .map_err(faults::store)?;
-        }
-        tx.commit().await.map_err(faults::store)
-    }
-
-    async fn fail(
+    pub(super) async fn fail(
         &self,
         run: &Run,
         failure: RunFailure,
@@ -245,18 +178,10 @@ pub(super) fn failure(
     }
 }
 
-fn engine_failure(error: &EngineError) -> RunFailure {
-    let (code, stage) = match error.kind {
-        EngineErrorKind::InvalidInput => {
-            (FailureCode::InputValidationFailed, FailureStage::Preprocess)
-        }
-        EngineErrorKind::Failed | EngineErrorKind::Cancelled => {
-            (FailureCode::EngineError, FailureStage::Inference)
-        }
-        EngineErrorKind::Unavailable | EngineErrorKind::Busy => {
-            (FailureCode::EngineUnavailable, FailureStage::Dispatch)
-        }
-        EngineErrorKind::OutputInvalid => (FailureCode::OutputInvalid, FailureStage::Postprocess),
-    };
-    failure(code, stage, error.to_string())
+/// What becomes of a job whose work was ended from outside.
+fn unfinished(ending: &Ending) -> Execution {
+    match ending {
+        Ending::Overtaken => Execution::Stale,
+        _ => Execution::Interrupted,
+    }
 }

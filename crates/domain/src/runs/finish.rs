@@ -1,84 +1,29 @@
 //! Ends a run: its assets, its status, its callback and the end of its job in
 //! one commit.
 
-use runnel_engines::{OutputContent, Product};
+use runnel_store::Tx;
 use runnel_store::runs::Outcome;
-use runnel_types::{
-    Asset, FailureCode, FailureStage, Fault, LogLevel, Run, RunFailure, RunStatus, SourceType,
-};
+use runnel_types::{Asset, Fault, LogLevel, OrgId, Run, RunFailure, RunId, RunStatus};
 use serde_json::Value;
 
-use super::execute::{Execution, Lease, failure};
-use crate::assets::{NewFile, reference};
+use super::execute::{Execution, Lease};
+use crate::assets::Described;
 use crate::{Services, faults};
 
 impl Services {
-    /// Stores what an engine made and ends the run with it.
-    pub(super) async fn succeed(
-        &self,
-        run: &Run,
-        product: Product,
-        lease: &Lease,
-    ) -> Result<Execution, Fault> {
-        let mut output = Value::Object(product.output);
-        let mut assets = Vec::new();
-        for file in product.files {
-            let name = file.name.clone();
-            let OutputContent::Bytes(bytes) = file.content else {
-                return Err(Fault::internal(format!("{name} came as a stream")));
-            };
-            let new = NewFile {
-                org_id: run.org_id,
-                name: file.name,
-                bytes,
-                declared: None,
-                source_type: SourceType::RunOutput,
-                source_id: Some(run.id.to_string()),
-                created_by: run.created_by,
-            };
-            match self.store_file(new).await? {
-                Ok(asset) => {
-                    if let Some(hole) = output.pointer_mut(&file.pointer) {
-                        *hole = reference(asset.id).into();
-                    }
-                    assets.push(asset);
-                }
-                Err(message) => {
-                    self.discard_files(&assets).await;
-                    let message = format!("the model's output {name} cannot be used: {message}");
-                    let failure = failure(
-                        FailureCode::OutputInvalid,
-                        FailureStage::Postprocess,
-                        message.clone(),
-                    );
-                    return self
-                        .finish_run(
-                            run,
-                            Err(failure),
-                            Vec::new(),
-                            Some((LogLevel::Error, message)),
-                            lease,
-                        )
-                        .await;
-                }
-            }
-        }
-        self.finish_run(run, Ok(output), assets, None, lease).await
-    }
-
     /// Records the end of a run. When the run had ended already, or the lease
     /// went to another worker, nothing changes and the files are removed.
     pub(super) async fn finish_run(
         &self,
         run: &Run,
         result: Result<Value, RunFailure>,
-        assets: Vec<Asset>,
+        files: Vec<Described>,
         log: Option<(LogLevel, String)>,
         lease: &Lease,
     ) -> Result<Execution, Fault> {
-        let recorded = self.record_end(run, result, &assets, log, lease).await;
+        let recorded = self.record_end(run, result, &files, log, lease).await;
         if !matches!(recorded, Ok(true)) {
-            self.discard_files(&assets).await;
+            self.discard_files(files.iter().map(Described::asset)).await;
         }
         Ok(if recorded? {
             Execution::Recorded
@@ -91,7 +36,7 @@ impl Services {
         &self,
         run: &Run,
         result: Result<Value, RunFailure>,
-        assets: &[Asset],
+        files: &[Described],
         log: Option<(LogLevel, String)>,
         lease: &Lease,
     ) -> Result<bool, Fault> {
@@ -120,25 +65,49 @@ impl Services {
         {
             return Ok(false);
         }
-        for asset in assets {
-            tx.assets().insert(asset).await.map_err(faults::store)?;
+        let line = log
+            .as_ref()
+            .map(|(level, message)| (*level, message.as_str()));
+        let ended = self
+            .end_in(&mut tx, (run.org_id, run.id), &outcome, line, files)
+            .await?;
+        if ended.is_some() {
+            tx.commit().await.map_err(faults::store)?;
         }
-        if let Some((level, message)) = log {
+        Ok(ended.is_some())
+    }
+
+    /// Writes the end of a run, whoever ends it, into the caller's transaction:
+    /// what it made, a last line of its log, its status and its callback. `None`
+    /// when there is no such run, or it had ended; then the transaction is to be
+    /// dropped.
+    pub(crate) async fn end_in(
+        &self,
+        tx: &mut Tx,
+        (org, id): (OrgId, RunId),
+        outcome: &Outcome,
+        line: Option<(LogLevel, &str)>,
+        made: &[Described],
+    ) -> Result<Option<Run>, Fault> {
+        for new in made {
+            self.insert_described(tx, new).await?;
+        }
+        if let Some((level, message)) = line {
             tx.run_logs()
-                .append(run.org_id, run.id, self.ids.next(), level, &message, now)
+                .append(org, id, self.ids.next(), level, message, outcome.at)
                 .await
                 .map_err(faults::store)?;
         }
-        let Some(ended) = tx
+        let ended = tx
             .runs()
-            .finish(run.org_id, run.id, &outcome)
+            .finish(org, id, outcome)
             .await
-            .map_err(faults::store)?
-        else {
-            return Ok(false);
-        };
-        self.plan_callback(&mut tx, &ended, assets).await?;
-        tx.commit().await.map_err(faults::store)?;
-        Ok(true)
+            .map_err(faults::store)?;
+        if let Some(run) = &ended {
+            let assets: Vec<Asset> = made.iter().map(|new| new.asset().clone()).collect();
+            self.plan_callback(tx, run, &assets).await?;
+            self.note_batch_item(tx, run).await?;
+        }
+        Ok(ended)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use runnel_types::list::{ListRequest, Place};
 use runnel_types::{
-    Asset, AssetId, Fault, Page, PageRequest, Run, RunId, RunLog, Scope, Timestamp,
+    Asset, AssetId, Fault, OrgId, Page, PageRequest, Run, RunId, RunLog, Scope, Timestamp,
 };
 use serde_json::Value;
 
@@ -29,15 +29,30 @@ impl Services {
     /// `RUN_NOT_FOUND`.
     pub async fn get_run(&self, caller: &Caller, id: RunId) -> Result<RunView, Fault> {
         caller.require(Scope::RunsRead)?;
+        let run = self.find_run(caller.org_id, id).await?;
+        self.show_run(run).await
+    }
+
+    /// The record of an organization's run.
+    pub(crate) async fn find_run(&self, org: OrgId, id: RunId) -> Result<Run, Fault> {
         let run = self
             .store
             .read()
             .runs()
-            .get(caller.org_id, id)
+            .get(org, id)
             .await
             .map_err(faults::store)?;
-        let run = run.ok_or_else(|| not_found(id))?;
-        self.show_run(run).await
+        run.ok_or_else(|| not_found(id))
+    }
+
+    /// Asks for the right to read runs, and for a run of the caller's
+    /// organization.
+    ///
+    /// # Errors
+    /// `RUN_NOT_FOUND`.
+    pub async fn check_run(&self, caller: &Caller, id: RunId) -> Result<(), Fault> {
+        caller.require(Scope::RunsRead)?;
+        self.find_run(caller.org_id, id).await.map(drop)
     }
 
     /// A page of the caller's runs.
@@ -57,15 +72,19 @@ impl Services {
             .list(caller.org_id, request)
             .await
             .map_err(faults::store)?;
-        let mut ids = Vec::new();
-        for run in &page.items {
-            collect(&run.input, &mut ids);
-            run.output
-                .iter()
-                .for_each(|output| collect(output, &mut ids));
-        }
-        let assets = self.assets_of(caller.org_id, &ids).await?;
-        Ok(page.map(|run| self.view(run, &assets)))
+        self.show_page(page).await
+    }
+
+    /// Shows a page of runs of one organization.
+    pub(crate) async fn show_page(
+        &self,
+        page: Page<Run, Place>,
+    ) -> Result<Page<RunView, Place>, Fault> {
+        Ok(Page {
+            items: self.show_runs(page.items).await?,
+            next: page.next,
+            previous: page.previous,
+        })
     }
 
     /// The log of a run, a page from `after` on.
@@ -78,15 +97,10 @@ impl Services {
         id: RunId,
         request: PageRequest,
     ) -> Result<Page<RunLog>, Fault> {
-        caller.require(Scope::RunsRead)?;
-        let read = self.store.read();
-        let run = read
-            .runs()
-            .get(caller.org_id, id)
-            .await
-            .map_err(faults::store)?;
-        run.ok_or_else(|| not_found(id))?;
-        read.run_logs()
+        self.check_run(caller, id).await?;
+        self.store
+            .read()
+            .run_logs()
             .list(caller.org_id, id, request)
             .await
             .map_err(faults::store)
@@ -97,31 +111,48 @@ impl Services {
     /// # Errors
     /// When the database cannot be read.
     pub async fn show_run(&self, run: Run) -> Result<RunView, Fault> {
-        let mut ids = Vec::new();
-        collect(&run.input, &mut ids);
-        run.output
-            .iter()
-            .for_each(|output| collect(output, &mut ids));
-        let assets = self.assets_of(run.org_id, &ids).await?;
-        Ok(self.view(run, &assets))
+        let mut shown = self.show_runs(vec![run]).await?;
+        // INVARIANT: one in, one out.
+        shown
+            .pop()
+            .ok_or_else(|| Fault::internal("a run was lost while it was shown"))
     }
 
-    async fn assets_of(
-        &self,
-        org: runnel_types::OrgId,
-        ids: &[AssetId],
-    ) -> Result<HashMap<AssetId, Asset>, Fault> {
-        if ids.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let found = self
+    /// Shows runs of one organization.
+    pub(crate) async fn show_runs(&self, runs: Vec<Run>) -> Result<Vec<RunView>, Fault> {
+        let Some(org) = runs.first().map(|run| run.org_id) else {
+            return Ok(Vec::new());
+        };
+        let values = runs
+            .iter()
+            .flat_map(|run| std::iter::once(&run.input).chain(&run.output));
+        let ids = references_in(values);
+        let assets = self
             .store
             .read()
             .assets()
-            .get_many_live(org, ids)
+            .get_many_live(org, &ids)
             .await
             .map_err(faults::store)?;
-        Ok(found.into_iter().map(|asset| (asset.id, asset)).collect())
+        let urls = self.urls_of(&assets, self.now());
+        let view = |run: Run| RunView {
+            input: urls.put_into(&run.input),
+            output: run.output.as_ref().map(|output| urls.put_into(output)),
+            run,
+        };
+        Ok(runs.into_iter().map(view).collect())
+    }
+
+    /// A URL for each of `assets`, signed at `now`.
+    pub(crate) fn urls_of<'a>(
+        &self,
+        assets: impl IntoIterator<Item = &'a Asset>,
+        now: Timestamp,
+    ) -> Urls {
+        let urls = assets
+            .into_iter()
+            .filter_map(|asset| Some((asset.id, self.asset_url(asset, now)?)));
+        Urls(urls.collect())
     }
 
     /// `value` with each reference to one of `assets` replaced by a URL signed
@@ -132,27 +163,35 @@ impl Services {
         assets: impl IntoIterator<Item = &'a Asset>,
         now: Timestamp,
     ) -> Value {
-        let urls: HashMap<AssetId, String> = assets
-            .into_iter()
-            .filter_map(|asset| Some((asset.id, self.asset_url(asset, now)?)))
-            .collect();
-        let mut signed = value.clone();
-        replace(&mut signed, &urls);
-        signed
-    }
-
-    fn view(&self, run: Run, assets: &HashMap<AssetId, Asset>) -> RunView {
-        let now = self.now();
-        let sign = |value: &Value| self.signed(value, assets.values(), now);
-        RunView {
-            input: sign(&run.input),
-            output: run.output.as_ref().map(sign),
-            run,
-        }
+        self.urls_of(assets, now).put_into(value)
     }
 }
 
-pub(crate) fn not_found(id: RunId) -> Fault {
+/// URLs of assets: each is signed once, however many runs refer to it.
+#[derive(Debug)]
+pub(crate) struct Urls(HashMap<AssetId, String>);
+
+impl Urls {
+    /// `value` with each reference that these know replaced by its URL.
+    pub(crate) fn put_into(&self, value: &Value) -> Value {
+        let mut signed = value.clone();
+        replace(&mut signed, &self.0);
+        signed
+    }
+}
+
+/// The assets that `values` refer to, each once.
+pub(crate) fn references_in<'a>(values: impl IntoIterator<Item = &'a Value>) -> Vec<AssetId> {
+    let mut ids = Vec::new();
+    values
+        .into_iter()
+        .for_each(|value| collect(value, &mut ids));
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+fn not_found(id: RunId) -> Fault {
     Fault::not_found("RUN_NOT_FOUND", format!("there is no run {id}"))
 }
 

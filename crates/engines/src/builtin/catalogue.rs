@@ -1,7 +1,7 @@
 //! The catalogue of the models that ship: their ids, inputs and outputs.
 
 use runnel_media::studio::StudioScene;
-use runnel_types::{InputSpec, InputType, ModelSpec, OutputSpec};
+use runnel_types::{InputSpec, InputType, ModelAbout, ModelSpec, OutputSpec, Timestamp};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -13,6 +13,9 @@ pub const BACKGROUND_COLOR: &str = "runflow/background-color";
 pub const BACKGROUND_REPLACE: &str = "runflow/background-replace";
 /// Answers with its input.
 pub const ECHO: &str = "runnel/echo";
+
+/// When the models that ship were added, in microseconds: 2026-11-23.
+const ADDED: Timestamp = Timestamp::from_micros(1_795_392_000_000_000);
 
 /// The inputs by which a picture can be given, most specific first.
 pub(super) const PICTURE_INPUTS: &[&str] = &["asset_id", "image_url"];
@@ -93,6 +96,11 @@ fn echo() -> ModelSpec {
             description: "The text given.".to_owned(),
             output_type: InputType::String,
         }],
+        about: ModelAbout {
+            category: Some("test".to_owned()),
+            license: Some("Apache-2.0".to_owned()),
+            ..ModelAbout::since(ADDED)
+        },
         ..picture_model(
             4,
             ECHO,
@@ -150,6 +158,11 @@ fn picture_model(
         concurrency: None,
         time_limit_s: 120,
         max_attempts: 3,
+        about: ModelAbout {
+            category: Some("background".to_owned()),
+            license: Some("Apache-2.0".to_owned()),
+            ..ModelAbout::since(ADDED)
+        },
     }
 }
 

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use crate::engine::{Engine, EngineError, Execution, InputForm, Product, Work};
+use crate::registry::Entry;
 
 /// The engine's name in a catalogue.
 pub const NAME: &str = "builtin";
@@ -67,6 +68,16 @@ impl Builtin {
             }),
         }
     }
+}
+
+/// The models that ship, on `threads` threads of the CPU.
+pub fn entries(threads: usize) -> Vec<Entry> {
+    let engine: Arc<dyn Engine> = Arc::new(Builtin::new(threads));
+    let entry = |spec| Entry {
+        spec: Arc::new(spec),
+        engine: Arc::clone(&engine),
+    };
+    catalogue::models().into_iter().map(entry).collect()
 }
 
 impl Engine for Builtin {

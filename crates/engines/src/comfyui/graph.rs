@@ -86,7 +86,9 @@ fn places(
         let mut parts = place.splitn(3, '.');
         let (Some(node), Some("inputs"), Some(field)) = (parts.next(), parts.next(), parts.next())
         else {
-            return Err(bad("must be of the form NODE.inputs.NAME, such as 6.inputs.text".to_owned()));
+            return Err(bad(
+                "must be of the form NODE.inputs.NAME, such as 6.inputs.text".to_owned(),
+            ));
         };
         let Some(inputs) = nodes.get(node).map(|node| &node["inputs"]) else {
             let known: Vec<&str> = nodes.keys().take(30).map(String::as_str).collect();

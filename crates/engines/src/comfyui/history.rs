@@ -39,10 +39,16 @@ impl ComfyUi {
                 Err(error) if error.is_passing && failures < FAILURES => failures += 1,
                 Err(error) => return Err(error),
             }
-            lost = if self.is_queued(prompt_id).await { 0 } else { lost + 1 };
+            lost = if self.is_queued(prompt_id).await {
+                0
+            } else {
+                lost + 1
+            };
             if lost > LOST_LOOKS {
                 let name = self.server.name();
-                let message = format!("ComfyUI at {name} has lost the prompt; it was started anew or its queue was emptied");
+                let message = format!(
+                    "ComfyUI at {name} has lost the prompt; it was started anew or its queue was emptied"
+                );
                 return Err(EngineError::failed(message).passing());
             }
             let pause = pauses.next().unwrap_or(Duration::from_secs(5));
@@ -78,18 +84,26 @@ fn judged(entry: Value, server: &str) -> Result<Value, EngineError> {
     }
     let messages = status["messages"].as_array().into_iter().flatten();
     let mut told = messages.filter_map(|message| Some((message[0].as_str()?, &message[1])));
-    Err(match told.find(|(name, _)| matches!(*name, "execution_error" | "execution_interrupted")) {
-        Some(("execution_error", error)) => EngineError::failed(format!(
-            "node {} ({}) failed on ComfyUI at {server}: {}",
-            error["node_id"].as_str().unwrap_or("?"),
-            error["node_type"].as_str().unwrap_or("?"),
-            squeezed(error["exception_message"].as_str().unwrap_or("it does not say why"))
-        )),
-        Some(_) => EngineError::failed(format!("the prompt was interrupted on ComfyUI at {server}")),
-        None => EngineError::failed(format!(
-            "the workflow failed on ComfyUI at {server}, which does not say why"
-        )),
-    })
+    Err(
+        match told.find(|(name, _)| matches!(*name, "execution_error" | "execution_interrupted")) {
+            Some(("execution_error", error)) => EngineError::failed(format!(
+                "node {} ({}) failed on ComfyUI at {server}: {}",
+                error["node_id"].as_str().unwrap_or("?"),
+                error["node_type"].as_str().unwrap_or("?"),
+                squeezed(
+                    error["exception_message"]
+                        .as_str()
+                        .unwrap_or("it does not say why")
+                )
+            )),
+            Some(_) => {
+                EngineError::failed(format!("the prompt was interrupted on ComfyUI at {server}"))
+            }
+            None => EngineError::failed(format!(
+                "the workflow failed on ComfyUI at {server}, which does not say why"
+            )),
+        },
+    )
 }
 
 /// Why a workflow was not taken, node by node.
@@ -131,7 +145,12 @@ pub(super) fn files(
                     continue;
                 };
                 // Previews are files too, when there is nothing else.
-                if file["type"] == "temp" { &mut previews } else { &mut kept }.push(url);
+                if file["type"] == "temp" {
+                    &mut previews
+                } else {
+                    &mut kept
+                }
+                .push(url);
             }
         }
     }

@@ -115,7 +115,9 @@ impl ComfyUi {
         prompt_id: &str,
     ) -> Result<String, EngineError> {
         let InputContent::Bytes(bytes) = &mut file.content else {
-            return Err(EngineError::failed("a file came as a URL instead of as bytes"));
+            return Err(EngineError::failed(
+                "a file came as a URL instead of as bytes",
+            ));
         };
         let kept = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         let name: String = file.name.chars().filter(|c| kept(*c)).collect();
@@ -140,10 +142,15 @@ impl ComfyUi {
                 self.server.name()
             )));
         };
-        Ok(match stored["subfolder"].as_str().filter(|folder| !folder.is_empty()) {
-            Some(folder) => format!("{folder}/{name}"),
-            None => name.to_owned(),
-        })
+        Ok(
+            match stored["subfolder"]
+                .as_str()
+                .filter(|folder| !folder.is_empty())
+            {
+                Some(folder) => format!("{folder}/{name}"),
+                None => name.to_owned(),
+            },
+        )
     }
 
     /// Queues a graph; answers with the id that it has there.
@@ -156,8 +163,7 @@ impl ComfyUi {
             return Err(EngineError::invalid_input(format!(
                 "ComfyUI at {} does not take the workflow: {}",
                 self.server.name(),
-                history::refused(&told)
-                    .unwrap_or_else(|| refusal::said(None, &body))
+                history::refused(&told).unwrap_or_else(|| refusal::said(None, &body))
             )));
         }
         if !reply.is_success() {

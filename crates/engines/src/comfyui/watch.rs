@@ -14,7 +14,10 @@ impl ComfyUi {
     /// The socket for a client's news; `None` where it does not open: then the
     /// history alone is looked at.
     pub(super) async fn socket(&self, client_id: &str) -> Option<WebSocket> {
-        let socket = self.server.websocket(&format!("ws?clientId={client_id}")).await;
+        let socket = self
+            .server
+            .websocket(&format!("ws?clientId={client_id}"))
+            .await;
         socket
             .inspect_err(|error| tracing::debug!(%error, "no news from ComfyUI"))
             .ok()

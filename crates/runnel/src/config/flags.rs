@@ -45,7 +45,7 @@ pub struct ServeFlags {
     /// Workers in this process; 0 serves the API alone
     #[arg(long, env = "RUNNEL_WORKERS", value_name = "N", default_value_t = 1)]
     pub workers: usize,
-    /// Model file (not supported yet)
+    /// File of models beside those that ship, in TOML; read again at SIGHUP
     #[arg(long, env = "RUNNEL_MODELS", value_name = "FILE")]
     pub models: Option<PathBuf>,
     /// Ranges that outgoing requests may reach although private, such as 127.0.0.0/8
@@ -80,6 +80,30 @@ pub struct ServeFlags {
         default_value_t = 5_368_709_120
     )]
     pub max_resumable_bytes: u64,
+    /// The largest file that is fetched from a URL in a run's input, in bytes
+    #[arg(
+        long,
+        env = "RUNNEL_MAX_FETCH_BYTES",
+        value_name = "BYTES",
+        default_value_t = 2_147_483_648
+    )]
+    pub max_fetch_bytes: u64,
+    /// The largest file of a run's output, in bytes
+    #[arg(
+        long,
+        env = "RUNNEL_MAX_OUTPUT_BYTES",
+        value_name = "BYTES",
+        default_value_t = 2_147_483_648
+    )]
+    pub max_output_bytes: u64,
+    /// How many bytes of the inputs of runs may lie in memory, for engines that take no URLs
+    #[arg(
+        long,
+        env = "RUNNEL_INPUT_MEMORY_BYTES",
+        value_name = "BYTES",
+        default_value_t = 536_870_912
+    )]
+    pub input_memory_bytes: u64,
     /// How long a PUT to an upload URL may begin, in seconds
     #[arg(
         long,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use runnel_api::Cors;
 use runnel_blobs::Variables;
+use runnel_engines::model_file;
 
 use crate::Failure;
 pub use flags::{LogFormat, Places, ServeFlags};
@@ -41,6 +42,8 @@ pub struct Settings {
     pub workers: usize,
     /// The model file.
     pub models: Option<PathBuf>,
+    /// What `${NAME}` stands for in the model file.
+    pub model_variables: model_file::Variables,
     /// Ranges that outgoing requests may reach although private.
     pub egress_allow: String,
     /// A key that is to exist from the start.
@@ -49,6 +52,12 @@ pub struct Settings {
     pub max_upload_bytes: u64,
     /// The largest upload whose bytes arrive in pieces, in bytes.
     pub max_resumable_bytes: u64,
+    /// The largest file that is fetched from a URL in a run's input, in bytes.
+    pub max_fetch_bytes: u64,
+    /// The largest file of a run's output, in bytes.
+    pub max_output_bytes: u64,
+    /// How many bytes of the inputs of runs may lie in memory.
+    pub input_memory_bytes: u64,
     /// How long a PUT to an upload URL may begin.
     pub upload_url_ttl: Duration,
     /// How long a signed URL of an asset works.
@@ -76,10 +85,14 @@ impl Settings {
             tls_self_signed: false,
             workers: 1,
             models: None,
+            model_variables: model_file::Variables::default(),
             egress_allow: String::new(),
             bootstrap_api_key: None,
             max_upload_bytes: 52_428_800,
             max_resumable_bytes: 5_368_709_120,
+            max_fetch_bytes: 2_147_483_648,
+            max_output_bytes: 2_147_483_648,
+            input_memory_bytes: 536_870_912,
             upload_url_ttl: Duration::from_hours(1),
             asset_url_ttl: Duration::from_hours(24),
             upload_kept_for: Duration::from_hours(24),
@@ -134,13 +147,6 @@ impl TryFrom<ServeFlags> for Settings {
     type Error = Failure;
 
     fn try_from(flags: ServeFlags) -> Result<Self, Failure> {
-        if let Some(models) = &flags.models {
-            return Err(Failure::new(format!(
-                "the model file {} cannot be used: this version runs the models that ship",
-                models.display()
-            ))
-            .hint("start without --models and RUNNEL_MODELS"));
-        }
         if flags.max_upload_bytes == 0 {
             return Err(Failure::new(
                 "--max-upload-bytes is 0, so nothing could be uploaded",
@@ -153,6 +159,18 @@ impl TryFrom<ServeFlags> for Settings {
             ))
             .hint("5368709120 is 5 GiB, the default"));
         }
+        for (flag, bytes) in [
+            ("--max-fetch-bytes", flags.max_fetch_bytes),
+            ("--max-output-bytes", flags.max_output_bytes),
+            ("--input-memory-bytes", flags.input_memory_bytes),
+        ] {
+            if bytes == 0 {
+                return Err(
+                    Failure::new(format!("{flag} is 0, so no run could work on a file"))
+                        .hint("2147483648 is 2 GiB"),
+                );
+            }
+        }
         Ok(Self {
             listen: flags.listen,
             public_url: flags
@@ -164,10 +182,15 @@ impl TryFrom<ServeFlags> for Settings {
             tls_key: flags.tls_key,
             tls_self_signed: flags.tls_self_signed,
             workers: flags.workers,
+            models: flags.models,
+            model_variables: model_file::Variables::of(environment()),
             egress_allow: flags.egress_allow,
             bootstrap_api_key: flags.bootstrap_api_key,
             max_upload_bytes: flags.max_upload_bytes,
             max_resumable_bytes: flags.max_resumable_bytes,
+            max_fetch_bytes: flags.max_fetch_bytes,
+            max_output_bytes: flags.max_output_bytes,
+            input_memory_bytes: flags.input_memory_bytes,
             upload_url_ttl: Duration::from_secs(flags.upload_url_ttl),
             asset_url_ttl: Duration::from_secs(flags.asset_url_ttl),
             upload_kept_for: Duration::from_secs(flags.upload_kept_for),

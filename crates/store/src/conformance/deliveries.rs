@@ -60,7 +60,7 @@ pub(super) async fn every_field_comes_back(db: Db) {
     );
     let listed = read
         .deliveries()
-        .list_for_run(full.org_id, full.run_id)
+        .list_for(full.org_id, full.subject)
         .await
         .unwrap();
     assert_eq!(listed, [(bare, vec![]), (full, vec![])]);
@@ -137,7 +137,7 @@ pub(super) async fn attempts_are_numbered_and_lead_to_their_outcome(db: Db) {
     );
     let listed = read
         .deliveries()
-        .list_for_run(made.org_id, made.run_id)
+        .list_for(made.org_id, made.subject)
         .await
         .unwrap();
     assert_eq!(listed, [(given_up, attempts)]);
@@ -223,7 +223,7 @@ pub(super) async fn a_delivery_of_another_organization_is_not_there(db: Db) {
     );
     assert_eq!(
         read.deliveries()
-            .list_for_run(stranger, made.run_id)
+            .list_for(stranger, made.subject)
             .await
             .unwrap(),
         []

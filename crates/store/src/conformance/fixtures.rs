@@ -1,9 +1,9 @@
 //! Records with every field set, so that one that is not stored is noticed.
 
 use runnel_types::{
-    ApiKey, ApiKeyId, Asset, AssetType, Attempt, Delivery, DeliveryId, DeliveryStatus, FailureCode,
-    FailureStage, Job, JobId, Org, OrgId, Received, Run, RunFailure, RunId, RunSource, RunStatus,
-    Scope, SourceType, Timestamp, Upload,
+    ApiKey, ApiKeyId, Asset, AssetType, Attempt, Delivery, DeliveryId, DeliveryStatus,
+    DeliverySubject, FailureCode, FailureStage, Job, JobId, Org, OrgId, Received, Run, RunFailure,
+    RunId, RunSource, RunStatus, Scope, SourceType, Timestamp, Upload,
 };
 use serde_json::json;
 
@@ -101,6 +101,7 @@ pub(super) fn queued_run(db: &Db, org: OrgId) -> Run {
         output: None,
         failure: None,
         progress: None,
+        batch: None,
         client_ref: Some(NASTY.to_owned()),
         request_id: Some(db.ids.next()),
         created_by: Some(db.ids.next()),
@@ -138,7 +139,7 @@ pub(super) fn delivery(db: &Db, run: &Run) -> Delivery {
     Delivery {
         id: db.ids.next(),
         org_id: run.org_id,
-        run_id: run.id,
+        subject: DeliverySubject::Run(run.id),
         callback_url: "http://127.0.0.1:1/hook?a=b".to_owned(),
         payload: r#"{"event": "run.completed"}"#.to_owned(),
         is_automatic: true,

@@ -26,6 +26,7 @@ pub(super) async fn starts_at_once_migrate_once(db: Db) {
         "deliveries",
         "run_logs",
         "runs",
+        "batches",
         "assets",
         "resumable_uploads",
         "uploads",

@@ -8,12 +8,14 @@
 mod filter;
 mod parser;
 mod place;
+mod rows;
 mod sort;
 mod token;
 
 pub use filter::{Filter, Operator, Piece, Test, Value};
 pub use parser::{equals, parse_filter};
 pub use place::Place;
+pub use rows::page_of;
 pub use sort::{Sort, parse_sort, sort_text};
 
 /// The most characters of what was sent that a message repeats.
@@ -125,6 +127,8 @@ pub trait Listed {
     const FIELDS: &'static [Field];
     /// Fields that are also query parameters of their own.
     const SHORTCUTS: &'static [&'static str];
+    /// Its order when nothing is said: the newest first, for most.
+    const DEFAULT_SORT: &'static str = "created_at:desc";
 }
 
 /// The field called `name`, or a message that names the nearest ones.

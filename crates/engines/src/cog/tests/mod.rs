@@ -57,8 +57,8 @@ async fn a_model_that_streams_is_followed() {
     let seen = stub.seen().remove(0);
     let id = "00000000-0000-0000-0000-000000000007-1";
     assert_eq!(
-        (&*seen.method, seen.path),
-        ("PUT", format!("/predictions/{id}"))
+        (&*seen.method, &seen.path),
+        ("PUT", &format!("/predictions/{id}"))
     );
     assert_eq!(seen.json(), json!({"id": id, "input": {"text": "t"}}));
 }

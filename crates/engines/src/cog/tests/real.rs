@@ -3,19 +3,18 @@
 
 use std::collections::BTreeSet;
 
-use runnel_media::sample;
 use serde_json::json;
 
 use crate::engine::{EngineErrorKind, InputContent, InputFile, Report};
 use crate::remote::python::Python;
-use crate::remote::stub::{bytes, cancellable_work, engine, told, work};
+use crate::remote::stub::{bytes, cancellable_work, engine, png, told, work};
 
 #[tokio::test]
 async fn a_picture_goes_through_cog_and_comes_back() {
     for class in ["Waiting", "Streaming"] {
         let server = Python::cog(class).await;
         let engine = engine("cog", &format!("url = \"{}\"", server.url));
-        let png = sample::gradient_png(16, 16);
+        let png = png();
         let (mut work, mut reports) = work(&json!({"image": "runflow://assets/1", "text": "t"}));
         let file = InputFile {
             mime_type: "image/png".to_owned(),

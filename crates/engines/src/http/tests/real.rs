@@ -1,12 +1,11 @@
 //! The engine against LitServe and Ray Serve, as PyPI has them, with the tiny
 //! deployments of `tests/servers/`.
 
-use runnel_media::sample;
 use serde_json::json;
 
 use crate::engine::{EngineError, EngineErrorKind, InputContent, InputFile};
 use crate::remote::python::Python;
-use crate::remote::stub::{bytes, engine, work};
+use crate::remote::stub::{bytes, engine, png, work};
 
 /// Sends a picture; answers with the bytes of the output.
 async fn echo(settings: &str, png: &[u8]) -> Result<Vec<Vec<u8>>, EngineError> {
@@ -28,7 +27,7 @@ async fn a_picture_goes_through_litserve_and_comes_back() {
         "url = \"{}/predict\"\nfiles = \"data_uri\"\n[request]\npicture = \"input.image_url\"\n[response]\nimage_urls = \"result.images\"",
         server.url
     );
-    let png = sample::gradient_png(16, 16);
+    let png = png();
     assert_eq!(echo(&settings, &png).await.unwrap(), [png.clone()]);
     let wrong = settings.replace("picture =", "other =");
     let error = echo(&wrong, &png).await.unwrap_err();
@@ -46,7 +45,7 @@ async fn a_picture_goes_through_ray_serve_and_comes_back() {
         "url = \"{}/echo\"\nfiles = \"data_uri\"\n[request]\npicture = \"input.image_url\"",
         server.url
     );
-    let png = sample::gradient_png(16, 16);
+    let png = png();
     assert_eq!(echo(&settings, &png).await.unwrap(), [png.clone()]);
     let wrong = settings.replace("picture =", "other =");
     let error = echo(&wrong, &png).await.unwrap_err();

@@ -1,11 +1,10 @@
 //! Which values of an answer are files, and how their bytes come.
 
-use runnel_media::sample;
 use serde_json::json;
 
 use super::*;
 use crate::engine::EngineErrorKind;
-use crate::remote::stub::{Answer, Stub, bytes, door};
+use crate::remote::stub::{Answer, Stub, bytes, door, png};
 
 fn server(url: &str) -> Server {
     Server::new(door().to_origin(url, None).unwrap(), Vec::new())
@@ -30,7 +29,7 @@ fn owned(files: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn files_are_found_wherever_they_stand() {
-    let png = STANDARD.encode(sample::gradient_png(8, 8));
+    let png = STANDARD.encode(png());
     let uri = format!("data:image/png;base64,{png}");
     let (output, files) = found(json!({
         "image_urls": ["http://h/a/photo.png?sig=1", uri],

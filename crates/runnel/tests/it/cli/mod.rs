@@ -3,6 +3,7 @@
 mod demo;
 mod doctor;
 mod keys;
+mod models;
 mod serve;
 
 use std::process::{Command, Output};

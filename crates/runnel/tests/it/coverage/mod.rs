@@ -38,6 +38,8 @@ const OPERATIONS: &[&str] = &[
     "folders.get",
     "folders.list",
     "health",
+    "models.get",
+    "models.list",
     "readiness",
     "runs.callback",
     "runs.create",
@@ -52,7 +54,7 @@ const OPERATIONS: &[&str] = &[
 const OPEN: &[&str] = &["health", "readiness"];
 
 /// Operations that every key may call.
-const UNSCOPED: &[&str] = &["auth.me"];
+const UNSCOPED: &[&str] = &["auth.me", "models.get", "models.list"];
 
 const UNKNOWN: &str = "018f4e1a-0000-7000-8000-000000000001";
 

@@ -66,6 +66,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("deliveries", &["runs"]),
             ("uploads", &["assets", "folders"]),
             ("runs", &["assets", "models"]),
+            ("batches", &["runs"]),
         ],
     ),
     ("worker", &[("jobs", &[])]),
@@ -74,8 +75,10 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
         &[
             ("assets", &[]),
             ("auth", &[]),
+            ("batches", &["runs"]),
             ("docs", &[]),
             ("folders", &[]),
+            ("models", &[]),
             ("runs", &[]),
             ("storage", &[]),
             ("uploads", &["assets"]),

@@ -7,6 +7,8 @@ mod folders;
 mod forms;
 mod idempotency;
 mod library;
+mod life;
+pub(crate) mod models;
 mod resumable;
 mod runs;
 mod transforms;

@@ -1,0 +1,182 @@
+//! Makes the input of a run ready for its engine: what is named by URL is fetched,
+//! then every file is opened as the engine wants it.
+//!
+//! Files that an engine takes as bytes lie in memory, of all runs together no more
+//! than [`InputMemory`] has: a run waits until there is room, and one that would
+//! never have it is refused.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use runnel_blobs::Key;
+use runnel_engines::{Engine, InputContent, InputFile, InputForm};
+use runnel_types::{Asset, AssetId, Fault, ModelSpec, Run};
+use serde_json::{Map, Value};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::fetch::{Imported, InputFailure};
+use super::not_found;
+use super::places::{Slot, visit};
+use crate::assets::parse_reference;
+use crate::runs::Lease;
+use crate::{Services, faults};
+
+/// The grain in which memory is given out, in bytes.
+const GRAIN: u64 = 1024;
+
+/// How much longer than the run's time limit a signed URL works.
+const URL_MARGIN: Duration = Duration::from_mins(10);
+
+/// The memory in which the files of all runs at work lie, in this process.
+#[derive(Debug, Clone)]
+pub struct InputMemory {
+    bytes: u64,
+    room: Arc<Semaphore>,
+}
+
+impl InputMemory {
+    /// Memory for `bytes` bytes of files.
+    pub fn new(bytes: u64) -> Self {
+        let grains = usize::try_from(bytes.div_ceil(GRAIN)).unwrap_or(usize::MAX);
+        Self {
+            bytes,
+            room: Arc::new(Semaphore::new(grains.min(Semaphore::MAX_PERMITS))),
+        }
+    }
+}
+
+/// How making an input ready went.
+#[derive(Debug)]
+pub(in crate::runs) enum Prepared {
+    /// It is.
+    Ready(Ready),
+    /// A file of it cannot be had.
+    Failed(InputFailure),
+    /// Another worker has the run, or it has ended.
+    Lost,
+}
+
+/// An input and its files.
+#[derive(Debug)]
+pub(in crate::runs) struct Ready {
+    /// The input, with references to files.
+    pub(in crate::runs) input: Map<String, Value>,
+    /// The files, by place.
+    pub(in crate::runs) files: BTreeMap<String, InputFile>,
+    /// Kept for as long as the bytes of the files are.
+    pub(in crate::runs) memory: Option<OwnedSemaphorePermit>,
+}
+
+impl Services {
+    /// Makes the input of a run ready. What is fetched is recorded on the run.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves what was recorded, and perhaps an object that
+    /// no row names.
+    pub(in crate::runs) async fn prepare(
+        &self,
+        run: &mut Run,
+        model: &ModelSpec,
+        engine: &dyn Engine,
+        lease: &Lease,
+    ) -> Result<Prepared, Fault> {
+        match self.import_urls(run, model, engine, lease).await? {
+            Imported::All => {}
+            Imported::Failed(failure) => return Ok(Prepared::Failed(failure)),
+            Imported::Lost => return Ok(Prepared::Lost),
+        }
+        let mut input = run.input.as_object().cloned().unwrap_or_default();
+        let places = named_assets(model, &mut input);
+        let ids: Vec<AssetId> = places.values().copied().collect();
+        let live = self.live_assets(run.org_id, &ids).await?;
+        let mut assets = BTreeMap::new();
+        for (place, id) in places {
+            let Some(asset) = live.iter().find(|asset| asset.id == id) else {
+                let message = format!("{place}: {}", not_found(id));
+                return Ok(Prepared::Failed(InputFailure::lasting(message)));
+            };
+            assets.insert(place, asset);
+        }
+        let form = engine.input_form(&model.model);
+        let memory = match self.take_memory(form, assets.values().copied()).await? {
+            Ok(memory) => memory,
+            Err(failure) => return Ok(Prepared::Failed(failure)),
+        };
+        let mut files = BTreeMap::new();
+        for (place, asset) in assets {
+            files.insert(place, self.load_file(asset, model, form).await?);
+        }
+        Ok(Prepared::Ready(Ready {
+            input,
+            files,
+            memory,
+        }))
+    }
+
+    /// Waits for room for files that are to lie in memory.
+    async fn take_memory(
+        &self,
+        form: InputForm,
+        assets: impl Iterator<Item = &Asset> + Send,
+    ) -> Result<Result<Option<OwnedSemaphorePermit>, InputFailure>, Fault> {
+        let bytes: u64 = assets.map(|asset| asset.size_bytes).sum();
+        if form == InputForm::Url || bytes == 0 {
+            return Ok(Ok(None));
+        }
+        let most = self.input_memory.bytes;
+        if bytes > most {
+            return Ok(Err(InputFailure::lasting(format!(
+                "the files of the input have {bytes} bytes together, and this model takes at most {most}; give smaller files, or set RUNNEL_INPUT_MEMORY_BYTES on the server"
+            ))));
+        }
+        let grains = u32::try_from(bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.input_memory.room).acquire_many_owned(grains);
+        // INVARIANT: the semaphore is never closed.
+        room.await
+            .map(|room| Ok(Some(room)))
+            .map_err(Fault::internal)
+    }
+
+    async fn load_file(
+        &self,
+        asset: &Asset,
+        model: &ModelSpec,
+        form: InputForm,
+    ) -> Result<InputFile, Fault> {
+        let key: Key = asset.storage_key.parse().map_err(Fault::internal)?;
+        let content = match form {
+            InputForm::Bytes => {
+                InputContent::Bytes(self.blobs.read_all(&key).await.map_err(faults::blob)?)
+            }
+            InputForm::Url => {
+                let needed = Duration::from_secs(model.time_limit_s).saturating_add(URL_MARGIN);
+                let valid_for = self.limits.asset_url_ttl.max(needed);
+                let url = self.asset_url_for(asset, self.now(), valid_for);
+                InputContent::Url(
+                    url.ok_or_else(|| Fault::internal(format!("{} has no URL", asset.id)))?,
+                )
+            }
+        };
+        Ok(InputFile {
+            mime_type: asset.mime_type.clone(),
+            name: asset.name.clone(),
+            size_bytes: asset.size_bytes,
+            content,
+        })
+    }
+}
+
+/// The assets that an accepted input refers to, by place.
+fn named_assets(model: &ModelSpec, input: &mut Map<String, Value>) -> BTreeMap<String, AssetId> {
+    let mut found = BTreeMap::new();
+    visit(model, input, &mut |place, slot, text| {
+        let named = match (parse_reference(text), slot) {
+            (Some(named), _) => named.ok(),
+            (None, Slot::Id) => text.parse().ok(),
+            (None, _) => None,
+        };
+        found.extend(named.map(|id| (place.to_owned(), id)));
+    });
+    found
+}

@@ -1,0 +1,131 @@
+//! Stores what an engine made: each file as an object, with its thumbnail.
+//!
+//! A file in memory and one that still comes take the same way, piece by piece
+//! into the storage; what it is, its bytes say. Rows are written later, in the
+//! commit that ends the run. When something goes wrong on the way, what was stored
+//! is removed; a crash leaves objects that no row names.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use runnel_engines::{EngineError, OutputContent, OutputFile, Product};
+use runnel_types::{Fault, Run, SourceType};
+use serde_json::Value;
+
+use crate::Services;
+use crate::assets::{Described, NewFile, reference};
+
+/// The most files that one run may make.
+const MOST_FILES: usize = 1000;
+
+/// What a run made, as it is stored.
+#[derive(Debug)]
+pub(super) struct Outputs {
+    /// The output, with references to the files.
+    pub(super) output: Value,
+    /// The files, whose rows are still to be written.
+    pub(super) files: Vec<Described>,
+}
+
+impl Services {
+    /// Stores the files of `product`, within `limit`: an engine's files may
+    /// come as slowly as it works.
+    pub(super) async fn store_outputs(
+        &self,
+        run: &Run,
+        product: Product,
+        limit: Duration,
+    ) -> Result<Result<Outputs, EngineError>, Fault> {
+        let mut outputs = Outputs {
+            output: Value::Object(product.output),
+            files: Vec::new(),
+        };
+        let storing = self.store_files(run, product.files, &mut outputs);
+        let stored = match tokio::time::timeout(limit, storing).await {
+            Ok(stored) => stored,
+            Err(_elapsed) => Ok(Err(EngineError::output_invalid(format!(
+                "the model's outputs were not there within {} s",
+                limit.as_secs()
+            )))),
+        };
+        if !matches!(stored, Ok(Ok(()))) {
+            let stored = outputs.files.iter().map(Described::asset);
+            self.discard_files(stored).await;
+        }
+        Ok(stored?.map(|()| outputs))
+    }
+
+    async fn store_files(
+        &self,
+        run: &Run,
+        files: Vec<OutputFile>,
+        outputs: &mut Outputs,
+    ) -> Result<Result<(), EngineError>, Fault> {
+        if files.len() > MOST_FILES {
+            let message = format!(
+                "the model made {} files, {MOST_FILES} are the most",
+                files.len()
+            );
+            return Ok(Err(EngineError::output_invalid(message)));
+        }
+        for file in files {
+            let pointer = file.pointer.clone();
+            let new = match self.store_output(run, file).await? {
+                Ok(new) => new,
+                Err(error) => return Ok(Err(error)),
+            };
+            if let Some(hole) = outputs.output.pointer_mut(&pointer) {
+                *hole = reference(new.asset().id).into();
+            }
+            outputs.files.push(new);
+        }
+        Ok(Ok(()))
+    }
+
+    async fn store_output(
+        &self,
+        run: &Run,
+        file: OutputFile,
+    ) -> Result<Result<Described, EngineError>, Fault> {
+        let unusable = |name: &str, why: &str| {
+            EngineError::output_invalid(format!("the model's output {name} cannot be used: {why}"))
+        };
+        let name = file.name.clone();
+        let mut storing = self
+            .begin_storing(NewFile {
+                org_id: run.org_id,
+                name: file.name,
+                declared: None,
+                source_type: SourceType::RunOutput,
+                source_id: Some(run.id.to_string()),
+                created_by: run.created_by,
+            })
+            .await?;
+        let mut chunks = match file.content {
+            OutputContent::Bytes(bytes) => stream::iter([Ok(Bytes::from(bytes))]).boxed(),
+            OutputContent::Stream(chunks) => chunks,
+        };
+        let limit = self.limits.max_output_bytes;
+        let mut size = 0;
+        while let Some(chunk) = chunks.next().await {
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => return Ok(Err(error)),
+            };
+            size += chunk.len() as u64;
+            if size > limit {
+                let why = format!(
+                    "it has more than {limit} bytes, the most that an output may have; make a smaller one, or set RUNNEL_MAX_OUTPUT_BYTES on the server"
+                );
+                return Ok(Err(unusable(&name, &why)));
+            }
+            storing.write(&chunk).await?;
+        }
+        if size == 0 {
+            return Ok(Err(unusable(&name, "it is empty")));
+        }
+        let stored = self.finish_storing(storing, self.limits.thumbnail_wait);
+        Ok(stored.await?.map_err(|why| unusable(&name, &why)))
+    }
+}

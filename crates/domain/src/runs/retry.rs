@@ -1,0 +1,260 @@
+//! What becomes of a run whose execution failed: another one, or the end.
+//!
+//! A failure that may pass is followed by another execution after a pause that
+//! doubles; meanwhile the run stays `running`, and its log says what happened and
+//! what follows. An engine without room is no failure: the run is `queued` again,
+//! and the execution does not count. Either is one commit with the job's new due
+//! time, and only while the lease is held. A crash before it leaves the job
+//! leased: the next worker executes the run, and the execution counts.
+
+use std::time::Duration;
+
+use runnel_engines::{EngineError, EngineErrorKind};
+use runnel_types::{
+    FailureCode, FailureStage, Fault, LogLevel, ModelSpec, Run, RunFailure, Timestamp,
+};
+
+use super::execute::{Execution, Lease, failure};
+use super::inputs::InputFailure;
+use crate::{Services, faults};
+
+/// The pause after the first execution.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The longest pause of our own choice.
+const MAX_PAUSE: Duration = Duration::from_mins(2);
+
+/// The longest pause that an engine may ask for.
+const MAX_ASKED: Duration = Duration::from_hours(1);
+
+/// The shortest and the longest pause of a run whose engine has no room.
+const BUSY_PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+
+/// Why an execution did not come to an output.
+#[derive(Debug)]
+pub(super) struct Setback {
+    /// What the run fails with, if it does.
+    pub(super) failure: RunFailure,
+    /// Whether another execution may end better.
+    pub(super) is_passing: bool,
+    /// The engine has no room; nothing failed.
+    pub(super) is_busy: bool,
+    /// What the other side asked to wait.
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl From<RunFailure> for Setback {
+    /// A failure that another execution would not mend.
+    fn from(failure: RunFailure) -> Self {
+        Self {
+            failure,
+            is_passing: false,
+            is_busy: false,
+            retry_after: None,
+        }
+    }
+}
+
+impl From<InputFailure> for Setback {
+    fn from(failed: InputFailure) -> Self {
+        let (code, stage) = (FailureCode::InputFetchFailed, FailureStage::Preprocess);
+        Self {
+            failure: failure(code, stage, failed.message),
+            is_passing: failed.is_passing,
+            is_busy: false,
+            retry_after: failed.retry_after,
+        }
+    }
+}
+
+impl From<EngineError> for Setback {
+    fn from(error: EngineError) -> Self {
+        let (code, stage) = match error.kind {
+            EngineErrorKind::InvalidInput => {
+                (FailureCode::InputValidationFailed, FailureStage::Preprocess)
+            }
+            EngineErrorKind::Failed | EngineErrorKind::Cancelled => {
+                (FailureCode::EngineError, FailureStage::Inference)
+            }
+            EngineErrorKind::Unavailable | EngineErrorKind::Busy => {
+                (FailureCode::EngineUnavailable, FailureStage::Dispatch)
+            }
+            EngineErrorKind::OutputInvalid => {
+                (FailureCode::OutputInvalid, FailureStage::Postprocess)
+            }
+        };
+        Self {
+            failure: failure(code, stage, error.message),
+            is_passing: error.is_passing,
+            is_busy: error.kind == EngineErrorKind::Busy,
+            retry_after: error.retry_after,
+        }
+    }
+}
+
+impl Services {
+    /// Has the run executed again, or ends it.
+    pub(super) async fn set_back(
+        &self,
+        run: &Run,
+        spec: &ModelSpec,
+        setback: Setback,
+        lease: &Lease,
+    ) -> Result<Execution, Fault> {
+        if setback.is_busy {
+            return self.wait_for_room(run, &setback, lease).await;
+        }
+        if !setback.is_passing {
+            return self.fail(run, setback.failure, lease).await;
+        }
+        if lease.attempt < spec.max_attempts {
+            return self.try_again(run, spec, &setback, lease).await;
+        }
+        let told = format!(
+            "{} (attempt {} of {})",
+            setback.failure.message, lease.attempt, spec.max_attempts
+        );
+        let failure = RunFailure {
+            message: told,
+            ..setback.failure
+        };
+        self.fail(run, failure, lease).await
+    }
+
+    async fn try_again(
+        &self,
+        run: &Run,
+        spec: &ModelSpec,
+        setback: &Setback,
+        lease: &Lease,
+    ) -> Result<Execution, Fault> {
+        let pause = pause_after(lease.attempt, self.random(), setback.retry_after);
+        let line = format!(
+            "attempt {} of {} in {} s: {}",
+            lease.attempt + 1,
+            spec.max_attempts,
+            pause.as_secs_f64().round(),
+            setback.failure.message
+        );
+        let now = self.now();
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let is_held = tx
+            .jobs()
+            .retry_at(lease.job_id, &lease.worker, now.plus(pause))
+            .await
+            .map_err(faults::store)?;
+        if !is_held {
+            return Ok(Execution::Stale);
+        }
+        tx.run_logs()
+            .append(
+                run.org_id,
+                run.id,
+                self.ids.next(),
+                LogLevel::Warning,
+                &line,
+                now,
+            )
+            .await
+            .map_err(faults::store)?;
+        tx.commit().await.map_err(faults::store)?;
+        Ok(Execution::Recorded)
+    }
+
+    async fn wait_for_room(
+        &self,
+        run: &Run,
+        setback: &Setback,
+        lease: &Lease,
+    ) -> Result<Execution, Fault> {
+        let now = self.now();
+        let pause = busy_pause(run.created_at, now, self.random(), setback.retry_after);
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let is_held = tx
+            .jobs()
+            .hand_back(lease.job_id, &lease.worker, now.plus(pause))
+            .await
+            .map_err(faults::store)?;
+        if !is_held {
+            return Ok(Execution::Stale);
+        }
+        if !run.has_logs {
+            // Said once: a run may wait for long, and looks often.
+            let line = format!("waiting for room: {}", setback.failure.message);
+            tx.run_logs()
+                .append(
+                    run.org_id,
+                    run.id,
+                    self.ids.next(),
+                    LogLevel::Info,
+                    &line,
+                    now,
+                )
+                .await
+                .map_err(faults::store)?;
+        }
+        // SPEC: a run waits in `queued` while its engine is busy.
+        tx.runs()
+            .mark_queued(run.org_id, run.id)
+            .await
+            .map_err(faults::store)?;
+        tx.commit().await.map_err(faults::store)?;
+        Ok(Execution::Recorded)
+    }
+
+    fn random(&self) -> u8 {
+        let mut random = [0];
+        self.ids.fill(&mut random);
+        random[0]
+    }
+}
+
+/// The pause after execution `number` (from 1): it doubles, `random` stretches
+/// it by up to a quarter, and what was asked for is the least.
+fn pause_after(number: u32, random: u8, asked: Option<Duration>) -> Duration {
+    let doublings = number.saturating_sub(1).min(16);
+    let pause = (FIRST_PAUSE * 2_u32.pow(doublings)).min(MAX_PAUSE);
+    stretched(pause, random).max(asked.unwrap_or_default().min(MAX_ASKED))
+}
+
+/// The pause of a run whose engine has no room: a tenth of the time that it has
+/// waited so far, which grows as doubling does and needs no count.
+fn busy_pause(since: Timestamp, now: Timestamp, random: u8, asked: Option<Duration>) -> Duration {
+    let waited = Duration::from_millis(u64::try_from(now.millis_since(since)).unwrap_or(0));
+    let pause = (waited / 10).clamp(BUSY_PAUSE.0, BUSY_PAUSE.1);
+    stretched(pause, random).max(asked.unwrap_or_default().min(MAX_ASKED))
+}
+
+fn stretched(pause: Duration, random: u8) -> Duration {
+    pause + pause / 4 * u32::from(random) / 255
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_and_stay_within_bounds() {
+        let least: Vec<u64> = (1..=8)
+            .map(|number| pause_after(number, 0, None).as_secs())
+            .collect();
+        assert_eq!(least, [2, 4, 8, 16, 32, 64, 120, 120]);
+        assert_eq!(pause_after(u32::MAX, 255, None), MAX_PAUSE + MAX_PAUSE / 4);
+        let asked = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(pause_after(1, 0, asked(1)).as_secs(), 2);
+        assert_eq!(pause_after(1, 255, asked(30)).as_secs(), 30);
+        assert_eq!(pause_after(1, 0, asked(u64::MAX)), MAX_ASKED);
+    }
+
+    #[test]
+    fn a_run_looks_for_room_ever_less_often() {
+        let since = Timestamp::from_micros(0);
+        let pause = |seconds| {
+            let now = since.plus(Duration::from_secs(seconds));
+            busy_pause(since, now, 0, None).as_millis()
+        };
+        assert_eq!([0, 10, 60, 86_400].map(pause), [250, 1000, 6000, 10_000]);
+        let back = busy_pause(Timestamp::from_micros(5_000_000), since, 0, None);
+        assert_eq!(back, BUSY_PAUSE.0, "the clock stepped back");
+    }
+}
