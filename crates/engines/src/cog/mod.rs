@@ -81,20 +81,22 @@ impl Cog {
     /// Asks for the prediction in the best way that the server has.
     async fn begin(&self, id: &str, body: &Value) -> Result<Reply, EngineError> {
         let put = || Call::new(Method::PUT, format!("predictions/{id}")).json(body);
-        if !self.lacks_put.load(Ordering::Relaxed) {
-            if !self.lacks_streams.load(Ordering::Relaxed) {
-                let call = put().header("accept", "text/event-stream");
-                let reply = self.server.send(call.as_long_as_it_takes()).await?;
-                if reply.status() != 406 {
-                    return self.accepted(reply).await;
-                }
-                self.lacks_streams.store(true, Ordering::Relaxed);
+        let lacks = |what: &AtomicBool| what.load(Ordering::Relaxed);
+        if !lacks(&self.lacks_put) && !lacks(&self.lacks_streams) {
+            let call = put().header("accept", "text/event-stream");
+            let reply = self.server.send(call.as_long_as_it_takes()).await?;
+            match reply.status() {
+                406 => self.lacks_streams.store(true, Ordering::Relaxed),
+                404 | 405 | 501 => self.lacks_put.store(true, Ordering::Relaxed),
+                _ => return self.accepted(reply).await,
             }
+        }
+        if !lacks(&self.lacks_put) {
             let reply = self.server.send(put().as_long_as_it_takes()).await?;
-            if !matches!(reply.status(), 404 | 405 | 501) {
-                return self.accepted(reply).await;
+            match reply.status() {
+                404 | 405 | 501 => self.lacks_put.store(true, Ordering::Relaxed),
+                _ => return self.accepted(reply).await,
             }
-            self.lacks_put.store(true, Ordering::Relaxed);
         }
         let call = Call::new(Method::POST, "predictions").json(body);
         let reply = self.server.send(call.as_long_as_it_takes()).await?;

@@ -132,7 +132,9 @@ async fn a_workflow_is_filled_queued_followed_and_its_files_collected() {
     };
     let upload = String::from_utf8_lossy(&of("/upload").body).into_owned();
     assert!(
-        upload.contains(&format!("filename=\"runnel-{PROMPT}-image_url-photo.png\"")),
+        upload.contains(&format!(
+            "filename=\"runnel-{PROMPT}-image_url-myphoto.png\""
+        )),
         "{upload}"
     );
     assert!(upload.contains("\r\n\r\nhi\r\n--"), "{upload}");

@@ -106,12 +106,6 @@ impl Server {
         self
     }
 
-    #[cfg(test)]
-    pub(crate) fn with_patience(mut self, patience: runnel_egress::Patience) -> Self {
-        self.origin = self.origin.with_patience(patience);
-        self
-    }
-
     pub(crate) const fn origin(&self) -> &Origin {
         &self.origin
     }

@@ -57,6 +57,17 @@ impl Python {
         this
     }
 
+    /// Waits until a GET of `path` is answered with `words`.
+    pub(crate) async fn wait_for(&self, path: &str, words: &str) {
+        let waiting = async {
+            while !self.answers(path, words).await {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_mins(1), waiting).await;
+        assert!(waited.is_ok(), "{path} never said {words}");
+    }
+
     async fn answers(&self, path: &str, ready: &str) -> bool {
         let door = crate::remote::stub::door();
         let server = super::Server::new(door.to_origin(&self.url, None).unwrap(), Vec::new());

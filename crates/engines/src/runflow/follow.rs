@@ -60,6 +60,9 @@ impl Runflow {
                 Ok(json) => {
                     failures = 0;
                     run = RemoteRun::read(json)?;
+                    if let Some(fraction) = run.progress {
+                        reporter.progress(fraction);
+                    }
                 }
                 // The run goes on whether it can be asked for or not.
                 Err(error) if error.is_passing && failures < FAILURES => failures += 1,
@@ -67,9 +70,6 @@ impl Runflow {
             }
             if run.is_over() {
                 return Ok(run);
-            }
-            if let Some(fraction) = run.progress {
-                reporter.progress(fraction);
             }
             let pause = pauses.next().unwrap_or(Duration::from_secs(5));
             tokio::time::sleep(pause).await;

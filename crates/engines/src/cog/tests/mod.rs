@@ -95,7 +95,7 @@ async fn a_server_that_answers_before_the_end_is_polled_for_it() {
         match (&*seen.method, looks) {
             ("PUT", _) => Answer::new(405, "", ""),
             ("POST", _) => Answer::json(201, &json!({"id": "theirs", "status": "starting"})),
-            (_, 4) => Answer::json(200, &pending),
+            (_, 2) => Answer::json(200, &pending),
             _ => Answer::json(
                 200,
                 &json!({"status": "succeeded", "output": {"n": 1}, "logs": "a\n 50%|#|\nb"}),

@@ -1,8 +1,6 @@
 //! The engine against Cog's own server, as PyPI has it, with the predictor of
 //! `tests/servers/predict.py`.
 
-use std::collections::BTreeSet;
-
 use serde_json::json;
 
 use crate::engine::{EngineErrorKind, InputContent, InputFile, Report};
@@ -66,15 +64,10 @@ async fn a_slot_that_is_taken_is_busy_until_its_run_is_called_off() {
         work.run_id = runnel_types::RunId::from_u128(8);
         engine.execute(work)
     };
-    // The long one is on its way: until it is there the short ones succeed.
-    let mut kinds = BTreeSet::new();
-    while !kinds.contains("Busy") {
-        match short().await {
-            Ok(_) => assert!(!working.is_finished()),
-            Err(error) => drop(kinds.insert(format!("{:?}", error.kind))),
-        }
-    }
-    assert_eq!(kinds.len(), 1, "{kinds:?}");
+    server.wait_for("/health-check", "\"BUSY\"").await;
+    let error = short().await.unwrap_err();
+    assert_eq!(error.kind, EngineErrorKind::Busy, "{error}");
+    assert!(!working.is_finished());
     cancel.cancel();
     let error = working.await.unwrap().unwrap_err();
     assert_eq!(error.kind, EngineErrorKind::Cancelled);
@@ -93,12 +86,7 @@ async fn a_server_that_dies_at_work_is_a_failure_that_may_pass() {
         let engine = std::sync::Arc::clone(&engine);
         async move { engine.execute(long).await }
     });
-    let busy = || async {
-        let (mut work, _) = work(&json!({}));
-        work.run_id = runnel_types::RunId::from_u128(8);
-        engine.execute(work).await.is_err()
-    };
-    while !busy().await {}
+    server.wait_for("/health-check", "\"BUSY\"").await;
     server.end();
     let error = working.await.unwrap().unwrap_err();
     assert!(error.is_passing, "{error}");
