@@ -25,6 +25,7 @@ mod orient;
 pub mod page;
 mod picture;
 mod plane;
+mod planes;
 mod ppm;
 mod probe;
 mod resize;
@@ -39,6 +40,7 @@ mod thumbnail;
 mod tools;
 mod transform;
 mod types;
+mod vp8;
 
 pub use budget::Budget;
 pub use decode::{Want, decode};
