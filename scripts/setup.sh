@@ -92,8 +92,9 @@ if ! have cargo; then
 fi
 
 # Clients of others: the official S3 client looks at what the server left in a
-# bucket, and a library of receivers verifies callbacks.
-python_clients="boto3==1.44.8 standardwebhooks==1.1.0"
+# bucket, a validator of JSON Schema judges what the catalogue says of inputs,
+# and a library of receivers verifies callbacks.
+python_clients="boto3==1.44.8 jsonschema==4.26.0 standardwebhooks==1.1.0"
 tools="$(dirname "$0")/../target/test-tools/python"
 if [ "${1:-test}" = test ] && [ "$(cat "$tools/installed" 2>/dev/null)" != "$python_clients" ]; then
     echo "setup: installing $python_clients into target/test-tools/python" >&2

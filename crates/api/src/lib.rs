@@ -7,7 +7,6 @@
 mod assets;
 mod auth;
 mod batches;
-mod below_model;
 mod body_limit;
 mod callback_secrets;
 mod caller;
@@ -21,6 +20,8 @@ mod form;
 mod health;
 mod idempotency;
 mod list;
+mod model_path;
+mod models;
 mod openapi;
 mod page;
 mod prefer;

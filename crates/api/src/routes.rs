@@ -8,15 +8,16 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use runnel_domain::Services;
 use runnel_types::Fault;
+use tower::ServiceExt;
 
 use crate::cors::{self, Cors};
 use crate::error::ApiError;
 use crate::{
-    assets, auth, batches, below_model, callback_secrets, docs, folders, health, idempotency,
-    openapi, request, runs, storage, uploads,
+    assets, auth, batches, callback_secrets, docs, folders, health, idempotency, model_path,
+    models, openapi, request, runs, storage, uploads,
 };
 
 /// Where the storage URLs of the local disk begin; the domain signs what follows.
@@ -28,9 +29,8 @@ pub(crate) const OPENAPI: &str = "/v1/openapi.json";
 /// Where the viewer of the document has its script.
 pub(crate) const VIEWER: &str = "/docs/viewer.js";
 
-/// Everything below a model. A slug may have several segments, which only a
-/// route with an open end can take; [`below_models`] says what may follow.
-const MODELS: &str = "/v1/models/{owner}/{*slug}";
+/// Where models are, their names after it.
+pub(crate) const MODELS: &str = "/v1/models/";
 
 /// What a form may have beside its file, in bytes.
 const FORM_OVERHEAD: usize = 64 * 1024;
@@ -53,7 +53,6 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
         .layer(DefaultBodyLimit::max(form_limit))
         .finish_api(&mut api);
-    drop(below_models().finish_api(&mut api));
     let router = documented
         .route(OPENAPI, get(openapi::serve(&api)))
         .route("/docs", get(docs::page))
@@ -70,8 +69,11 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         )
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
-        .layer(from_fn_with_state(Arc::clone(&services), request::observe))
-        .with_state(services);
+        .with_state(Arc::clone(&services));
+    // Before a route is looked for, which a layer of the router would not be.
+    let router = Router::new()
+        .fallback_service(router.map_request(model_path::fold))
+        .layer(from_fn_with_state(services, request::observe));
     answering_pages(router, cors)
 }
 
@@ -144,7 +146,22 @@ fn library() -> ApiRouter<Arc<Services>> {
 /// Models, runs and batches.
 fn work() -> ApiRouter<Arc<Services>> {
     ApiRouter::new()
-        .route(MODELS, post(below_model::post))
+        .api_route(
+            "/v1/models",
+            get_with(models::list::list, models::list::docs),
+        )
+        .api_route(
+            "/v1/models/{owner}/{slug}",
+            get_with(models::get::get, models::get::docs),
+        )
+        .api_route(
+            "/v1/models/{owner}/{slug}/runs",
+            post_with(runs::create::create, runs::create::docs),
+        )
+        .api_route(
+            "/v1/models/{owner}/{slug}/batches",
+            post_with(batches::create::create, batches::create::docs),
+        )
         .api_route("/v1/runs", get_with(runs::list::list, runs::list::docs))
         .api_route("/v1/runs/{id}", get_with(runs::get::get, runs::get::docs))
         .api_route(
@@ -225,20 +242,6 @@ fn callbacks() -> ApiRouter<Arc<Services>> {
                 callback_secrets::delete::delete,
                 callback_secrets::delete::docs,
             ),
-        )
-}
-
-/// What may follow a model, for the document alone: a router cannot tell these
-/// paths apart when a slug has several segments, see [`below_model`].
-fn below_models() -> ApiRouter<Arc<Services>> {
-    ApiRouter::new()
-        .api_route(
-            "/v1/models/{owner}/{slug}/runs",
-            post_with(runs::create::create, runs::create::docs),
-        )
-        .api_route(
-            "/v1/models/{owner}/{slug}/batches",
-            post_with(batches::create::create, batches::create::docs),
         )
 }
 

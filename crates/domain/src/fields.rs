@@ -4,10 +4,9 @@
 //! a person who sends three wrong fields wants to hear of three. Unknown fields
 //! are passed over, as the contract says.
 
-use runnel_types::{Fault, FieldFault};
+pub(crate) use runnel_types::words::kind_of;
+use runnel_types::{Fault, FieldFault, words};
 use serde_json::{Map, Value};
-
-use crate::words;
 
 /// A body being read; [`Fields::finish`] tells all that was wrong with it.
 #[derive(Debug)]
@@ -291,18 +290,6 @@ impl<'a> Fields<'a> {
         } else {
             Err(Fault::invalid(self.faults))
         }
-    }
-}
-
-/// What a JSON value is, in a word for a message.
-pub(crate) const fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
     }
 }
 

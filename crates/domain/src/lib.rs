@@ -26,7 +26,6 @@ mod services;
 pub mod signatures;
 pub mod thumbnails;
 pub mod uploads;
-mod words;
 
 pub use caller::Caller;
 pub use idempotency::Begun;

@@ -7,10 +7,13 @@
 
 pub mod builtin;
 pub mod engine;
+pub mod model_file;
 pub mod registry;
+pub mod settings;
 
 pub use engine::{
     Engine, EngineError, EngineErrorKind, InputContent, InputFile, InputForm, OutputContent,
     OutputFile, Product, Reporter, Work,
 };
-pub use registry::{Entry, Registry};
+pub use registry::{Entry, Fallback, Registry};
+pub use settings::BadSetting;

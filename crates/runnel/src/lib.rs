@@ -9,6 +9,7 @@ mod failure;
 mod first_start;
 mod lifecycle;
 mod memory;
+pub mod models;
 mod printer;
 mod secret_key;
 mod telemetry;

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Failure;
 use crate::config::Settings;
+use crate::models::{Changes, Engines, ModelSource};
 use crate::secret_key;
 use crate::tls;
 
@@ -43,6 +44,8 @@ pub struct Environment {
     pub programs: Programs,
     /// How long a confirmation waits for the thumbnail of a video.
     pub thumbnail_wait: Duration,
+    /// The engines that a model file may name.
+    pub engines: Engines,
     /// Who finds the addresses of names for outgoing requests.
     pub resolver: Arc<dyn Resolve>,
     /// How fast whoever sends a file that a run names by URL must be.
@@ -57,6 +60,7 @@ impl Environment {
             entropy: Arc::new(SystemEntropy),
             programs: Programs::default(),
             thumbnail_wait: Limits::default().thumbnail_wait,
+            engines: Engines::default(),
             resolver: Arc::new(SystemResolver),
             fetch_pace: Pace::default(),
         }
@@ -67,6 +71,7 @@ impl Environment {
 #[derive(Debug)]
 pub struct App {
     services: Arc<Services>,
+    models: ModelSource,
     base_url: String,
     ca_path: Option<std::path::PathBuf>,
     stop: CancellationToken,
@@ -94,6 +99,8 @@ impl App {
             .clone()
             .unwrap_or_else(|| base_url.clone());
         let services = open_services(&settings, &environment, public_url).await?;
+        let models = model_source(&settings, &environment, &services);
+        models.load(&services.models).await?;
         if let Some(key) = &settings.bootstrap_api_key {
             services.ensure_key(key).await?;
         }
@@ -121,6 +128,7 @@ impl App {
             .collect();
         Ok(Self {
             services,
+            models,
             base_url,
             ca_path,
             stop,
@@ -145,6 +153,15 @@ impl App {
         &self.services
     }
 
+    /// Reads the model file again. Runs that are at work go on with what they
+    /// began with.
+    ///
+    /// # Errors
+    /// What is wrong with the file; the models are as they were then.
+    pub async fn reload_models(&self) -> Result<Changes, Failure> {
+        self.models.load(&self.services.models).await
+    }
+
     /// Executes the jobs that are due by the injected clock, one after the
     /// other, until none is; answers with how many. For servers without workers.
     pub async fn run_due_jobs(&self) -> usize {
@@ -163,6 +180,21 @@ impl App {
         }
         self.services.store.close().await;
     }
+}
+
+fn model_source(
+    settings: &Settings,
+    environment: &Environment,
+    services: &Services,
+) -> ModelSource {
+    let builtins = services.models.models().values().cloned().collect();
+    ModelSource::new(
+        builtins,
+        settings.models.clone(),
+        settings.model_variables.clone(),
+        environment.engines,
+        services.egress.clone(),
+    )
 }
 
 fn spawn_worker(services: &Arc<Services>, stop: CancellationToken) -> JoinHandle<()> {

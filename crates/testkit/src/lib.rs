@@ -8,6 +8,7 @@
 
 mod app;
 mod chaos;
+mod counting_engine;
 mod event_stream;
 mod file_server;
 mod http;
@@ -20,6 +21,7 @@ mod wait;
 
 pub use app::{Db, Storage, TestApp, database_url};
 pub use chaos::Mood;
+pub use counting_engine::CountingEngine;
 pub use event_stream::{Event, EventStream};
 pub use file_server::{FileServer, Sent};
 pub use http::{Begun, Request, Response, send_raw};

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 /// A running `runnel serve`. Killed when it is dropped.
@@ -10,7 +11,8 @@ use std::thread::JoinHandle;
 pub struct Process {
     child: Child,
     // Read all the time: a pipe that nobody empties would stop a server that logs.
-    stderr: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<()>>,
+    told: Arc<Mutex<Vec<u8>>>,
     /// Where it listens.
     pub base_url: String,
 }
@@ -34,10 +36,13 @@ impl Process {
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut pipe = child.stderr.take().unwrap();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let telling = Arc::clone(&told);
         let stderr = std::thread::spawn(move || {
-            let mut told = Vec::new();
-            let _ = pipe.read_to_end(&mut told);
-            String::from_utf8_lossy(&told).into_owned()
+            let mut chunk = [0; 4096];
+            while let Ok(read @ 1..) = pipe.read(&mut chunk) {
+                locked(&telling).extend_from_slice(&chunk[..read]);
+            }
         });
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
@@ -46,15 +51,17 @@ impl Process {
         let Some(base_url) = line.trim().strip_prefix("listening on ") else {
             let _ = child.kill();
             let _ = child.wait();
+            let _ = stderr.join();
             panic!(
                 "the server does not listen; it said {line:?} and {}",
-                stderr.join().unwrap()
+                String::from_utf8_lossy(&locked(&told))
             );
         };
         let base_url = base_url.to_owned();
         Self {
             child,
             stderr: Some(stderr),
+            told,
             base_url,
         }
     }
@@ -80,14 +87,29 @@ impl Process {
 
     /// Asks it to stop, and does not wait.
     pub fn ask_to_stop(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Tells it that its model file has changed, and does not wait.
+    pub fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        Command::new("kill").args([signal, &pid]).status().unwrap();
+    }
+
+    /// What it wrote to stderr so far.
+    pub fn told(&self) -> String {
+        String::from_utf8_lossy(&locked(&self.told)).into_owned()
     }
 
     /// Waits for its end; answers with how it ended and what it wrote to stderr.
     pub fn wait(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
-        (status, self.stderr.take().unwrap().join().unwrap())
+        self.stderr.take().unwrap().join().unwrap();
+        (status, self.told())
     }
 
     /// Asks it to stop, and waits for its end; answers as [`Process::wait`].
@@ -102,4 +124,8 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn locked(told: &Mutex<Vec<u8>>) -> MutexGuard<'_, Vec<u8>> {
+    told.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use runnel_engines::engine::Execution;
 use runnel_engines::{Engine, EngineError, Entry, InputForm, Product, Work};
-use runnel_types::{InputSpec, InputType, ModelId, ModelSpec};
+use runnel_types::{InputSpec, InputType, ModelAbout, ModelId, ModelSpec};
 use serde_json::{Map, Value};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -97,6 +97,7 @@ impl Puppet {
             concurrency: None,
             time_limit_s: 60,
             max_attempts: 3,
+            about: ModelAbout::default(),
         };
         change(&mut spec);
         Entry {

@@ -21,6 +21,7 @@ pub mod run;
 mod text_enum;
 pub mod time;
 pub mod upload;
+pub mod words;
 
 pub use api_key::{ApiKey, Scope};
 pub use asset::{Asset, AssetType, SourceType};
@@ -35,7 +36,7 @@ pub use id::{
 };
 pub use idempotency::{Answer, Used};
 pub use job::Job;
-pub use model::{InputSpec, InputType, ModelSpec, OutputSpec, ReferenceForm};
+pub use model::{BadValue, InputSpec, InputType, ModelAbout, ModelSpec, OutputSpec, ReferenceForm};
 pub use org::Org;
 pub use page::{Cursor, Page, PageRequest};
 pub use run::{FailureCode, FailureStage, LogLevel, Run, RunFailure, RunLog, RunSource, RunStatus};

@@ -11,10 +11,10 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 use super::BatchResponse;
-use crate::below_model::ModelPath;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
 use crate::extract::JsonBody;
+use crate::model_path::ModelPath;
 
 /// What is to be run.
 #[derive(Debug, JsonSchema)]

@@ -13,10 +13,10 @@ use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
 use super::RunResponse;
-use crate::below_model::ModelPath;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
 use crate::extract::JsonBody;
+use crate::model_path::ModelPath;
 use crate::prefer::{self, PreferredWait};
 
 /// What is to be run.

@@ -39,7 +39,7 @@ impl Services {
         let mut fields = Fields::of(body)?;
         let reason = fields.optional_text_of("reason", 3, 500);
         fields.finish()?;
-        let run = self.find_run(caller.org_id, id).await?;
+        let run = self.read_run(caller.org_id, id).await?;
         if !run.status.is_terminal() {
             let mut tx = self.begin_once(caller).await?;
             let cancelled = self.cancel_in(&mut tx, run.org_id, id, reason).await?;
@@ -53,7 +53,7 @@ impl Services {
                 return Ok(Cancellation { run, is_new: true });
             }
         }
-        let run = self.find_run(caller.org_id, id).await?;
+        let run = self.read_run(caller.org_id, id).await?;
         let run = self.show_run(run).await?;
         Ok(Cancellation { run, is_new: false })
     }

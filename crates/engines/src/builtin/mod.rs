@@ -7,15 +7,18 @@
 
 pub mod catalogue;
 mod pictures;
+mod sources;
 
 use std::sync::{Arc, OnceLock};
 
-use runnel_media::segment::Segmenter;
+use runnel_media::Picture;
+use runnel_media::segment::{Mask, Segmenter};
 use runnel_types::LogLevel;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 use crate::engine::{Engine, EngineError, Execution, InputForm, Product, Work};
+use crate::registry::Entry;
 
 /// The engine's name in a catalogue.
 pub const NAME: &str = "builtin";
@@ -53,6 +56,13 @@ impl Network {
             ))
         })
     }
+
+    /// Finds the subject of a picture.
+    fn mask(&self, picture: &Picture) -> Result<Mask, EngineError> {
+        self.segmenter()?
+            .mask(picture)
+            .map_err(|error| EngineError::failed(error.to_string()))
+    }
 }
 
 impl Builtin {
@@ -69,6 +79,16 @@ impl Builtin {
     }
 }
 
+/// The models that ship, on `threads` threads of the CPU.
+pub fn entries(threads: usize) -> Vec<Entry> {
+    let engine: Arc<dyn Engine> = Arc::new(Builtin::new(threads));
+    let entry = |spec| Entry {
+        spec: Arc::new(spec),
+        engine: Arc::clone(&engine),
+    };
+    catalogue::models().into_iter().map(entry).collect()
+}
+
 impl Engine for Builtin {
     fn name(&self) -> &'static str {
         NAME
@@ -76,6 +96,10 @@ impl Engine for Builtin {
 
     fn input_form(&self, _model: &str) -> InputForm {
         InputForm::Bytes
+    }
+
+    fn keeps_cores_busy(&self, model: &str) -> bool {
+        model != catalogue::ECHO
     }
 
     fn execute(&self, work: Work) -> Execution<'_> {
@@ -99,7 +123,7 @@ impl Engine for Builtin {
                 }
                 work.reporter
                     .log(LogLevel::Info, format!("working on {}", work.model));
-                pictures::run(network.segmenter()?, &work)
+                pictures::run(&network, &work)
             });
             working.await.unwrap_or_else(|_| {
                 Err(EngineError::failed(
@@ -113,7 +137,7 @@ impl Engine for Builtin {
         catalogue::check(model, input)
     }
 
-    fn check_type(&self, _model: &str, mime_type: &str) -> Result<(), String> {
-        pictures::check_type(mime_type)
+    fn check_type(&self, model: &str, mime_type: &str) -> Result<(), String> {
+        sources::check_type(model, mime_type)
     }
 }

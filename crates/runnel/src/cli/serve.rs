@@ -1,7 +1,7 @@
 //! `runnel serve`: the server.
 
 use crate::config::Settings;
-use crate::lifecycle::Signals;
+use crate::lifecycle::{Asked, Signals};
 use crate::wire::{App, Environment};
 use crate::{Failure, first_start, printer};
 
@@ -10,6 +10,7 @@ pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
     // ORDER: before anything else, and long before the line that says that the
     // server listens: whoever reads it may ask it to stop at once.
     let mut signals = Signals::catch()
+        .and_then(|signals| signals.and_hang_ups(settings.models.is_some()))
         .map_err(|error| Failure::new(format!("signals cannot be received: {error}")))?;
     let app = App::start(settings, Environment::system()).await?;
     if let Some(key) = app.services().create_first_key().await? {
@@ -22,12 +23,26 @@ pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
         ));
     }
     printer::data(&format!("listening on {}", app.base_url()));
-    signals.asked_to_stop().await;
+    while let Asked::ToReload = signals.asked().await {
+        reload(&app).await;
+    }
     tracing::info!(
         "stopping: open requests and jobs in hand get time to end; a second signal ends at once"
     );
     tokio::select! {
         () = app.stop() => Ok(()),
         () = signals.asked_to_stop() => Err(Failure::new("ended at the second signal; jobs in hand are taken up at the next start")),
+    }
+}
+
+/// Reads the model file again; a mistake in it is no reason to stop.
+async fn reload(app: &App) {
+    match app.reload_models().await {
+        Ok(changes) => changes.tell(),
+        Err(failure) => {
+            tracing::error!(
+                "{failure}\nthe models stay as they were; mend the file and send SIGHUP again"
+            );
+        }
     }
 }

@@ -45,7 +45,7 @@ pub struct ServeFlags {
     /// Workers in this process; 0 serves the API alone
     #[arg(long, env = "RUNNEL_WORKERS", value_name = "N", default_value_t = 1)]
     pub workers: usize,
-    /// Model file (not supported yet)
+    /// File of models beside those that ship, in TOML; read again at SIGHUP
     #[arg(long, env = "RUNNEL_MODELS", value_name = "FILE")]
     pub models: Option<PathBuf>,
     /// Ranges that outgoing requests may reach although private, such as 127.0.0.0/8

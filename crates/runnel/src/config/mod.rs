@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use runnel_api::Cors;
 use runnel_blobs::Variables;
+use runnel_engines::model_file;
 
 use crate::Failure;
 pub use flags::{LogFormat, Places, ServeFlags};
@@ -41,6 +42,8 @@ pub struct Settings {
     pub workers: usize,
     /// The model file.
     pub models: Option<PathBuf>,
+    /// What `${NAME}` stands for in the model file.
+    pub model_variables: model_file::Variables,
     /// Ranges that outgoing requests may reach although private.
     pub egress_allow: String,
     /// A key that is to exist from the start.
@@ -85,6 +88,7 @@ impl Settings {
             tls_self_signed: false,
             workers: 1,
             models: None,
+            model_variables: model_file::Variables::default(),
             egress_allow: String::new(),
             bootstrap_api_key: None,
             secret_key: None,
@@ -147,13 +151,6 @@ impl TryFrom<ServeFlags> for Settings {
     type Error = Failure;
 
     fn try_from(flags: ServeFlags) -> Result<Self, Failure> {
-        if let Some(models) = &flags.models {
-            return Err(Failure::new(format!(
-                "the model file {} cannot be used: this version runs the models that ship",
-                models.display()
-            ))
-            .hint("start without --models and RUNNEL_MODELS"));
-        }
         if flags.max_upload_bytes == 0 {
             return Err(Failure::new(
                 "--max-upload-bytes is 0, so nothing could be uploaded",
@@ -189,6 +186,8 @@ impl TryFrom<ServeFlags> for Settings {
             tls_key: flags.tls_key,
             tls_self_signed: flags.tls_self_signed,
             workers: flags.workers,
+            models: flags.models,
+            model_variables: model_file::Variables::of(environment()),
             egress_allow: flags.egress_allow,
             bootstrap_api_key: flags.bootstrap_api_key,
             secret_key: flags.secret_key,

@@ -6,6 +6,7 @@
 
 mod api_keys;
 mod assets;
+mod batches;
 mod callback_secrets;
 mod deliveries;
 mod fixtures;
@@ -148,6 +149,14 @@ suite! {
         what_a_person_may_change_changes,
         a_thumbnail_comes_once_and_not_to_what_is_deleted,
     }
+    batches {
+        every_field_comes_back,
+        a_batch_is_begun_once_and_ends_once,
+        of_two_who_end_the_last_items_at_once_one_sees_the_end,
+        its_runs_come_in_the_order_of_its_items,
+        open_runs_wait_for_whoever_holds_them,
+        a_batch_of_another_organization_is_not_there,
+    }
     callback_secrets {
         live_secrets_come_with_the_current_one_first,
         a_second_current_secret_is_refused,
@@ -156,6 +165,7 @@ suite! {
     }
     deliveries {
         every_field_comes_back,
+        a_batch_has_deliveries_of_its_own,
         attempts_are_numbered_and_lead_to_their_outcome,
         a_delivery_that_ended_takes_no_attempt,
         a_delivery_of_another_organization_is_not_there,
@@ -171,7 +181,11 @@ suite! {
         a_key_is_given_free_only_by_its_request_and_forgotten_by_age,
     }
     jobs {
-        priority_comes_first_then_age,
+        flows_of_a_lane_share_it,
+        no_flow_is_passed_over_for_ever,
+        lanes_stand_apart,
+        a_lane_is_never_over_its_limit,
+        a_place_is_free_when_its_job_is_done_or_put_off,
         a_delayed_job_is_not_due_before_its_time,
         two_workers_never_share_a_job,
         an_expired_lease_is_claimed_again_and_counted,
@@ -223,6 +237,7 @@ suite! {
         a_second_start_changes_nothing,
         starts_at_once_migrate_once,
         a_newer_schema_is_refused,
+        deliveries_stay_when_their_table_is_made_anew,
         a_broken_row_names_its_place,
     }
     settings {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use runnel_types::RunStatus;
 use tokio::time::timeout;
 
-use super::fixtures::{job, stored_jobs, stored_run};
+use super::fixtures::{PLACE, job, stored_jobs, stored_run};
 use super::{Db, NOW};
 use crate::StoreError;
 use crate::runs::Outcome;
@@ -18,7 +18,10 @@ pub(super) async fn a_commit_that_enqueues_wakes_and_others_do_not(db: Db) {
     db.org("a").await;
     let (id, unborn) = job(&db);
     let mut tx = db.store.begin().await.unwrap();
-    tx.jobs().enqueue(id, &unborn, NOW, 0).await.unwrap();
+    tx.jobs()
+        .enqueue(id, &unborn, PLACE, NOW, NOW)
+        .await
+        .unwrap();
     drop(tx);
     assert!(!woken.as_mut().enable(), "no job was committed");
     stored_jobs(&db, 1).await;

@@ -4,6 +4,7 @@ mod demo;
 mod doctor;
 mod keys;
 mod listen;
+mod models;
 mod serve;
 
 use std::process::{Command, Output};

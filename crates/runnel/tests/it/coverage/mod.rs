@@ -32,6 +32,13 @@ const OPERATIONS: &[&str] = &[
     "assets.source_types",
     "assets.types",
     "auth.me",
+    "batches.callback",
+    "batches.cancel",
+    "batches.create",
+    "batches.get",
+    "batches.items",
+    "batches.list",
+    "batches.redeliver",
     "callback_secrets.change",
     "callback_secrets.create",
     "callback_secrets.delete",
@@ -42,6 +49,8 @@ const OPERATIONS: &[&str] = &[
     "folders.get",
     "folders.list",
     "health",
+    "models.get",
+    "models.list",
     "readiness",
     "runs.callback",
     "runs.cancel",
@@ -52,6 +61,7 @@ const OPERATIONS: &[&str] = &[
     "runs.list",
     "runs.logs",
     "runs.node_runs",
+    "runs.redeliver",
     "runs.rerun",
     "uploads.confirm",
     "uploads.create",
@@ -61,7 +71,7 @@ const OPERATIONS: &[&str] = &[
 const OPEN: &[&str] = &["health", "readiness"];
 
 /// Operations that every key may call.
-const UNSCOPED: &[&str] = &["auth.me"];
+const UNSCOPED: &[&str] = &["auth.me", "models.get", "models.list"];
 
 const UNKNOWN: &str = "018f4e1a-0000-7000-8000-000000000001";
 
@@ -252,8 +262,8 @@ async fn bodies_are_judged_alike_by_every_operation(db: Db) {
             .assert_error(413, "PAYLOAD_TOO_LARGE");
     }
     assert_eq!(
-        judged, 12,
-        "sessions, confirmations, runs, cancellations at both paths, reruns, URLs, secrets, and changes of assets, folders and secrets"
+        judged, 14,
+        "sessions, confirmations, runs, batches, cancellations (of runs at both paths), reruns, URLs, secrets, and changes of assets, folders and secrets"
     );
     assert_eq!(app.run_jobs().await, 0, "nothing of it was accepted");
     app.stop().await;
@@ -311,6 +321,11 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
     let doomed_secret = doomed_secret.send().await.assert(201).json();
     let run = app.post("/v1/models/runnel/echo/runs", &run);
     let run = run.send().await.assert(201).json();
+    let batch = json!({
+        "input": [{"text": "hi", "client_ref": "a"}], "metadata": {"a": 1}, "callback_url": receiver.url(),
+    });
+    let batch = app.post("/v1/models/runnel/echo/batches", &batch);
+    let batch = batch.send().await.assert(201).json();
     app.run_jobs().await;
     let document = document(&app).await;
     for operation in operations(&document) {
@@ -328,7 +343,12 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
             "folders.create" => (201, request(&Value::Null).json(&json!({"name": "new"}))),
             "runs.get" | "runs.logs" | "runs.callback" | "runs.events" | "runs.node_runs"
             | "runs.cancel" | "runs.cancel_admin" => (200, request(&run["id"])),
-            "runs.rerun" => (201, request(&run["id"])),
+            "runs.rerun" | "runs.redeliver" => (201, request(&run["id"])),
+            "batches.get" | "batches.items" | "batches.callback" | "batches.cancel" => {
+                (200, request(&batch["id"]))
+            }
+            "batches.redeliver" => (201, request(&batch["id"])),
+            "batches.create" => (201, request(&Value::Null).json(&json!({"input": [{}]}))),
             "callback_secrets.change" => (200, request(&secret["id"])),
             "callback_secrets.delete" => (204, request(&doomed_secret["id"])),
             "callback_secrets.create" => (201, request(&Value::Null).json(&json!({}))),

@@ -1,6 +1,7 @@
 //! Each route on its own; the folders mirror those of the API.
 
 mod assets;
+mod batches;
 mod callback_secrets;
 mod conventions;
 mod cors;
@@ -10,6 +11,7 @@ mod idempotency;
 mod inputs;
 mod library;
 mod life;
+pub(crate) mod models;
 mod resumable;
 mod runs;
 mod transforms;

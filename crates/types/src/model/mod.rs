@@ -1,9 +1,15 @@
 //! Models: what can be run, with the inputs each declares.
 
+mod value;
+
 use serde_json::Value;
 
 use crate::id::ModelId;
+use crate::list::{Field, FieldKind, Listed};
 use crate::text_enum::text_enum;
+use crate::time::Timestamp;
+
+pub use value::BadValue;
 
 text_enum! {
     /// The type of a model's input or output.
@@ -143,4 +149,66 @@ pub struct ModelSpec {
     /// How many executions a run is given, when workers die under it and when
     /// its engine fails in a way that another try may mend.
     pub max_attempts: u32,
+    /// What else a list of models tells.
+    pub about: ModelAbout,
+}
+
+/// What is told of a model beyond what it takes to run it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelAbout {
+    /// The kind of work that it does, such as `background`.
+    pub category: Option<String>,
+    /// Under which licence it is.
+    pub license: Option<String>,
+    /// When it was added, as far as that is known.
+    pub created_at: Timestamp,
+    /// When it was last changed, as far as that is known.
+    pub updated_at: Timestamp,
+}
+
+impl ModelAbout {
+    /// Nothing but when the model came.
+    pub const fn since(instant: Timestamp) -> Self {
+        Self {
+            category: None,
+            license: None,
+            created_at: instant,
+            updated_at: instant,
+        }
+    }
+}
+
+impl Default for ModelAbout {
+    /// Nothing is known of it.
+    fn default() -> Self {
+        Self::since(Timestamp::from_micros(0))
+    }
+}
+
+impl ModelSpec {
+    /// What follows the owner in its name.
+    pub fn slug(&self) -> &str {
+        self.model
+            .split_once('/')
+            .map_or(self.model.as_str(), |(_, slug)| slug)
+    }
+}
+
+impl Listed for ModelSpec {
+    const LIST: &'static str = "models";
+    const FIELDS: &'static [Field] = &[
+        Field::new("id", FieldKind::Id).unsortable(),
+        Field::new("model", FieldKind::Text),
+        Field::new("slug", FieldKind::Text),
+        Field::new("name", FieldKind::Text),
+        Field::new("description", FieldKind::Text).unsortable(),
+        Field::new("version", FieldKind::Text),
+        Field::new("category_code", FieldKind::Text).nullable(),
+        Field::new("license_code", FieldKind::Text).nullable(),
+        Field::new("engine", FieldKind::Text),
+        Field::new("status_code", FieldKind::Word(&["active"])),
+        Field::new("created_at", FieldKind::Time),
+        Field::new("updated_at", FieldKind::Time),
+    ];
+    const SHORTCUTS: &'static [&'static str] = &["category_code", "engine"];
 }

@@ -1,27 +1,38 @@
-//! Words of a short list, and the nearest of them to one that is not on it.
+//! Words for messages: what there is to choose from, and the nearest of it to
+//! what somebody wrote.
+
+use serde_json::Value;
 
 /// The longest text that is compared, in characters; a longer one is no slip.
 const MAX_COMPARED: usize = 32;
+/// The most words of a list that a message repeats.
+const MAX_LISTED: usize = 30;
 
-/// What `text` stands for, or a message that names the words there are.
-pub(crate) fn find<T: Copy>(words: &[(&str, T)], text: &str) -> Result<T, String> {
+/// What `text` stands for.
+///
+/// # Errors
+/// A message that names the words there are.
+pub fn find<T: Copy>(words: &[(&str, T)], text: &str) -> Result<T, String> {
     if let Some((_, found)) = words.iter().find(|(word, _)| *word == text) {
         return Ok(*found);
     }
     let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-    let shown: String = text.chars().take(MAX_COMPARED).collect();
-    let known_list = known.join(", ");
-    Err(match nearest(&known, text) {
-        Some(word) => {
-            format!("is {shown:?}, did you mean {word:?}? it may be one of {known_list}")
-        }
-        None => format!("is {shown:?}, it may be one of {known_list}"),
-    })
+    Err(none_of(&known, text))
+}
+
+/// What to say of `text` that is none of `words`.
+pub fn none_of(words: &[&str], text: &str) -> String {
+    let shown = shortened(text);
+    let all = listed(words);
+    match nearest(words, text) {
+        Some(word) => format!("is {shown:?}, did you mean {word:?}? it may be one of {all}"),
+        None => format!("is {shown:?}, it may be one of {all}"),
+    }
 }
 
 /// The word that `text` was most likely meant to be: at most every other letter
 /// differs.
-fn nearest<'a>(words: &[&'a str], text: &str) -> Option<&'a str> {
+pub fn nearest<'a>(words: &[&'a str], text: &str) -> Option<&'a str> {
     if text.chars().count() > MAX_COMPARED {
         return None;
     }
@@ -29,6 +40,33 @@ fn nearest<'a>(words: &[&'a str], text: &str) -> Option<&'a str> {
     let ranked = words.iter().map(|word| (distance(word, &lower), *word));
     let (steps, word) = ranked.min_by_key(|(steps, _)| *steps)?;
     (steps * 2 <= word.len()).then_some(word)
+}
+
+/// The words between commas; of many, the first.
+pub fn listed(words: &[&str]) -> String {
+    match words.get(..MAX_LISTED) {
+        Some(first) if words.len() > MAX_LISTED => {
+            format!("{} and {} more", first.join(", "), words.len() - MAX_LISTED)
+        }
+        _ => words.join(", "),
+    }
+}
+
+/// Enough of a text to recognise it in a message.
+pub fn shortened(text: &str) -> String {
+    text.chars().take(MAX_COMPARED).collect()
+}
+
+/// What a JSON value is, in a word for a message.
+pub const fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
 }
 
 /// How many letters have to be put in, taken out or changed (Levenshtein).
@@ -75,5 +113,12 @@ mod tests {
                 "{message}"
             );
         }
+    }
+
+    #[test]
+    fn of_many_words_a_message_has_the_first() {
+        let many = vec!["word"; 5000];
+        let message = none_of(&many, "x");
+        assert!(message.ends_with("and 4970 more"), "{message}");
     }
 }

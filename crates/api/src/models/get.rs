@@ -1,0 +1,29 @@
+//! `GET /v1/models/{owner}/{slug…}`: a model of the catalogue.
+
+use std::sync::Arc;
+
+use aide::transform::TransformOperation;
+use axum::Json;
+use axum::extract::{Path, State};
+use runnel_domain::Services;
+
+use super::ModelResponse;
+use crate::caller::Authenticated;
+use crate::error::ApiError;
+use crate::model_path::ModelPath;
+
+pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    operation
+        .id("models.get")
+        .tag("Models")
+        .summary("A model, with what it takes and what it makes")
+}
+
+pub(crate) async fn get(
+    State(services): State<Arc<Services>>,
+    Authenticated(caller): Authenticated,
+    Path(path): Path<ModelPath>,
+) -> Result<Json<ModelResponse>, ApiError> {
+    let view = services.get_model(&caller, &path.model())?;
+    Ok(Json(view.into()))
+}
