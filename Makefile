@@ -1,7 +1,7 @@
 # Every task of the house by its name; the work itself is in scripts/ and bench/.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench bench-media fuzz doc setup
+.PHONY: help demo test lint fmt bench bench-media bench-runs fuzz doc setup
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +31,11 @@ bench-media: ## uploads, large files and long lists beside other servers, which 
 	@scripts/setup.sh test
 	cargo build --release --locked -p runnel
 	@bench/media/run.sh
+
+bench-runs: ## runs a second and one background removal beside LitServe, Cog and a Python script, which it installs
+	@scripts/setup.sh test
+	cargo build --release --locked -p runnel
+	@bench/runs/run.sh
 
 fuzz: ## throw inputs at the readers of strangers' bytes, led by coverage; SECONDS=60 for each
 	@scripts/fuzz.sh $(or $(SECONDS),60)

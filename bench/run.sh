@@ -9,9 +9,9 @@ cd "$(dirname "$0")/.."
 
 failed=()
 benches=(bench/*.sh)
-# Those of bench/media stand beside other servers, which take minutes to install;
-# here they are run alone, to see that they work.
-[ "${1:-}" != --short ] || benches+=(bench/media/{uploads,puts,pages}.sh)
+# Those of bench/media and bench/runs stand beside other servers, which take minutes
+# to install; here they are run alone, to see that they work.
+[ "${1:-}" != --short ] || benches+=(bench/media/{uploads,puts,pages}.sh bench/runs/{echo,removal}.sh)
 for bench in "${benches[@]}"; do
     [ "$bench" != bench/run.sh ] || continue
     "$bench" "$@" || failed+=("$bench")

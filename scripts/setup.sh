@@ -91,59 +91,50 @@ if ! have cargo; then
     exit 1
 fi
 
-# The official S3 client looks at what the server left in a bucket; a validator
-# of JSON Schema judges what the catalogue says of inputs.
-python_packages="boto3==1.44.8 jsonschema==4.26.0"
-tools="$(dirname "$0")/../target/test-tools/python"
-if [ "${1:-test}" = test ] && [ "$(cat "$tools/installed" 2>/dev/null)" != "$python_packages" ]; then
-    echo "setup: installing $python_packages into target/test-tools/python" >&2
-    log=$(mktemp)
-    trap 'rm -f "$log"' EXIT
-    rm -rf "$tools"
-    # shellcheck disable=SC2086 # several packages, each a word
-    if ! { python3 -m venv "$tools" && "$tools/bin/pip" install -q $python_packages; } >"$log" 2>&1; then
-        cat "$log" >&2
-        echo "setup: pip failed, its words are above; is PyPI reachable?" >&2
-        exit 1
-    fi
-    echo "$python_packages" >"$tools/installed"
-fi
-
-# Model servers of others, which the engines are tested against; these versions
-# alone, each in an environment of its own. Ray is by far the largest (430 MB).
+# What others made and the tests use: each in an environment of its own, these
+# versions alone.
 python_tools() { # python_tools FOLDER REQUIREMENT…
-    local folder
+    local folder log
     folder="$(dirname "$0")/../target/test-tools/$1"
     shift
     [ "$(cat "$folder/installed" 2>/dev/null)" = "$*" ] && return
     echo "setup: installing $*" >&2
     log=$(mktemp)
-    trap 'rm -f "$log"' EXIT
     rm -rf "$folder"
     if ! { python3 -m venv "$folder" && "$folder/bin/pip" install -q "$@"; } >"$log" 2>&1; then
         cat "$log" >&2
+        rm -f "$log"
         echo "setup: pip failed, its words are above; is PyPI reachable?" >&2
         exit 1
     fi
+    rm -f "$log"
     echo "$*" >"$folder/installed"
 }
 if [ "${1:-test}" = test ]; then
+    # The official S3 client looks at what the server left in a bucket, a
+    # validator of JSON Schema judges what the catalogue says of inputs, and a
+    # library of receivers verifies callbacks.
+    python_tools python boto3==1.44.8 jsonschema==4.26.0 standardwebhooks==1.1.0
+    # Model servers, which the engines are tested against. Ray is by far the
+    # largest (430 MB).
     python_tools cog cog==0.23.1 coglet==0.23.1
     python_tools serve litserve==0.2.19 "ray[serve]==2.60.0"
 fi
 
-# The client of others that the tests upload with; this version alone.
-tus_client=tus-js-client@4.3.1
+# The clients of others that the tests upload with and receive with; these
+# versions alone.
+node_clients="tus-js-client@4.3.1 standardwebhooks@1.1.1"
 node_tools=$(dirname "$0")/../target/test-tools/node
-if [ "${1:-test}" = test ] && [ ! -e "$node_tools/$tus_client" ]; then
-    echo "setup: installing $tus_client" >&2
+if [ "${1:-test}" = test ] && [ "$(cat "$node_tools/installed" 2>/dev/null)" != "$node_clients" ]; then
+    echo "setup: installing $node_clients" >&2
     mkdir -p "$node_tools"
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
-    if ! npm install --prefix "$node_tools" --ignore-scripts --no-audit --no-fund "$tus_client" >"$log" 2>&1; then
+    # shellcheck disable=SC2086 # one word for each package
+    if ! npm install --prefix "$node_tools" --ignore-scripts --no-audit --no-fund $node_clients >"$log" 2>&1; then
         cat "$log" >&2
         echo "setup: npm failed, its words are above; the registry must be reachable once" >&2
         exit 1
     fi
-    touch "$node_tools/$tus_client"
+    echo "$node_clients" >"$node_tools/installed"
 fi

@@ -27,7 +27,7 @@ leave_peers() {
 trap leave_peers EXIT
 
 build_load() {
-    if [ ! -x "$LOAD" ] || [ bench/media/load.rs -nt "$LOAD" ]; then
+    if [ ! -x "$LOAD" ] || [ bench/media/load.rs -nt "$LOAD" ] || [ bench/client.rs -nt "$LOAD" ]; then
         rustc --edition 2024 -O bench/media/load.rs -o "$LOAD"
     fi
 }

@@ -6,6 +6,7 @@ use std::io::Cursor;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use runnel_blobs::{Key, Method, UrlSigner};
+use runnel_media::archive::read_entry;
 use runnel_media::{Budget, HEAD_BYTES, probe, sniff};
 use runnel_types::list::{
     BadList, Field, Filter, Listed, Place, Sort, Value, parse_filter, parse_sort, sort_text,
@@ -144,6 +145,22 @@ pub fn picture(data: &[u8]) {
         let pixels = u64::from(found.width) * u64::from(found.height);
         assert!(pixels <= 1 << 24, "{found:?}");
         assert!(found.frames >= 1, "{found:?}");
+    }
+}
+
+/// Archives: whatever a ZIP claims, what comes out of it is within the limit,
+/// and what is said about it stays short.
+pub fn archive(data: &[u8]) {
+    const LIMIT: u64 = 4096;
+    for name in ["a.png", "dir/", "../b.png", "none"] {
+        match read_entry(data, name, LIMIT) {
+            Ok(bytes) => assert!(bytes.len() as u64 <= LIMIT, "{} bytes", bytes.len()),
+            Err(error) => {
+                let message = error.to_string();
+                let length = message.chars().count();
+                assert!((10..=LONGEST_MESSAGE).contains(&length), "{message}");
+            }
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct DeliveryResponse {
     payload_bytes: usize,
     /// The body.
     payload: Value,
-    /// Always null: callbacks are not signed by this version.
+    /// The current callback secret when it was last signed.
     signing_secret_id: Option<Uuid>,
     /// Made by the end of the run or the batch, not by a person.
     is_automatic: bool,
@@ -92,7 +92,7 @@ impl From<(Delivery, Vec<Attempt>)> for DeliveryResponse {
             callback_url: delivery.callback_url,
             payload_bytes: delivery.payload.len(),
             payload: serde_json::from_str(&delivery.payload).unwrap_or_default(),
-            signing_secret_id: None,
+            signing_secret_id: delivery.signing_secret_id.map(Into::into),
             is_automatic: delivery.is_automatic,
             status_code: delivery.status.as_str(),
             failure_reason_code: delivery.failure_reason_code,

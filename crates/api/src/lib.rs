@@ -8,6 +8,7 @@ mod assets;
 mod auth;
 mod batches;
 mod body_limit;
+mod callback_secrets;
 mod caller;
 pub mod cors;
 mod deliveries;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use aide::axum::ApiRouter;
-use aide::axum::routing::{get_with, post_with};
+use aide::axum::routing::{get_with, patch_with, post_with};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -16,8 +16,8 @@ use tower::ServiceExt;
 use crate::cors::{self, Cors};
 use crate::error::ApiError;
 use crate::{
-    assets, auth, batches, docs, folders, health, idempotency, model_path, models, openapi,
-    request, runs, storage, uploads,
+    assets, auth, batches, callback_secrets, docs, folders, health, idempotency, model_path,
+    models, openapi, request, runs, storage, uploads,
 };
 
 /// Where the storage URLs of the local disk begin; the domain signs what follows.
@@ -45,12 +45,52 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .unwrap_or(usize::MAX)
         .saturating_add(FORM_OVERHEAD);
     let documented = ApiRouter::new()
+        .merge(service())
+        .merge(library())
+        .merge(work())
+        .merge(callbacks());
+    let documented = documented
+        .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
+        .layer(DefaultBodyLimit::max(form_limit))
+        .finish_api(&mut api);
+    let router = documented
+        .route(OPENAPI, get(openapi::serve(&api)))
+        .route("/docs", get(docs::page))
+        .route(VIEWER, get(docs::viewer))
+        .route(
+            "/storage/{*key}",
+            get(storage::get::get)
+                .head(storage::get::get)
+                .put(storage::put::put)
+                .post(storage::tus::serve)
+                .patch(storage::tus::serve)
+                .delete(storage::tus::serve)
+                .options(storage::tus::options),
+        )
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::clone(&services));
+    // Before a route is looked for, which a layer of the router would not be.
+    let router = Router::new()
+        .fallback_service(router.map_request(model_path::fold))
+        .layer(from_fn_with_state(services, request::observe));
+    answering_pages(router, cors)
+}
+
+/// What the server says of itself and of its caller.
+fn service() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
         .api_route("/v1/health", get_with(health::health, health::health_docs))
         .api_route(
             "/v1/readiness",
             get_with(health::readiness, health::readiness_docs),
         )
         .api_route("/v1/auth/me", get_with(auth::me::me, auth::me::docs))
+}
+
+/// Uploads, assets and folders.
+fn library() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
         .api_route(
             "/v1/asset-uploads",
             post_with(uploads::create::create, uploads::create::docs),
@@ -101,6 +141,11 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
                 .patch_with(folders::change::change, folders::change::docs)
                 .delete_with(folders::delete::delete, folders::delete::docs),
         )
+}
+
+/// Models, runs and batches.
+fn work() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
         .api_route(
             "/v1/models",
             get_with(models::list::list, models::list::docs),
@@ -174,33 +219,30 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .api_route(
             "/v1/batches/{id}/callback-redeliveries",
             post_with(batches::redeliver::redeliver, batches::redeliver::docs),
-        );
-    let documented = documented
-        .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
-        .layer(DefaultBodyLimit::max(form_limit))
-        .finish_api(&mut api);
-    let router = documented
-        .route(OPENAPI, get(openapi::serve(&api)))
-        .route("/docs", get(docs::page))
-        .route(VIEWER, get(docs::viewer))
-        .route(
-            "/storage/{*key}",
-            get(storage::get::get)
-                .head(storage::get::get)
-                .put(storage::put::put)
-                .post(storage::tus::serve)
-                .patch(storage::tus::serve)
-                .delete(storage::tus::serve)
-                .options(storage::tus::options),
         )
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
-        .with_state(Arc::clone(&services));
-    // Before a route is looked for, which a layer of the router would not be.
-    let router = Router::new()
-        .fallback_service(router.map_request(model_path::fold))
-        .layer(from_fn_with_state(services, request::observe));
-    answering_pages(router, cors)
+}
+
+/// How callbacks are proved.
+fn callbacks() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
+        .api_route(
+            "/v1/callback-secrets",
+            get_with(callback_secrets::list::list, callback_secrets::list::docs).post_with(
+                callback_secrets::create::create,
+                callback_secrets::create::docs,
+            ),
+        )
+        .api_route(
+            "/v1/callback-secrets/{id}",
+            patch_with(
+                callback_secrets::change::change,
+                callback_secrets::change::docs,
+            )
+            .delete_with(
+                callback_secrets::delete::delete,
+                callback_secrets::delete::docs,
+            ),
+        )
 }
 
 /// Answers what browsers ask before a page's request.

@@ -9,6 +9,7 @@
 pub mod assets;
 pub mod audit;
 pub mod batches;
+pub mod callback_secrets;
 mod caller;
 pub mod deliveries;
 mod faults;
@@ -20,11 +21,14 @@ pub mod keys;
 pub mod models;
 mod readiness;
 pub mod runs;
+mod sealing;
 mod services;
+pub mod signatures;
 pub mod thumbnails;
 pub mod uploads;
 
 pub use caller::Caller;
 pub use idempotency::Begun;
 pub use readiness::Readiness;
+pub use sealing::Sealer;
 pub use services::{Limits, Services};

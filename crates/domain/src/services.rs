@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assets::Flights;
 use crate::runs::{InputMemory, Streams};
-use crate::{thumbnails, uploads};
+use crate::{Sealer, thumbnails, uploads};
 
 /// Limits and lifetimes that an operator may set.
 #[derive(Debug, Clone)]
@@ -73,6 +73,8 @@ pub struct Services {
     pub blobs: Blobs,
     /// Signs the URLs of objects.
     pub signer: UrlSigner,
+    /// Encrypts the secrets that are kept.
+    pub sealer: Sealer,
     /// The one door out.
     pub egress: Egress,
     /// The models.

@@ -341,6 +341,13 @@ pub trait Engine: Send + Sync + fmt::Debug {
     /// changed by then.
     fn execute(&self, work: Work) -> Execution<'_>;
 
+    /// Whether a run of the model keeps cores of this process busy. Such runs stay
+    /// in the queue, where another process may take them, until they can be
+    /// worked on; the others mostly wait for somebody else.
+    fn keeps_cores_busy(&self, _model: &str) -> bool {
+        false
+    }
+
     /// Asks whether it could work now, for the readiness of the server.
     ///
     /// # Errors

@@ -83,6 +83,24 @@ pub enum MediaError {
         /// The longest side.
         max_side: u32,
     },
+    /// A picture cannot be enlarged by that much.
+    #[error(
+        "the picture is {width}×{height} and would have {:.1} megapixels when enlarged {scale} times, \
+         the limit is {}; {}",
+        megapixels(*.width, *.height, *.scale), .max_pixels / 1_000_000, advice(*.largest, *.max_pixels)
+    )]
+    ScaleTooLarge {
+        /// The picture's width.
+        width: u32,
+        /// The picture's height.
+        height: u32,
+        /// By how much it was to be enlarged.
+        scale: u32,
+        /// The most pixels of a result.
+        max_pixels: u64,
+        /// The largest scale that is possible.
+        largest: Option<u32>,
+    },
     /// An encoder refused the picture.
     #[error("picture could not be written as {}: {reason}", .format.name())]
     Encode {
@@ -129,6 +147,20 @@ impl MediaError {
                 reason: format!("reading it gave more than {bytes} bytes"),
             },
         }
+    }
+}
+
+fn megapixels(width: u32, height: u32, scale: u32) -> f64 {
+    f64::from(width) * f64::from(height) * f64::from(scale).powi(2) / 1e6
+}
+
+fn advice(largest: Option<u32>, max_pixels: u64) -> String {
+    match largest {
+        Some(largest) => format!("the largest scale possible is {largest}"),
+        None => format!(
+            "send a picture of at most {} megapixels, which can be enlarged twice",
+            max_pixels / 4_000_000
+        ),
     }
 }
 

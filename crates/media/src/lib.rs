@@ -10,6 +10,7 @@
 //! small version of a file, and `encode_*` make files of pixels. [`types()`] is
 //! the table of what is taken; [`inspect()`] and [`thumbnail_of`] take all of it.
 
+pub mod archive;
 mod budget;
 pub mod clip;
 mod colour;
@@ -19,31 +20,43 @@ mod decode;
 mod encode;
 mod error;
 mod exif;
+mod frame;
 mod inspect;
+pub mod isolate;
 mod libwebp;
 mod orient;
 pub mod page;
 mod picture;
 mod plane;
+mod planes;
 mod ppm;
 mod probe;
+mod pyramid;
+pub mod reframe;
 mod resize;
+mod rows;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod sample;
+pub mod scene;
 pub mod segment;
+mod shadow;
 mod sniff;
 pub mod studio;
+pub mod subject;
 pub mod subprocess;
 mod svg;
 mod thumbnail;
 mod tools;
 mod transform;
 mod types;
+pub mod upscale;
+mod vp8;
 
 pub use budget::Budget;
 pub use decode::{Want, decode};
 pub use encode::{encode_avif, encode_jpeg, encode_png, encode_webp};
 pub use error::MediaError;
+pub use frame::{ASPECT_RATIOS, Frame, RESOLUTIONS};
 pub use inspect::{Inspection, inspect, thumbnail_of};
 pub use orient::Orientation;
 pub use picture::{Channels, Picture};

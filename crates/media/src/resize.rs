@@ -57,7 +57,8 @@ pub(crate) fn to_display(
     Ok(small)
 }
 
-/// Brings a part of a picture to the given sides.
+/// Brings a part of a picture to the given sides; the whole of a picture that
+/// has them is given back as it is.
 pub(crate) fn resize(
     picture: Picture,
     part: Part,
@@ -67,6 +68,15 @@ pub(crate) fn resize(
     if is_at_origin && (picture.width(), picture.height()) == (width, height) {
         return Ok(picture);
     }
+    resized(&picture, part, (width, height))
+}
+
+/// A part of a picture at the given sides.
+pub(crate) fn resized(
+    picture: &Picture,
+    part: Part,
+    (width, height): (u32, u32),
+) -> Result<Picture, MediaError> {
     let channels = picture.channels();
     let shape = || MediaError::Shape {
         width: picture.width(),
@@ -81,7 +91,7 @@ pub(crate) fn resize(
     let from = ImageRef::new(picture.width(), picture.height(), picture.pixels(), kind)
         .map_err(|_| shape())?;
     let mut to = Image::new(width, height, kind);
-    let part = part.within(&picture);
+    let part = part.within(picture);
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
         .crop(part.left, part.top, part.width, part.height);

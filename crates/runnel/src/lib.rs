@@ -11,6 +11,7 @@ mod lifecycle;
 mod memory;
 pub mod models;
 mod printer;
+mod secret_key;
 mod telemetry;
 mod tls;
 pub mod wire;

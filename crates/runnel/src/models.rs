@@ -104,10 +104,8 @@ impl ModelSource {
         let text = String::from_utf8(bytes).map_err(|error| {
             let before = error.utf8_error().valid_up_to();
             let line = error.as_bytes()[..before]
-                .iter()
-                .filter(|byte| **byte == b'\n')
-                .count()
-                + 1;
+                .split(|byte| *byte == b'\n')
+                .count();
             unreadable(format!("{}:{line}: this is not UTF-8", file.display()))
         })?;
         let changed_at = told.modified().map_or(0, |time| {

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Failure;
 use crate::config::Settings;
 use crate::models::{Changes, Engines, ModelSource};
+use crate::secret_key;
 use crate::tls;
 
 /// How long open requests get to end when the server stops.
@@ -104,6 +105,7 @@ impl App {
             services.ensure_key(key).await?;
         }
 
+        secret_key::check(&services.store, &services.sealer).await?;
         services
             .ensure_recurring_jobs(runnel_worker::SWEEP_PAUSE)
             .await
@@ -242,6 +244,7 @@ pub async fn open_services(
         store,
         blobs,
         signer,
+        sealer: secret_key::sealer(settings, environment.entropy.as_ref())?,
         egress,
         models: Registry::builtin(cores),
         clock: Arc::clone(&environment.clock),

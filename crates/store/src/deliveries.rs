@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use runnel_types::{
-    Attempt, Delivery, DeliveryId, DeliveryStatus, DeliverySubject, OrgId, Timestamp,
+    Attempt, CallbackSecretId, Delivery, DeliveryId, DeliveryStatus, DeliverySubject, OrgId,
+    Timestamp,
 };
 
 use crate::column::{Args, Row};
@@ -18,7 +19,7 @@ macro_rules! columns {
     () => {
         "id, org_id, run_id, callback_url, payload, is_automatic, status, failure_reason_code, \
          failure_detail, attempt_count, max_attempts, next_attempt_at, created_at, updated_at, \
-         completed_at, batch_id"
+         completed_at, batch_id, signing_secret_id"
     };
 }
 
@@ -157,7 +158,7 @@ impl Deliveries<&mut Tx> {
             "INSERT INTO deliveries (",
             columns!(),
             ")
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
         );
         let args = Args::new()
             .word(delivery.id)
@@ -175,7 +176,22 @@ impl Deliveries<&mut Tx> {
             .time(delivery.created_at)
             .time(delivery.updated_at)
             .opt_time(delivery.completed_at)
-            .opt_word(delivery.subject.batch());
+            .opt_word(delivery.subject.batch())
+            .opt_word(delivery.signing_secret_id);
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(drop)
+    }
+
+    /// Notes with which secret the delivery was signed, if with any.
+    pub async fn note_signed(
+        &mut self,
+        org: OrgId,
+        id: DeliveryId,
+        secret: Option<CallbackSecretId>,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE deliveries SET signing_secret_id = $3 WHERE org_id = $1 AND id = $2";
+        let args = Args::new().word(org).word(id).opt_word(secret);
         changed(&mut self.0, Statement::new(TABLE, sql, args))
             .await
             .map(drop)
@@ -333,6 +349,7 @@ fn decode(row: &Row) -> Result<Delivery, StoreError> {
         created_at: row.time("created_at")?,
         updated_at: row.time("updated_at")?,
         completed_at: row.opt_time("completed_at")?,
+        signing_secret_id: row.opt_word("signing_secret_id")?,
     })
 }
 

@@ -45,6 +45,20 @@ impl Dialect {
         }
     }
 
+    /// Holds a lane of jobs, `$1`, until the commit, unless another transaction
+    /// does. SQLite has one writer at a time, so there no lane needs to be held.
+    pub(crate) const fn lock_lane(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            // The first number keeps these locks apart from others. Of two names
+            // that share a hash one is passed over for a moment.
+            Self::Postgres => Some(
+                "SELECT CASE WHEN pg_try_advisory_xact_lock(788564, hashtext($1))
+                    THEN 1::BIGINT ELSE 0::BIGINT END AS held",
+            ),
+        }
+    }
+
     /// Begins the transaction of the migrations.
     pub(crate) const fn begin_exclusively(self) -> &'static str {
         match self {

@@ -34,6 +34,7 @@ mod tx;
 pub mod api_keys;
 pub mod assets;
 pub mod batches;
+pub mod callback_secrets;
 pub mod deliveries;
 pub mod folders;
 pub mod idempotency_keys;

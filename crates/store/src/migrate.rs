@@ -64,6 +64,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: Sql::Both(include_str!("../migrations/0005_folder_and_type.sql")),
     },
     Migration {
+        version: 6,
+        name: "0006_lanes",
+        sql: Sql::Both(include_str!("../migrations/0006_lanes.sql")),
+    },
+    Migration {
         version: 8,
         name: "0008_batches",
         sql: Sql::Both(include_str!("../migrations/0008_batches.sql")),
@@ -75,6 +80,11 @@ const MIGRATIONS: &[Migration] = &[
             sqlite: include_str!("../migrations/0010_deliveries_of_batches.sqlite.sql"),
             postgres: include_str!("../migrations/0010_deliveries_of_batches.postgres.sql"),
         },
+    },
+    Migration {
+        version: 11,
+        name: "0011_callback_secrets",
+        sql: Sql::Both(include_str!("../migrations/0011_callback_secrets.sql")),
     },
 ];
 
@@ -88,12 +98,21 @@ pub(crate) async fn migrate(
     connection: &mut AnyConnection,
     dialect: Dialect,
 ) -> Result<(), StoreError> {
+    migrate_to(connection, dialect, i64::MAX).await
+}
+
+/// The same up to `version`, as an older program did.
+pub(crate) async fn migrate_to(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    version: i64,
+) -> Result<(), StoreError> {
     let failed = |error| dialect.error("migrating", error);
     sqlx::raw_sql(dialect.begin_exclusively())
         .execute(&mut *connection)
         .await
         .map_err(failed)?;
-    let done = run_missing(connection, dialect).await;
+    let done = run_missing(connection, dialect, version).await;
     let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
     let ended = sqlx::raw_sql(end)
         .execute(&mut *connection)
@@ -102,7 +121,11 @@ pub(crate) async fn migrate(
     done.and(ended.map(drop))
 }
 
-async fn run_missing(connection: &mut AnyConnection, dialect: Dialect) -> Result<(), StoreError> {
+async fn run_missing(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    until: i64,
+) -> Result<(), StoreError> {
     let failed = |error| dialect.error("migrating", error);
     sqlx::raw_sql(TABLE)
         .execute(&mut *connection)
@@ -120,7 +143,7 @@ async fn run_missing(connection: &mut AnyConnection, dialect: Dialect) -> Result
     }
     for migration in MIGRATIONS
         .iter()
-        .filter(|migration| migration.version > found)
+        .filter(|migration| migration.version > found && migration.version <= until)
     {
         let failed = |error| StoreError::Migration {
             name: migration.name,

@@ -151,7 +151,7 @@ impl RunWatch {
     pub async fn changed(&mut self) {
         if self.seen.changed().await.is_err() {
             // The sender stays in the map for as long as somebody watches.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
@@ -161,7 +161,7 @@ impl RunWatch {
     /// Nothing is lost when the future is dropped.
     pub async fn ended(&mut self) {
         if self.seen.wait_for(|seen| seen.has_ended).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

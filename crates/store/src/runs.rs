@@ -48,6 +48,16 @@ pub(crate) fn rows(org: OrgId) -> Rows {
     }
 }
 
+/// The runs of a batch.
+pub(crate) fn items(org: OrgId, batch: BatchId) -> Rows {
+    Rows {
+        visible: "org_id = $1 AND batch_id = $2",
+        args: Args::new().word(org).word(batch),
+        arg_count: 2,
+        ..rows(org)
+    }
+}
+
 /// As much of a run as tells whether there is something new of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pulse {
@@ -57,16 +67,6 @@ pub struct Pulse {
     pub progress: Option<f64>,
     /// Lines of its log, which is also the sequence of the last one.
     pub log_lines: i64,
-}
-
-/// The runs of a batch.
-pub(crate) fn items(org: OrgId, batch: BatchId) -> Rows {
-    Rows {
-        visible: "org_id = $1 AND batch_id = $2",
-        args: Args::new().word(org).word(batch),
-        arg_count: 2,
-        ..rows(org)
-    }
 }
 
 /// Statements on `runs`.
@@ -140,7 +140,7 @@ impl<E: Reader> Runs<E> {
         &mut self,
         org: OrgId,
     ) -> Result<Vec<(RunStatus, i64)>, StoreError> {
-        // Index: runs_by_status alone.
+        // Index: runs_by_status_age alone.
         let sql = "SELECT status, COUNT(*) AS n FROM runs WHERE org_id = $1 GROUP BY status ORDER BY status";
         let decode = |row: &Row| Ok((row.word("status")?, row.int("n")?));
         all(

@@ -11,8 +11,8 @@ use crate::group_commit::Lease;
 use crate::reader::{Read, Reader, Statement};
 use crate::run_signal::Change;
 use crate::{
-    Store, api_keys, assets, batches, deliveries, folders, idempotency_keys, jobs, orgs,
-    resumable_uploads, run_logs, runs, settings, signal, uploads,
+    Store, api_keys, assets, batches, callback_secrets, deliveries, folders, idempotency_keys,
+    jobs, orgs, resumable_uploads, run_logs, runs, settings, signal, uploads,
 };
 
 /// A transaction. Dropping it leaves nothing of it.
@@ -170,6 +170,8 @@ tables! {
     assets: Assets,
     /// Folders.
     folders: Folders,
+    /// Secrets that sign callbacks.
+    callback_secrets: CallbackSecrets,
     /// Idempotency keys and the answers kept under them.
     idempotency_keys: IdempotencyKeys,
     /// Runs.

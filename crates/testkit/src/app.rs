@@ -206,6 +206,13 @@ impl TestApp {
         self.app.services()
     }
 
+    /// What another process works with on the same data, with the same clock.
+    pub async fn beside(&self) -> Arc<runnel_domain::Services> {
+        let url = self.app.base_url();
+        let opened = runnel::wire::open_services(&self.settings, &self.environment, url).await;
+        opened.unwrap_or_else(|failure| panic!("no second process: {failure}"))
+    }
+
     /// A GET with the key.
     pub fn get(&self, path: &str) -> Request {
         Request::new("GET", &self.url(path)).key(&self.key)

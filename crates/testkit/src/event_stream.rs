@@ -71,9 +71,9 @@ impl EventStream {
     /// The next event; `None` when the stream has ended as it should.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some((block, rest)) = self.text.split_once("\n\n") {
-                let event = parse(block);
-                self.text = rest.to_owned();
+            if let Some(end) = self.text.find("\n\n") {
+                let block: String = self.text.drain(..end + 2).collect();
+                let event = parse(&block);
                 if event.is_some() {
                     return event;
                 }

@@ -8,7 +8,9 @@
 
 mod app;
 mod chaos;
+mod counting_engine;
 mod event_stream;
+mod file_server;
 mod http;
 mod process;
 mod puppet;
@@ -19,7 +21,9 @@ mod wait;
 
 pub use app::{Db, Storage, TestApp, database_url};
 pub use chaos::Mood;
+pub use counting_engine::CountingEngine;
 pub use event_stream::{Event, EventStream};
+pub use file_server::{FileServer, Sent};
 pub use http::{Begun, Request, Response, send_raw};
 pub use process::Process;
 pub use puppet::{Call, Puppet};

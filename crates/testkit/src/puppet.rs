@@ -63,11 +63,16 @@ impl Puppet {
     /// Where its runs are created.
     pub const RUNS: &'static str = "/v1/models/test/puppet/runs";
 
-    /// An engine without any execution yet.
+    /// An engine without any execution yet, that takes files as bytes.
     pub fn new() -> Self {
-        let (sender, calls) = mpsc::unbounded_channel();
+        Self::taking(InputForm::Bytes)
+    }
+
+    /// The same, for files in some form.
+    pub fn taking(form: InputForm) -> Self {
+        let (calls_in, calls) = mpsc::unbounded_channel();
         Self {
-            engine: Arc::new(Strung(sender)),
+            engine: Arc::new(Strung { calls_in, form }),
             calls: Mutex::new(calls),
         }
     }
@@ -122,7 +127,10 @@ impl Default for Puppet {
 }
 
 #[derive(Debug)]
-struct Strung(mpsc::UnboundedSender<Call>);
+struct Strung {
+    calls_in: mpsc::UnboundedSender<Call>,
+    form: InputForm,
+}
 
 impl Engine for Strung {
     fn name(&self) -> &'static str {
@@ -130,12 +138,12 @@ impl Engine for Strung {
     }
 
     fn input_form(&self, _model: &str) -> InputForm {
-        InputForm::Bytes
+        self.form
     }
 
     fn execute(&self, work: Work) -> Execution<'_> {
         let (answer, answered) = oneshot::channel();
-        let is_sent = self.0.send(Call { work, answer }).is_ok();
+        let is_sent = self.calls_in.send(Call { work, answer }).is_ok();
         Box::pin(async move {
             assert!(is_sent, "the test has ended");
             let let_go = |_| Err(EngineError::failed("the test let the execution go"));

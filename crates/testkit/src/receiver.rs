@@ -16,6 +16,7 @@ pub struct Receiver {
 
 #[derive(Debug, Default)]
 struct State {
+    /// Heads as they came, and bodies.
     received: Vec<(String, Vec<u8>)>,
     answers: VecDeque<u16>,
 }
@@ -60,6 +61,12 @@ impl Receiver {
 
     /// What has arrived: the head in lower case, and the body.
     pub fn received(&self) -> Vec<(String, Vec<u8>)> {
+        let lower = |(head, body): (String, Vec<u8>)| (head.to_lowercase(), body);
+        self.received_exactly().into_iter().map(lower).collect()
+    }
+
+    /// What has arrived: the head as it came, and the body.
+    pub fn received_exactly(&self) -> Vec<(String, Vec<u8>)> {
         self.state
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -79,8 +86,9 @@ async fn read(stream: &mut tokio::net::TcpStream) -> (String, Vec<u8>) {
     let mut chunk = [0; 4096];
     loop {
         if let Some(end) = raw.windows(4).position(|window| window == b"\r\n\r\n") {
-            let head = String::from_utf8_lossy(&raw[..end]).to_lowercase();
-            let length = head
+            let head = String::from_utf8_lossy(&raw[..end]).into_owned();
+            let lower = head.to_lowercase();
+            let length = lower
                 .lines()
                 .find_map(|line| {
                     line.strip_prefix("content-length:")?

@@ -1,6 +1,6 @@
 //! Deliveries: a callback on its way to its receiver, attempt by attempt.
 
-use crate::id::{AttemptId, BatchId, DeliveryId, OrgId, RunId};
+use crate::id::{AttemptId, BatchId, CallbackSecretId, DeliveryId, OrgId, RunId};
 use crate::text_enum::text_enum;
 use crate::time::Timestamp;
 
@@ -58,6 +58,8 @@ pub struct Delivery {
     pub callback_url: String,
     /// The body, frozen when the delivery was made: every attempt sends these bytes.
     pub payload: String,
+    /// The current secret when it was last signed; none when there was none.
+    pub signing_secret_id: Option<CallbackSecretId>,
     /// Made by that end, not by a person.
     pub is_automatic: bool,
     /// Where it stands.

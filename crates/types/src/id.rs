@@ -171,6 +171,8 @@ ids! {
     DeliveryId;
     /// One attempt to deliver a callback.
     AttemptId;
+    /// A secret that signs callbacks.
+    CallbackSecretId;
     /// A piece of background work.
     JobId;
     /// One HTTP request.

@@ -46,6 +46,9 @@ pub enum Job {
 pub const RETIRED: &[&str] = &[];
 
 impl Job {
+    /// The stored name of [`Job::AttemptDelivery`].
+    pub const ATTEMPT_DELIVERY: &str = "attempt_delivery";
+
     /// The jobs that come again for ever, each with the id that there is one of.
     pub const RECURRING: [(Self, JobId); 3] = [
         (Self::SweepUploads {}, recurring_id(1)),
@@ -62,6 +65,16 @@ impl Job {
         }
     }
 
+    /// On whose behalf it is done; nobody's when it is for the installation.
+    pub const fn org_id(&self) -> Option<OrgId> {
+        match self {
+            Self::ExecuteRun { org_id, .. }
+            | Self::AttemptDelivery { org_id, .. }
+            | Self::DeriveThumbnail { org_id, .. } => Some(*org_id),
+            Self::SweepUploads {} | Self::PurgeAssets {} | Self::ForgetAnswers {} => None,
+        }
+    }
+
     /// Whether it comes again for ever.
     pub fn is_recurring(&self) -> bool {
         Self::RECURRING.iter().any(|(job, _)| job == self)
@@ -71,7 +84,7 @@ impl Job {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::ExecuteRun { .. } => "execute_run",
-            Self::AttemptDelivery { .. } => "attempt_delivery",
+            Self::AttemptDelivery { .. } => Self::ATTEMPT_DELIVERY,
             Self::DeriveThumbnail { .. } => "derive_thumbnail",
             Self::SweepUploads {} => "sweep_uploads",
             Self::PurgeAssets {} => "purge_assets",

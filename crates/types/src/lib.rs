@@ -6,6 +6,7 @@
 pub mod api_key;
 pub mod asset;
 pub mod batch;
+pub mod callback_secret;
 pub mod delivery;
 pub mod fault;
 pub mod folder;
@@ -25,12 +26,13 @@ pub mod words;
 pub use api_key::{ApiKey, Scope};
 pub use asset::{Asset, AssetType, SourceType};
 pub use batch::{Batch, BatchItem, BatchPlace, BatchStatus, ItemCounts};
+pub use callback_secret::CallbackSecret;
 pub use delivery::{Attempt, Delivery, DeliveryStatus, DeliverySubject};
 pub use fault::{Fault, FieldFault, Kind};
 pub use folder::Folder;
 pub use id::{
-    ApiKeyId, AssetId, AttemptId, BatchId, DeliveryId, Entropy, FolderId, IdSource, JobId, LogId,
-    ModelId, OrgId, RequestId, RunId, SeededEntropy, SystemEntropy,
+    ApiKeyId, AssetId, AttemptId, BatchId, CallbackSecretId, DeliveryId, Entropy, FolderId,
+    IdSource, JobId, LogId, ModelId, OrgId, RequestId, RunId, SeededEntropy, SystemEntropy,
 };
 pub use idempotency::{Answer, Used};
 pub use job::Job;

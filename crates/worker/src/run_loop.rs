@@ -4,13 +4,14 @@
 //! to stop through its token and gets time to record what it has. A job whose
 //! process dies keeps its row, which the next worker claims when the lease ends.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use runnel_domain::Services;
-use runnel_domain::jobs::Claimed;
+use runnel_domain::jobs::{Claim, Claimed, Claims, Pool, Rooms};
 use runnel_domain::runs::Lease;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -21,8 +22,23 @@ use crate::lease::{HEARTBEAT, LEASE};
 /// finds leases that ended and what a lost notification would have told.
 const POLL: Duration = Duration::from_secs(2);
 
-/// How many jobs wait on the network at once, beside those that compute.
-const IN_HAND: usize = 64;
+/// How long the loop waits when another worker was claiming of a lane just then;
+/// a claim takes a few milliseconds.
+const CONTENDED: Duration = Duration::from_millis(20);
+
+/// How much a worker has in hand of each pool. Of what keeps the cores busy one
+/// is worked on while the next gets its inputs; what waits for others, or is
+/// small, may be many.
+const POOLS: [(Pool, usize); 4] = [
+    (Pool::Cores, 2),
+    (Pool::Engines, 64),
+    (Pool::Callbacks, 64),
+    (Pool::Chores, 8),
+];
+
+/// How much of one lane: less than a pool, so that a slow model or a dead receiver
+/// leaves room for others.
+const LANE: usize = 48;
 
 /// What was done on a worker's behalf when it was asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +64,9 @@ impl Worker {
     /// Claims and works until `stop`, then gives what is in hand `grace` to end
     /// and hands the rest back.
     pub async fn run(&self, stop: CancellationToken, grace: Duration) -> Drained {
-        let mut in_hand = JoinSet::new();
+        let mut in_hand = InHand::default();
         let abort = CancellationToken::new();
+        let mut turn = 0;
         while !stop.is_cancelled() {
             // Register for the wake-up before looking, so that work committed
             // between the look and the wait is not missed.
@@ -57,41 +74,33 @@ impl Worker {
             let woken = signal.notified();
             tokio::pin!(woken);
             woken.as_mut().enable();
-            let room = IN_HAND.saturating_sub(in_hand.len());
-            let claimed = if room > 0 {
-                self.claim(room).await
-            } else {
-                Vec::new()
-            };
-            if !claimed.is_empty() {
-                for job in claimed {
-                    in_hand.spawn(work_leased(
-                        Arc::clone(&self.services),
-                        self.name.clone(),
-                        job,
-                        abort.clone(),
-                    ));
-                }
-                continue;
+            in_hand.reap();
+            turn += 1;
+            let claims = self.claim(&mut in_hand.rooms, turn).await;
+            for job in claims.jobs {
+                let place = (job.pool, job.lane.clone());
+                let services = Arc::clone(&self.services);
+                in_hand.start(place, work_leased(services, job, abort.clone()));
             }
-            let pause = self
-                .services
-                .until_next_job()
-                .await
-                .map_or(POLL, |due| due.min(POLL));
+            let pause = if claims.is_contended {
+                CONTENDED
+            } else {
+                let due = self.services.until_next_job().await;
+                due.map_or(POLL, |due| due.min(POLL))
+            };
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = &mut woken => {}
-                Some(_) = in_hand.join_next() => {}
+                () = in_hand.one_ended() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        let drained = tokio::time::timeout(grace, drain(&mut in_hand))
+        let drained = tokio::time::timeout(grace, in_hand.all_ended())
             .await
             .is_ok();
         abort.cancel();
         let is_clean = drained
-            || tokio::time::timeout(Duration::from_secs(3), drain(&mut in_hand))
+            || tokio::time::timeout(Duration::from_secs(3), in_hand.all_ended())
                 .await
                 .is_ok();
         Drained { is_clean }
@@ -103,68 +112,126 @@ impl Worker {
     pub async fn run_due(&self) -> usize {
         let mut done = 0;
         loop {
-            let claimed = self.claim(1).await;
+            let claimed = self.claim(&mut Rooms::any(1), 0).await.jobs;
             if claimed.is_empty() {
                 return done;
             }
             for job in claimed {
                 done += usize::from(!job.job.is_recurring());
-                work_leased(
-                    Arc::clone(&self.services),
-                    self.name.clone(),
-                    job,
-                    CancellationToken::new(),
-                )
-                .await;
+                work_leased(Arc::clone(&self.services), job, CancellationToken::new()).await;
             }
         }
     }
 
-    async fn claim(&self, limit: usize) -> Vec<Claimed> {
-        match self.services.claim_jobs(limit, &self.name, LEASE).await {
-            Ok(claimed) => claimed,
+    async fn claim(&self, rooms: &mut Rooms, turn: usize) -> Claims {
+        // A name for each claim: a job whose lease ended and that this worker
+        // takes again is another's for whatever is still at work on it here.
+        let worker = format!("{}/{turn}", self.name);
+        let claim = Claim {
+            worker: &worker,
+            lease: LEASE,
+            turn,
+        };
+        match self.services.claim_within(rooms, claim).await {
+            Ok(claims) => claims,
             Err(fault) => {
                 tracing::error!(%fault, "no jobs could be claimed; trying again");
-                Vec::new()
+                Claims::default()
             }
         }
     }
 }
 
-async fn drain(in_hand: &mut JoinSet<()>) {
-    while in_hand.join_next().await.is_some() {}
+/// The jobs that a worker has in hand, and the room that is left beside them.
+struct InHand {
+    rooms: Rooms,
+    tasks: JoinSet<()>,
+    /// What each task keeps busy; a task that panicked tells no more than its id.
+    places: HashMap<task::Id, (Pool, String)>,
+}
+
+impl Default for InHand {
+    fn default() -> Self {
+        Self {
+            rooms: Rooms::of(POOLS, LANE),
+            tasks: JoinSet::new(),
+            places: HashMap::new(),
+        }
+    }
+}
+
+impl InHand {
+    fn start(&mut self, place: (Pool, String), working: impl Future<Output = ()> + Send + 'static) {
+        let id = self.tasks.spawn(working).id();
+        self.places.insert(id, place);
+    }
+
+    /// Makes room for what has ended.
+    fn reap(&mut self) {
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.ended(ended);
+        }
+    }
+
+    /// Waits until a job ends; for ever when there is none.
+    async fn one_ended(&mut self) {
+        match self.tasks.join_next_with_id().await {
+            Some(ended) => self.ended(ended),
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn all_ended(&mut self) {
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            self.ended(ended);
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(task::Id, ()), JoinError>) {
+        let id = match &ended {
+            Ok((id, ())) => *id,
+            Err(error) => error.id(),
+        };
+        if let Some((pool, lane)) = self.places.remove(&id) {
+            self.rooms.give_back(pool, &lane);
+        }
+    }
 }
 
 /// Works on one job while its lease is kept alive; stops when the lease is lost.
-async fn work_leased(
-    services: Arc<Services>,
-    worker: String,
-    claimed: Claimed,
-    abort: CancellationToken,
-) {
+async fn work_leased(services: Arc<Services>, claimed: Claimed, abort: CancellationToken) {
     let lease = Lease {
         job_id: claimed.id,
-        worker,
+        worker: claimed.worker,
         attempt: claimed.attempt,
     };
     let stop = abort.child_token();
-    let working = dispatch::work(&services, &claimed.job, &lease, &stop);
-    tokio::pin!(working);
+    // Side by side: a heartbeat that the work had to wait for could itself wait
+    // for a transaction that the work has open, for ever.
+    tokio::select! {
+        () = dispatch::work(&services, &claimed.job, &lease, &stop) => {}
+        () = keep_alive(&services, &lease, &stop) => {}
+    }
+}
+
+/// Renews a lease for ever; cancels `stop` when it is lost.
+async fn keep_alive(services: &Services, lease: &Lease, stop: &CancellationToken) {
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     heartbeat.tick().await;
     loop {
-        tokio::select! {
-            () = &mut working => return,
-            _ = heartbeat.tick() => match services.extend_lease(&lease, LEASE).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    tracing::warn!(job.id = %lease.job_id, "another worker took the job; stopping");
-                    stop.cancel();
-                }
-                // The database may be away for a moment; the next beat tells.
-                Err(fault) => tracing::warn!(job.id = %lease.job_id, %fault, "the lease could not be renewed"),
-            },
+        heartbeat.tick().await;
+        match services.extend_lease(lease, LEASE).await {
+            Ok(true) => {}
+            Ok(false) => {
+                tracing::debug!(job.id = %lease.job_id, "the job was cancelled, or another worker took it; stopping");
+                stop.cancel();
+                return std::future::pending().await;
+            }
+            // The database may be away for a moment; the next beat tells.
+            Err(fault) => {
+                tracing::warn!(job.id = %lease.job_id, %fault, "the lease could not be renewed");
+            }
         }
     }
 }

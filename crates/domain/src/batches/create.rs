@@ -2,8 +2,8 @@
 
 use runnel_engines::Entry;
 use runnel_types::{
-    Batch, BatchPlace, BatchStatus, Fault, FieldFault, ItemCounts, Job, OrgId, Run, RunSource,
-    RunStatus, Scope,
+    Batch, BatchPlace, BatchStatus, Fault, FieldFault, ItemCounts, Kind, ModelSpec, OrgId, Run,
+    RunSource, RunStatus, Scope,
 };
 use serde_json::{Map, Value};
 
@@ -92,7 +92,7 @@ impl Services {
         }
         fields.finish()?;
 
-        let (stored, inline) = self.store_items(caller, form, items).await?;
+        let (stored, inline) = self.store_items(caller, &entry.spec, form, items).await?;
         let batch = Batch {
             id: self.ids.next(),
             org_id: caller.org_id,
@@ -113,8 +113,8 @@ impl Services {
         };
         let runs = self.runs_of(&batch, &entry, stored);
         if let Err(fault) = self.accept_batch(caller, &batch, &runs, &inline).await {
-            let files = inline.iter().map(Described::asset);
-            self.discard_files(files).await;
+            self.discard_files(inline.iter().map(Described::asset))
+                .await;
             return Err(fault);
         }
         Ok(batch)
@@ -168,30 +168,27 @@ impl Services {
     async fn store_items(
         &self,
         caller: &Caller,
+        model: &ModelSpec,
         form: Form,
         items: Vec<Item>,
     ) -> Result<(Vec<Stored>, Vec<Described>), Fault> {
         let mut stored = Vec::with_capacity(items.len());
         let mut inline = Vec::new();
         for (index, item) in items.into_iter().enumerate() {
-            let fault = match self.store_inline(caller, item.checked).await {
-                Ok(Ok((input, assets))) => {
-                    inline.extend(assets);
+            match self.store_inline(caller, model, item.checked).await {
+                Ok((input, files)) => {
+                    inline.extend(files);
                     stored.push(Stored {
                         input,
                         client_ref: item.client_ref,
                     });
-                    continue;
                 }
-                Ok(Err(found)) => {
-                    let at_item = found.into_iter().map(|fault| form.place(fault, index));
-                    Fault::invalid(at_item.collect())
+                Err(fault) => {
+                    self.discard_files(inline.iter().map(Described::asset))
+                        .await;
+                    return Err(at_item(fault, form, index));
                 }
-                Err(fault) => fault,
-            };
-            let files = inline.iter().map(Described::asset);
-            self.discard_files(files).await;
-            return Err(fault);
+            }
         }
         Ok((stored, inline))
     }
@@ -245,14 +242,19 @@ impl Services {
         tx.batches().insert(batch).await.map_err(faults::store)?;
         for run in runs {
             tx.runs().insert(run).await.map_err(faults::store)?;
-            let job = Job::ExecuteRun {
-                org_id: run.org_id,
-                run_id: run.id,
-            };
-            self.enqueue(&mut tx, &job, batch.created_at).await?;
+            self.enqueue_run(&mut tx, run).await?;
         }
         tx.commit().await.map_err(faults::store)
     }
+}
+
+/// The fault of an item's `input`, told at the item.
+fn at_item(fault: Fault, form: Form, index: usize) -> Fault {
+    if fault.kind != Kind::Invalid {
+        return fault;
+    }
+    let fields = fault.fields.into_iter();
+    Fault::invalid(fields.map(|field| form.place(field, index)).collect())
 }
 
 /// The input of an item and the caller's name for it, or what is wrong with them.

@@ -39,7 +39,7 @@ impl Services {
     /// `BATCH_NOT_FOUND`.
     pub async fn get_batch(&self, caller: &Caller, id: BatchId) -> Result<BatchView, Fault> {
         caller.require(Scope::RunsRead)?;
-        let batch = self.find_batch(caller.org_id, id).await?;
+        let batch = self.read_batch(caller.org_id, id).await?;
         self.show_batch(batch).await
     }
 
@@ -72,7 +72,7 @@ impl Services {
         request: &ListRequest,
     ) -> Result<Page<RunView, Place>, Fault> {
         caller.require(Scope::RunsRead)?;
-        self.find_batch(caller.org_id, id).await?;
+        self.read_batch(caller.org_id, id).await?;
         let page = self
             .store
             .read()
@@ -100,7 +100,7 @@ impl Services {
     }
 
     /// The record of an organization's batch.
-    pub(crate) async fn find_batch(&self, org: OrgId, id: BatchId) -> Result<Batch, Fault> {
+    pub(crate) async fn read_batch(&self, org: OrgId, id: BatchId) -> Result<Batch, Fault> {
         let batch = self
             .store
             .read()

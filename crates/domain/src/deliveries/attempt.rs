@@ -8,6 +8,7 @@ use runnel_store::deliveries::AttemptOutcome;
 use runnel_types::{Attempt, Delivery, DeliveryId, Fault, OrgId, RequestId, Timestamp};
 
 use super::schedule::pause_after;
+use super::sign::Signed;
 use crate::runs::Lease;
 use crate::{Services, faults};
 
@@ -51,7 +52,12 @@ impl Services {
             return Ok(Attempted::Stale);
         };
         let started = self.now();
-        let result = self.send(&delivery, started).await;
+        let signed = self
+            .sign(org, &id.to_string(), started, &delivery.payload)
+            .await?;
+        let current = signed.current;
+        let is_signed = !signed.headers.is_empty();
+        let result = self.send(&delivery, started, signed).await;
         let number = delivery.attempt_count + 1;
         let attempt = self.describe(&delivery, number, started, &result);
         let outcome = self.judge(&delivery, number, &result);
@@ -66,6 +72,18 @@ impl Services {
         };
         if !held.map_err(faults::store)? {
             return Ok(Attempted::Stale);
+        }
+        if current != delivery.signing_secret_id {
+            tx.deliveries()
+                .note_signed(org, id, current)
+                .await
+                .map_err(faults::store)?;
+        }
+        if is_signed {
+            tx.callback_secrets()
+                .note_used(org, started)
+                .await
+                .map_err(faults::store)?;
         }
         tx.deliveries()
             .record_attempt(org, &attempt, &outcome, self.now())
@@ -84,14 +102,20 @@ impl Services {
         Ok(Attempted::Recorded)
     }
 
-    async fn send(&self, delivery: &Delivery, now: Timestamp) -> Result<Answer, EgressError> {
+    async fn send(
+        &self,
+        delivery: &Delivery,
+        now: Timestamp,
+        signed: Signed,
+    ) -> Result<Answer, EgressError> {
         let request_id: RequestId = self.ids.next();
-        let headers = vec![
+        let mut headers = vec![
             ("content-type".to_owned(), "application/json".to_owned()),
             ("runflow-request-id".to_owned(), request_id.to_string()),
             ("webhook-id".to_owned(), delivery.id.to_string()),
             ("webhook-timestamp".to_owned(), now.as_seconds().to_string()),
         ];
+        headers.extend(signed.headers);
         self.egress
             .post(Post {
                 url: delivery.callback_url.clone(),

@@ -12,5 +12,6 @@ mod plan;
 mod read;
 mod redeliver;
 mod schedule;
+mod sign;
 
 pub use attempt::Attempted;

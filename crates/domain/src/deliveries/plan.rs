@@ -78,6 +78,7 @@ impl Services {
             subject: news.subject,
             callback_url: news.callback_url,
             payload: news.payload,
+            signing_secret_id: None,
             is_automatic,
             status: DeliveryStatus::Pending,
             failure_reason_code: None,

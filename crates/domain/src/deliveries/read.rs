@@ -15,7 +15,7 @@ impl Services {
         run: RunId,
     ) -> Result<Vec<(Delivery, Vec<Attempt>)>, Fault> {
         caller.require(Scope::RunsRead)?;
-        self.find_run(caller.org_id, run).await?;
+        self.read_run(caller.org_id, run).await?;
         self.deliveries_of(caller.org_id, DeliverySubject::Run(run))
             .await
     }
@@ -30,7 +30,7 @@ impl Services {
         batch: BatchId,
     ) -> Result<Vec<(Delivery, Vec<Attempt>)>, Fault> {
         caller.require(Scope::RunsRead)?;
-        self.find_batch(caller.org_id, batch).await?;
+        self.read_batch(caller.org_id, batch).await?;
         self.deliveries_of(caller.org_id, DeliverySubject::Batch(batch))
             .await
     }

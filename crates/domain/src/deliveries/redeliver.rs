@@ -15,7 +15,7 @@ impl Services {
     /// nobody to tell it to, or somebody is being told already.
     pub async fn redeliver_run(&self, caller: &Caller, id: RunId) -> Result<Delivery, Fault> {
         caller.require(Scope::RunsExecute)?;
-        let run = self.find_run(caller.org_id, id).await?;
+        let run = self.read_run(caller.org_id, id).await?;
         let callback_url = may_tell(
             &format!("the run {id}"),
             run.status.as_str(),
@@ -38,7 +38,7 @@ impl Services {
     /// `BATCH_NOT_FOUND`, or as for a run.
     pub async fn redeliver_batch(&self, caller: &Caller, id: BatchId) -> Result<Delivery, Fault> {
         caller.require(Scope::RunsExecute)?;
-        let batch = self.find_batch(caller.org_id, id).await?;
+        let batch = self.read_batch(caller.org_id, id).await?;
         let callback_url = may_tell(
             &format!("the batch {id}"),
             batch.status.as_str(),

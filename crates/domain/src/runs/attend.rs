@@ -17,7 +17,7 @@ use crate::Services;
 
 /// How long an engine that is to stop gets to call off what it began elsewhere.
 /// Less than a worker waits for its jobs when the server stops.
-const CALL_OFF: Duration = Duration::from_secs(2);
+pub(super) const CALL_OFF: Duration = Duration::from_secs(2);
 
 /// How an engine's work came to its end.
 #[derive(Debug)]

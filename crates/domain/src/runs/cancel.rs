@@ -39,24 +39,28 @@ impl Services {
         let mut fields = Fields::of(body)?;
         let reason = fields.optional_text_of("reason", 3, 500);
         fields.finish()?;
-        let run = self.find_run(caller.org_id, id).await?;
+        let run = self.read_run(caller.org_id, id).await?;
         if !run.status.is_terminal() {
             let mut tx = self.begin_once(caller).await?;
-            if let Some(run) = self.cancel_in(&mut tx, run.org_id, id, reason).await? {
-                tx.commit().await.map_err(faults::store)?;
+            let cancelled = self.cancel_in(&mut tx, run.org_id, id, reason).await?;
+            // ORDER: committed either way, before anything is told: what ended the
+            // run just now may be of the same group commit, and is durable and to
+            // be read when this is.
+            tx.commit().await.map_err(faults::store)?;
+            if let Some(run) = cancelled {
                 tracing::info!(run.id = %id, "a run was cancelled");
                 let run = self.show_run(run).await?;
                 return Ok(Cancellation { run, is_new: true });
             }
         }
-        let run = self.find_run(caller.org_id, id).await?;
+        let run = self.read_run(caller.org_id, id).await?;
         let run = self.show_run(run).await?;
         Ok(Cancellation { run, is_new: false })
     }
 
-    /// Cancels a run of the organization within the caller's transaction; `None`
-    /// when there is no such run, or it has ended. Then the transaction is to be
-    /// dropped.
+    /// Cancels a run of the organization, which is there, within the caller's
+    /// transaction; `None` when it has ended. Then nothing is written but that its
+    /// job, if it still has one, is gone.
     pub(crate) async fn cancel_in(
         &self,
         tx: &mut Tx,

@@ -3,11 +3,9 @@
 //! What is checked of one run is checked of each item of a batch too.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use runnel_engines::Entry;
-use runnel_store::Tx;
-use runnel_types::{Fault, FieldFault, Job, ModelSpec, OrgId, Run, RunSource, RunStatus, Scope};
+use runnel_types::{Fault, FieldFault, ModelSpec, OrgId, Run, RunSource, RunStatus, Scope};
 use serde_json::{Map, Value};
 
 use super::inputs::{References, put_references};
@@ -28,7 +26,6 @@ pub(crate) const MAX_CLIENT_REF: usize = 255;
 pub(crate) struct CheckedInput {
     pub(crate) input: Map<String, Value>,
     references: References,
-    spec: Arc<ModelSpec>,
 }
 
 impl Services {
@@ -66,10 +63,7 @@ impl Services {
         // INVARIANT: without an input, a fault was told above.
         let checked = checked.ok_or_else(|| Fault::internal("a run without an input"))?;
 
-        let (input, inline) = match self.store_inline(caller, checked).await? {
-            Ok(stored) => stored,
-            Err(found) => return Err(Fault::invalid(found)),
-        };
+        let (input, inline) = self.store_inline(caller, spec, checked).await?;
         let run = Run {
             id: self.ids.next(),
             org_id: caller.org_id,
@@ -133,23 +127,15 @@ impl Services {
         };
         let mut found = Vec::new();
         if let Err((name, message)) = engine.check(&spec.model, &input) {
-            found.push(FieldFault::body(
-                &format!("input.{name}"),
-                "unsupported",
-                message,
-            ));
+            let field = format!("input.{name}");
+            found.push(FieldFault::body(&field, "unsupported", message));
         }
-        match self
+        let references = self
             .find_references(org, spec, engine.as_ref(), &mut input)
-            .await?
-        {
+            .await?;
+        match references {
             Ok(references) if found.is_empty() => {
-                let spec = Arc::clone(spec);
-                return Ok(Ok(CheckedInput {
-                    input,
-                    references,
-                    spec,
-                }));
+                return Ok(Ok(CheckedInput { input, references }));
             }
             Ok(_) => {}
             Err(wrong) => found.extend(wrong),
@@ -164,27 +150,8 @@ impl Services {
             self.insert_described(&mut tx, new).await?;
         }
         tx.runs().insert(run).await.map_err(faults::store)?;
-        let job = Job::ExecuteRun {
-            org_id: run.org_id,
-            run_id: run.id,
-        };
-        self.enqueue(&mut tx, &job, run.created_at).await?;
+        self.enqueue_run(&mut tx, run).await?;
         tx.commit().await.map_err(faults::store)
-    }
-
-    /// Adds a job to the caller's transaction, due at `run_at`. That of a run has
-    /// the run's id.
-    pub(crate) async fn enqueue(
-        &self,
-        tx: &mut Tx,
-        job: &Job,
-        run_at: runnel_types::Timestamp,
-    ) -> Result<(), Fault> {
-        let id = job.own_id().unwrap_or_else(|| self.ids.next());
-        tx.jobs()
-            .enqueue(id, job, run_at, 0)
-            .await
-            .map_err(faults::store)
     }
 
     /// Stores the `data:` URIs of the input as assets and puts references in
@@ -192,17 +159,17 @@ impl Services {
     pub(crate) async fn store_inline(
         &self,
         caller: &Caller,
+        model: &ModelSpec,
         checked: CheckedInput,
-    ) -> Result<Result<(Map<String, Value>, Vec<Described>), Vec<FieldFault>>, Fault> {
+    ) -> Result<(Map<String, Value>, Vec<Described>), Fault> {
         let CheckedInput {
             mut input,
             references,
-            spec,
         } = checked;
         let mut stored: Vec<Described> = Vec::new();
         let mut by_place = BTreeMap::new();
         for inline in references.inline {
-            let refused = match self
+            let refusal = match self
                 .store_bytes(inline.new_file(caller), &inline.bytes)
                 .await
             {
@@ -213,15 +180,15 @@ impl Services {
                 }
                 Ok(Err(message)) => {
                     let place = format!("input.{}", inline.place);
-                    Ok(Err(vec![FieldFault::body(&place, "data_uri", message)]))
+                    Fault::invalid_field(&place, "data_uri", message)
                 }
-                Err(fault) => Err(fault),
+                Err(fault) => fault,
             };
             self.discard_files(stored.iter().map(Described::asset))
                 .await;
-            return refused;
+            return Err(refusal);
         }
-        put_references(&spec, &mut input, &by_place);
-        Ok(Ok((input, stored)))
+        put_references(model, &mut input, &by_place);
+        Ok((input, stored))
     }
 }

@@ -241,7 +241,7 @@ impl Follower {
         self.ready.extend(lines.into_iter().map(RunEvent::Log));
         let progress = pulse
             .progress
-            .filter(|now| millionths(*now) != self.told.progress);
+            .filter(|now| Some(millionths(*now)) != self.told.progress);
         self.ready.extend(progress.map(RunEvent::Progress));
         if pulse.status.is_terminal() && !has_more {
             let at = run.completed_at.unwrap_or(run.created_at);
@@ -260,21 +260,21 @@ impl Follower {
             || pulse.log_lines > self.told.line
             || pulse
                 .progress
-                .is_some_and(|progress| millionths(progress) != self.told.progress)
+                .is_some_and(|progress| Some(millionths(progress)) != self.told.progress)
     }
 
     /// Remembers that the event has been told.
     fn note(&mut self, event: &RunEvent) {
         match event {
             RunEvent::Status { status, .. } => self.told.status = Some(*status),
-            RunEvent::Progress(progress) => self.told.progress = millionths(*progress),
+            RunEvent::Progress(progress) => self.told.progress = Some(millionths(*progress)),
             RunEvent::Log(line) => self.told.line = line.sequence,
         }
     }
 }
 
-fn millionths(progress: f64) -> Option<i64> {
-    Some((progress * 1_000_000.0).round() as i64)
+fn millionths(progress: f64) -> i64 {
+    (progress * 1_000_000.0).round() as i64
 }
 
 /// The statuses before the end that a reader who heard `told` last has not

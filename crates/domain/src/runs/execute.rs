@@ -1,16 +1,14 @@
 //! Executes a run: prepares its input, lets the engine work, records the end.
 
-use std::time::Duration;
-
 use runnel_engines::{Entry, Product};
 use runnel_types::{
-    FailureCode, FailureStage, Fault, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
+    FailureCode, FailureStage, Fault, Kind, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::attend::{Ending, Stops};
 use super::inputs::Prepared;
-use super::outputs::Outputs;
+use super::outputs::{Outputs, Stored};
 use crate::{Services, faults};
 
 /// How the execution of a run went, for whoever keeps the job.
@@ -41,6 +39,8 @@ pub struct Lease {
 impl Services {
     /// Executes a run on behalf of a job.
     ///
+    /// While the storage is away the run waits, and nothing is counted.
+    ///
     /// # Errors
     /// When the database or the storage fails; the job is then tried again.
     ///
@@ -56,13 +56,28 @@ impl Services {
     ) -> Result<Execution, Fault> {
         // ORDER: watched first, so that no end after the look at the row is missed.
         let mut watch = self.store.watch_run(id);
-        let mut stops = Stops {
+        let stops = Stops {
             worker: stop,
             watch: &mut watch,
         };
-        let Some(mut run) = self.start(org, id).await? else {
+        let Some(run) = self.start(org, id).await? else {
             return Ok(Execution::Stale);
         };
+        match self.execute_started(run.clone(), lease, stops).await {
+            Err(fault) if fault.kind == Kind::Unavailable => {
+                tracing::warn!(run.id = %id, %fault, "a run waits for what is away");
+                self.wait_for_room(&run, &fault.message, None, lease).await
+            }
+            executed => executed,
+        }
+    }
+
+    async fn execute_started(
+        &self,
+        mut run: Run,
+        lease: &Lease,
+        mut stops: Stops<'_>,
+    ) -> Result<Execution, Fault> {
         let Ok(Entry { spec, engine }) = self.model(&run.model) else {
             let message = format!("the model {} is no longer in the catalogue", run.model);
             return self
@@ -79,7 +94,7 @@ impl Services {
         };
         if lease.attempt > spec.max_attempts {
             let message = format!(
-                "the worker that executed this run the last of {} times was lost",
+                "no worker came to an end with this run in {} attempts; the log of the server says why",
                 spec.max_attempts
             );
             return self
@@ -131,8 +146,7 @@ impl Services {
         Ok(run)
     }
 
-    /// Stores what the engine made and ends the run with it, or with the reason
-    /// why it cannot be used.
+    /// Stores what the engine made and ends the run with it.
     async fn succeed(
         &self,
         run: &Run,
@@ -141,16 +155,12 @@ impl Services {
         lease: &Lease,
         stops: &mut Stops<'_>,
     ) -> Result<Execution, Fault> {
-        let limit = Duration::from_secs(spec.time_limit_s);
-        let stored = tokio::select! {
-            stored = self.store_outputs(run, product, limit) => stored?,
-            ending = stops.wait() => return Ok(unfinished(&ending)),
-        };
-        match stored {
-            Ok(Outputs { output, files }) => {
+        match self.store_outputs(run, spec, product, stops).await? {
+            Stored::All(Outputs { output, files }) => {
                 self.finish_run(run, Ok(output), files, None, lease).await
             }
-            Err(error) => self.set_back(run, spec, error.into(), lease).await,
+            Stored::Failed(error) => self.set_back(run, spec, error.into(), lease).await,
+            Stored::Ended(ending) => Ok(unfinished(&ending)),
         }
     }
 

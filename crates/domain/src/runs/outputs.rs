@@ -10,11 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use runnel_engines::{EngineError, OutputContent, OutputFile, Product};
-use runnel_types::{Fault, Run, SourceType};
+use runnel_media::HEAD_BYTES;
+use runnel_types::{Fault, ModelSpec, Run, SourceType};
 use serde_json::Value;
 
+use super::attend::{CALL_OFF, Ending, Stops};
 use crate::Services;
-use crate::assets::{Described, NewFile, reference};
+use crate::assets::{Described, NewFile, reference, refuse_head};
 
 /// The most files that one run may make.
 const MOST_FILES: usize = 1000;
@@ -28,32 +30,55 @@ pub(super) struct Outputs {
     pub(super) files: Vec<Described>,
 }
 
+/// How storing what a run made went.
+#[derive(Debug)]
+pub(super) enum Stored {
+    /// It is there.
+    All(Outputs),
+    /// Something of it cannot be used or did not come; nothing is kept.
+    Failed(EngineError),
+    /// It was ended from outside; nothing is kept.
+    Ended(Ending),
+}
+
 impl Services {
-    /// Stores the files of `product`, within `limit`: an engine's files may
-    /// come as slowly as it works.
+    /// Stores the files of `product`. They may take as long to come as the model
+    /// may take to work. When the work is to stop, what is done in the last
+    /// moment counts.
     pub(super) async fn store_outputs(
         &self,
         run: &Run,
+        spec: &ModelSpec,
         product: Product,
-        limit: Duration,
-    ) -> Result<Result<Outputs, EngineError>, Fault> {
+        stops: &mut Stops<'_>,
+    ) -> Result<Stored, Fault> {
+        let limit = Duration::from_secs(spec.time_limit_s);
         let mut outputs = Outputs {
             output: Value::Object(product.output),
             files: Vec::new(),
         };
-        let storing = self.store_files(run, product.files, &mut outputs);
-        let stored = match tokio::time::timeout(limit, storing).await {
-            Ok(stored) => stored,
-            Err(_elapsed) => Ok(Err(EngineError::output_invalid(format!(
-                "the model's outputs were not there within {} s",
-                limit.as_secs()
-            )))),
+        let result = {
+            let storing = self.store_files(run, product.files, &mut outputs);
+            let storing = async {
+                let stored = tokio::time::timeout(limit, storing).await;
+                stored.unwrap_or_else(|_elapsed| Ok(Err(out_of_time(limit))))
+            };
+            tokio::pin!(storing);
+            tokio::select! {
+                stored = &mut storing => Ok(stored),
+                ending = stops.wait() => {
+                    tokio::time::timeout(CALL_OFF, storing).await.map_err(|_elapsed| ending)
+                }
+            }
         };
-        if !matches!(stored, Ok(Ok(()))) {
+        if !matches!(result, Ok(Ok(Ok(())))) {
             let stored = outputs.files.iter().map(Described::asset);
             self.discard_files(stored).await;
         }
-        Ok(stored?.map(|()| outputs))
+        Ok(match result {
+            Ok(stored) => stored?.map_or_else(Stored::Failed, |()| Stored::All(outputs)),
+            Err(ending) => Stored::Ended(ending),
+        })
     }
 
     async fn store_files(
@@ -107,6 +132,8 @@ impl Services {
             OutputContent::Stream(chunks) => chunks,
         };
         let limit = self.limits.max_output_bytes;
+        // The first bytes say whether the rest is worth waiting for.
+        let mut head = Some(Vec::new());
         let mut size = 0;
         while let Some(chunk) = chunks.next().await {
             let chunk = match chunk {
@@ -120,12 +147,33 @@ impl Services {
                 );
                 return Ok(Err(unusable(&name, &why)));
             }
-            storing.write(&chunk).await?;
+            let Some(begun) = &mut head else {
+                storing.write(&chunk).await?;
+                continue;
+            };
+            begun.extend_from_slice(&chunk);
+            if begun.len() >= HEAD_BYTES {
+                if let Some(why) = refuse_head(begun, None) {
+                    return Ok(Err(unusable(&name, &why)));
+                }
+                storing.write(begun).await?;
+                head = None;
+            }
         }
         if size == 0 {
             return Ok(Err(unusable(&name, "it is empty")));
         }
+        if let Some(all) = head {
+            storing.write(&all).await?;
+        }
         let stored = self.finish_storing(storing, self.limits.thumbnail_wait);
         Ok(stored.await?.map_err(|why| unusable(&name, &why)))
     }
+}
+
+fn out_of_time(limit: Duration) -> EngineError {
+    EngineError::output_invalid(format!(
+        "the model's outputs were not there within {} s",
+        limit.as_secs()
+    ))
 }

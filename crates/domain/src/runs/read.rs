@@ -29,20 +29,8 @@ impl Services {
     /// `RUN_NOT_FOUND`.
     pub async fn get_run(&self, caller: &Caller, id: RunId) -> Result<RunView, Fault> {
         caller.require(Scope::RunsRead)?;
-        let run = self.find_run(caller.org_id, id).await?;
+        let run = self.read_run(caller.org_id, id).await?;
         self.show_run(run).await
-    }
-
-    /// The record of an organization's run.
-    pub(crate) async fn find_run(&self, org: OrgId, id: RunId) -> Result<Run, Fault> {
-        let run = self
-            .store
-            .read()
-            .runs()
-            .get(org, id)
-            .await
-            .map_err(faults::store)?;
-        run.ok_or_else(|| not_found(id))
     }
 
     /// Asks for the right to read runs, and for a run of the caller's
@@ -52,7 +40,13 @@ impl Services {
     /// `RUN_NOT_FOUND`.
     pub async fn check_run(&self, caller: &Caller, id: RunId) -> Result<(), Fault> {
         caller.require(Scope::RunsRead)?;
-        self.find_run(caller.org_id, id).await.map(drop)
+        self.read_run(caller.org_id, id).await.map(drop)
+    }
+
+    /// The run of the organization.
+    pub(crate) async fn read_run(&self, org: OrgId, id: RunId) -> Result<Run, Fault> {
+        let run = self.store.read().runs().get(org, id).await;
+        run.map_err(faults::store)?.ok_or_else(|| not_found(id))
     }
 
     /// A page of the caller's runs.

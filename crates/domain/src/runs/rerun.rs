@@ -19,7 +19,7 @@ impl Services {
         caller.require(Scope::RunsCreate)?;
         // What is given in it is checked with the rest of the new run.
         Fields::of(body)?.finish()?;
-        let earlier = self.find_run(caller.org_id, id).await?;
+        let earlier = self.read_run(caller.org_id, id).await?;
         if let Err(fault) = self.model(&earlier.model) {
             let message = format!(
                 "the model {} of the run {id} is no longer in the catalogue; nothing was run",

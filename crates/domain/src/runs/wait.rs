@@ -20,7 +20,7 @@ impl Services {
         let mut watch = self.store.watch_run(run.id);
         let mut run = run;
         loop {
-            match self.find_run(run.org_id, run.id).await {
+            match self.read_run(run.org_id, run.id).await {
                 Ok(now) => run = now,
                 Err(fault) => {
                     tracing::warn!(run.id = %run.id, %fault, "a run that is waited for could not be read");

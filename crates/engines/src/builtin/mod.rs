@@ -7,10 +7,12 @@
 
 pub mod catalogue;
 mod pictures;
+mod sources;
 
 use std::sync::{Arc, OnceLock};
 
-use runnel_media::segment::Segmenter;
+use runnel_media::Picture;
+use runnel_media::segment::{Mask, Segmenter};
 use runnel_types::LogLevel;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
@@ -54,6 +56,13 @@ impl Network {
             ))
         })
     }
+
+    /// Finds the subject of a picture.
+    fn mask(&self, picture: &Picture) -> Result<Mask, EngineError> {
+        self.segmenter()?
+            .mask(picture)
+            .map_err(|error| EngineError::failed(error.to_string()))
+    }
 }
 
 impl Builtin {
@@ -89,6 +98,10 @@ impl Engine for Builtin {
         InputForm::Bytes
     }
 
+    fn keeps_cores_busy(&self, model: &str) -> bool {
+        model != catalogue::ECHO
+    }
+
     fn execute(&self, work: Work) -> Execution<'_> {
         Box::pin(async move {
             if work.model == catalogue::ECHO {
@@ -110,7 +123,7 @@ impl Engine for Builtin {
                 }
                 work.reporter
                     .log(LogLevel::Info, format!("working on {}", work.model));
-                pictures::run(network.segmenter()?, &work)
+                pictures::run(&network, &work)
             });
             working.await.unwrap_or_else(|_| {
                 Err(EngineError::failed(
@@ -124,7 +137,7 @@ impl Engine for Builtin {
         catalogue::check(model, input)
     }
 
-    fn check_type(&self, _model: &str, mime_type: &str) -> Result<(), String> {
-        pictures::check_type(mime_type)
+    fn check_type(&self, model: &str, mime_type: &str) -> Result<(), String> {
+        sources::check_type(model, mime_type)
     }
 }

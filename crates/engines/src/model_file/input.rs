@@ -173,18 +173,16 @@ fn input(name: &str, value: &Placed<'_>, path: &str, mistakes: &mut Mistakes) ->
 }
 
 fn declared_type(reader: &Reader<'_, '_>, mistakes: &mut Mistakes) -> Option<InputType> {
-    match reader.get("type") {
-        Some(value) => type_of(value, &format!("{}.type", reader.path), mistakes),
-        None => {
-            let message = format!(
-                "{} needs a type, one of {}",
-                reader.path,
-                InputType::WORDS.join(", ")
-            );
-            mistakes.note(reader.at, message);
-            None
-        }
+    if let Some(value) = reader.get("type") {
+        return type_of(value, &format!("{}.type", reader.path), mistakes);
     }
+    let message = format!(
+        "{} needs a type, one of {}",
+        reader.path,
+        InputType::WORDS.join(", ")
+    );
+    mistakes.note(reader.at, message);
+    None
 }
 
 fn type_of(value: &Placed<'_>, path: &str, mistakes: &mut Mistakes) -> Option<InputType> {

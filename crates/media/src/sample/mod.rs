@@ -3,10 +3,12 @@
 //! The well-formed ones come from the encoders of this crate; those that no
 //! encoder writes (interlaced, oversized, broken) are put together by hand.
 
+mod archives;
 mod boxes;
 mod inks;
 mod old_formats;
 
+pub use archives::{zip, zip_with};
 pub use boxes::{avif_header, avif_of};
 pub use inks::{INK_CYAN, cmyk_jpeg, ink_profile};
 pub use old_formats::{Tiff, bmp};

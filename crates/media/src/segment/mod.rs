@@ -4,6 +4,8 @@
 //! the mean, over the deviation of its training set; its first output, between
 //! its own least and greatest value, is the mask.
 
+use std::borrow::Cow;
+
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
@@ -84,8 +86,8 @@ impl Segmenter {
 }
 
 fn prepare(picture: &Picture) -> Result<Vec<[f32; 3]>, Box<dyn std::error::Error>> {
-    let rgb = match picture.channels() {
-        Channels::Rgb => picture.pixels().to_vec(),
+    let rgb: Cow<'_, [u8]> = match picture.channels() {
+        Channels::Rgb => Cow::Borrowed(picture.pixels()),
         // What is transparent is seen on white, as a person would.
         Channels::Rgba => picture
             .pixels()

@@ -3,6 +3,7 @@
 mod demo;
 mod doctor;
 mod keys;
+mod listen;
 mod serve;
 
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ enum Command {
     Keys(KeysFlags),
     /// Show the whole way on a photo: upload, run, callback
     Demo(DemoFlags),
+    /// Receive callbacks on this machine and print them, for development
+    Listen(listen::ListenFlags),
     /// Work off the queue without serving the API (not supported yet)
     #[command(hide = true)]
     Worker,
@@ -172,6 +175,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(flags) => serve::run((*flags).try_into()?).await,
         Command::Keys(flags) => keys::run(flags.command).await,
         Command::Demo(flags) => demo::run(flags).await,
+        Command::Listen(flags) => listen::run(flags).await,
         Command::Worker => Err(later(
             "worker",
             "runnel serve works off the queue too; --workers says with how many workers",

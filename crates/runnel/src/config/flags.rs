@@ -64,6 +64,14 @@ pub struct ServeFlags {
         hide_env_values = true
     )]
     pub bootstrap_api_key: Option<String>,
+    /// The key that encrypts secrets in the database, 64 hex digits [default: `secret.key` in the data folder]
+    #[arg(
+        long,
+        env = "RUNNEL_SECRET_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    pub secret_key: Option<String>,
     /// The largest upload, in bytes
     #[arg(
         long,

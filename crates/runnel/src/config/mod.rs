@@ -48,6 +48,9 @@ pub struct Settings {
     pub egress_allow: String,
     /// A key that is to exist from the start.
     pub bootstrap_api_key: Option<String>,
+    /// The key that encrypts secrets in the database; in a file of the data
+    /// folder when absent.
+    pub secret_key: Option<String>,
     /// The largest upload, in bytes.
     pub max_upload_bytes: u64,
     /// The largest upload whose bytes arrive in pieces, in bytes.
@@ -88,6 +91,7 @@ impl Settings {
             model_variables: model_file::Variables::default(),
             egress_allow: String::new(),
             bootstrap_api_key: None,
+            secret_key: None,
             max_upload_bytes: 52_428_800,
             max_resumable_bytes: 5_368_709_120,
             max_fetch_bytes: 2_147_483_648,
@@ -186,6 +190,7 @@ impl TryFrom<ServeFlags> for Settings {
             model_variables: model_file::Variables::of(environment()),
             egress_allow: flags.egress_allow,
             bootstrap_api_key: flags.bootstrap_api_key,
+            secret_key: flags.secret_key,
             max_upload_bytes: flags.max_upload_bytes,
             max_resumable_bytes: flags.max_resumable_bytes,
             max_fetch_bytes: flags.max_fetch_bytes,

@@ -1,9 +1,9 @@
 //! Callbacks and their attempts.
 
-use runnel_types::{Attempt, Delivery, DeliveryStatus};
+use runnel_types::{Attempt, Delivery, DeliveryStatus, DeliverySubject};
 
 use super::Db;
-use super::fixtures::{at, attempt, delivery, nobody, stored_run};
+use super::fixtures::{at, attempt, delivery, nobody, stored_batch, stored_run};
 use crate::deliveries::AttemptOutcome;
 
 async fn stored(db: &Db) -> Delivery {
@@ -64,6 +64,42 @@ pub(super) async fn every_field_comes_back(db: Db) {
         .await
         .unwrap();
     assert_eq!(listed, [(bare, vec![]), (full, vec![])]);
+}
+
+pub(super) async fn a_batch_has_deliveries_of_its_own(db: Db) {
+    let of_run = stored(&db).await;
+    let org = of_run.org_id;
+    let (batch, _) = stored_batch(&db, org, 1).await;
+    let subject = DeliverySubject::Batch(batch.id);
+    let of_batch = Delivery {
+        id: db.ids.next(),
+        subject,
+        ..of_run.clone()
+    };
+    let is_under_way = async |org| {
+        let read = db.store.read();
+        read.deliveries().is_under_way(org, subject).await.unwrap()
+    };
+    assert!(!is_under_way(org).await);
+    let mut tx = db.store.begin().await.unwrap();
+    tx.deliveries().insert(&of_batch).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(is_under_way(org).await);
+    assert!(!is_under_way(nobody(&db).0).await);
+    let read = db.store.read();
+    let listed = read.deliveries().list_for(org, subject).await.unwrap();
+    assert_eq!(listed, [(of_batch.clone(), vec![])]);
+    let listed = read.deliveries().list_for(org, of_run.subject).await;
+    assert_eq!(listed.unwrap(), [(of_run, vec![])]);
+
+    let made = attempt(&db, of_batch.id);
+    record(&db, &of_batch, &made, AttemptOutcome::RetryAt(at(60))).await;
+    assert!(is_under_way(org).await, "it waits for its next attempt");
+    let made = attempt(&db, of_batch.id);
+    record(&db, &of_batch, &made, AttemptOutcome::Succeeded).await;
+    assert!(!is_under_way(org).await);
+    let listed = read.deliveries().list_for(org, subject).await.unwrap();
+    assert_eq!(listed[0].1.len(), 2);
 }
 
 pub(super) async fn attempts_are_numbered_and_lead_to_their_outcome(db: Db) {

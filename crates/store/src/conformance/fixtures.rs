@@ -1,13 +1,15 @@
 //! Records with every field set, so that one that is not stored is noticed.
 
 use runnel_types::{
-    ApiKey, ApiKeyId, Asset, AssetType, Attempt, Delivery, DeliveryId, DeliveryStatus,
-    DeliverySubject, FailureCode, FailureStage, Job, JobId, Org, OrgId, Received, Run, RunFailure,
-    RunId, RunSource, RunStatus, Scope, SourceType, Timestamp, Upload,
+    ApiKey, ApiKeyId, Asset, AssetType, Attempt, Batch, BatchPlace, BatchStatus, Delivery,
+    DeliveryId, DeliveryStatus, DeliverySubject, FailureCode, FailureStage, ItemCounts, Job, JobId,
+    Org, OrgId, Received, Run, RunFailure, RunId, RunSource, RunStatus, Scope, SourceType,
+    Timestamp, Upload,
 };
 use serde_json::json;
 
 use super::{Db, NOW};
+use crate::jobs::Place;
 
 /// `NOW` and some seconds.
 pub(super) const fn at(seconds: i64) -> Timestamp {
@@ -114,6 +116,50 @@ pub(super) fn queued_run(db: &Db, org: OrgId) -> Run {
     }
 }
 
+/// A batch of `total` items that none has begun.
+pub(super) fn queued_batch(db: &Db, org: OrgId, total: u32) -> Batch {
+    Batch {
+        id: db.ids.next(),
+        org_id: org,
+        model_id: db.ids.next(),
+        model: "runflow/background-replace".to_owned(),
+        status: BatchStatus::Queued,
+        source: RunSource::Api,
+        items_total: total,
+        counts: ItemCounts::default(),
+        failure: None,
+        request_id: Some(db.ids.next()),
+        created_by: Some(db.ids.next()),
+        created_at: NOW,
+        started_at: None,
+        completed_at: None,
+        callback_url: Some("http://127.0.0.1:1/hook".to_owned()),
+        metadata: Some(json!({"order": "\u{0} 7"})),
+    }
+}
+
+/// A batch and its runs, committed.
+pub(super) async fn stored_batch(db: &Db, org: OrgId, total: u32) -> (Batch, Vec<Run>) {
+    let batch = queued_batch(db, org, total);
+    let mut tx = db.store.begin().await.unwrap();
+    tx.batches().insert(&batch).await.unwrap();
+    let mut runs = Vec::new();
+    for index in 0..total {
+        let run = Run {
+            source: RunSource::Batch,
+            batch: Some(BatchPlace {
+                id: batch.id,
+                index,
+            }),
+            ..queued_run(db, org)
+        };
+        tx.runs().insert(&run).await.unwrap();
+        runs.push(run);
+    }
+    tx.commit().await.unwrap();
+    (batch, runs)
+}
+
 /// A run with the fields that a queued one does not have.
 pub(super) fn failed_run(db: &Db, org: OrgId) -> Run {
     Run {
@@ -142,6 +188,7 @@ pub(super) fn delivery(db: &Db, run: &Run) -> Delivery {
         subject: DeliverySubject::Run(run.id),
         callback_url: "http://127.0.0.1:1/hook?a=b".to_owned(),
         payload: r#"{"event": "run.completed"}"#.to_owned(),
+        signing_secret_id: None,
         is_automatic: true,
         status: DeliveryStatus::Pending,
         failure_reason_code: None,
@@ -196,13 +243,19 @@ pub(super) async fn stored_upload(db: &Db, org: OrgId) -> Upload {
     upload
 }
 
+/// Where a job stands when it does not matter.
+pub(super) const PLACE: Place<'static> = Place {
+    lane: "a/model",
+    flow: "an organization",
+};
+
 /// Jobs that are due at `NOW`, committed.
 pub(super) async fn stored_jobs(db: &Db, count: usize) -> Vec<JobId> {
     let mut tx = db.store.begin().await.unwrap();
     let mut ids = Vec::with_capacity(count);
     for _ in 0..count {
         let (id, job) = job(db);
-        tx.jobs().enqueue(id, &job, NOW, 0).await.unwrap();
+        tx.jobs().enqueue(id, &job, PLACE, NOW, NOW).await.unwrap();
         ids.push(id);
     }
     tx.commit().await.unwrap();

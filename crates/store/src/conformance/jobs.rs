@@ -6,19 +6,63 @@ use std::time::Duration;
 use runnel_types::{JobId, Timestamp};
 use tokio::time::timeout;
 
-use super::fixtures::{at, job, queued_run, stored_jobs};
+use super::fixtures::{PLACE, at, job, queued_run, stored_jobs};
 use super::{Db, NOW};
 use crate::Store;
 use crate::column::Args;
-use crate::jobs::{Claimed, HIGH, LOW, NORMAL};
+use crate::jobs::{Claimed, Place, Room};
 use crate::reader::{Statement, changed};
 
+/// Claims of every lane, one after the other.
 async fn claim(store: &Store, limit: usize, worker: &str, now: Timestamp) -> Vec<Claimed> {
     let mut tx = store.begin().await.unwrap();
-    let until = now.plus(Duration::from_secs(30));
-    let claimed = tx.jobs().claim(limit, worker, now, until).await.unwrap();
+    tx.jobs().wake(now).await.unwrap();
+    let mut claimed = Vec::new();
+    for lane in tx.jobs().lanes().await.unwrap() {
+        let room = Room {
+            places: limit - claimed.len(),
+            limit: None,
+        };
+        let until = now.plus(Duration::from_secs(30));
+        let of_lane = tx.jobs().claim(&lane, room, worker, now, until).await;
+        claimed.extend(of_lane.unwrap());
+    }
     tx.commit().await.unwrap();
     claimed
+}
+
+/// A claim of one lane of which so many may be in hand.
+async fn claim_limited(
+    store: &Store,
+    limit: u32,
+    places: usize,
+    worker: &str,
+    now: Timestamp,
+) -> usize {
+    let mut tx = store.begin().await.unwrap();
+    tx.jobs().wake(now).await.unwrap();
+    if !tx.jobs().lock_lane(PLACE.lane).await.unwrap() {
+        return 0;
+    }
+    let room = Room {
+        places,
+        limit: Some(limit),
+    };
+    let until = now.plus(Duration::from_secs(30));
+    let claimed = tx.jobs().claim(PLACE.lane, room, worker, now, until).await;
+    tx.commit().await.unwrap();
+    claimed.unwrap().len()
+}
+
+/// A job that is due at `NOW`, committed.
+async fn stored(db: &Db, lane: &str, flow: &str) -> JobId {
+    let (id, job) = job(db);
+    let mut tx = db.store.begin().await.unwrap();
+    let place = Place { lane, flow };
+    let enqueued = tx.jobs().enqueue(id, &job, place, NOW, NOW).await;
+    enqueued.unwrap();
+    tx.commit().await.unwrap();
+    id
 }
 
 fn ids(claimed: &[Claimed]) -> Vec<JobId> {
@@ -32,43 +76,122 @@ async fn complete(db: &Db, id: JobId, worker: &str) -> bool {
     done
 }
 
-pub(super) async fn priority_comes_first_then_age(db: Db) {
-    let mut tx = db.store.begin().await.unwrap();
+pub(super) async fn flows_of_a_lane_share_it(db: Db) {
     let mut made = Vec::new();
-    for (priority, seconds) in [
-        (LOW, -90),
-        (NORMAL, -10),
-        (NORMAL, -20),
-        (HIGH, -1),
-        (99, -2),
+    for flow in ["a", "a", "a", "a", "b", "b", "c"] {
+        made.push(stored(&db, "m/m", flow).await);
+    }
+    assert_eq!(db.store.read().jobs().count_due(NOW).await.unwrap(), 7);
+    let turns = [0, 4, 6, 1].map(|nth: usize| made[nth]);
+    assert_eq!(ids(&claim(&db.store, 4, "w", NOW).await), turns);
+    // Who comes now stands beside the lane's first, not before it.
+    let late = stored(&db, "m/m", "d").await;
+    let turns = [made[5], late, made[2], made[3]];
+    assert_eq!(ids(&claim(&db.store, 9, "w", NOW).await), turns);
+    assert_eq!(claim(&db.store, 9, "w", NOW).await, []);
+    assert_eq!(db.store.read().jobs().count_due(NOW).await.unwrap(), 0);
+    assert_eq!(db.store.read().jobs().count_all().await.unwrap(), 8);
+}
+
+pub(super) async fn no_flow_is_passed_over_for_ever(db: Db) {
+    let patient: HashSet<JobId> = {
+        let mut made = HashSet::new();
+        for _ in 0..5 {
+            made.insert(stored(&db, "m/m", "batch").await);
+        }
+        made
+    };
+    // Each time one is taken another flow has brought one more.
+    let mut seen = 0;
+    for turn in 0..12 {
+        stored(&db, "m/m", "busy").await;
+        let taken = claim(&db.store, 1, "w", NOW).await;
+        seen += usize::from(patient.contains(&taken[0].id));
+        assert!(complete(&db, taken[0].id, "w").await);
+        assert!(
+            seen + 2 > turn / 2,
+            "after {turn} turns {seen} of the batch"
+        );
+    }
+    assert_eq!(seen, 5);
+}
+
+pub(super) async fn lanes_stand_apart(db: Db) {
+    assert_eq!(
+        db.store.read().jobs().lanes().await.unwrap(),
+        Vec::<String>::new()
+    );
+    let slow = stored(&db, "a/slow", "a").await;
+    stored(&db, "a/slow", "a").await;
+    let quick = stored(&db, "b/quick", "a").await;
+    let lanes = db.store.read().jobs().lanes().await.unwrap();
+    assert_eq!(lanes, ["a/slow", "b/quick"]);
+    let mut tx = db.store.begin().await.unwrap();
+    let room = Room {
+        places: 9,
+        limit: Some(1),
+    };
+    for (lane, expected) in [
+        ("a/slow", vec![slow]),
+        ("b/quick", vec![quick]),
+        ("c", vec![]),
     ] {
-        let (id, job) = job(&db);
-        tx.jobs()
-            .enqueue(id, &job, at(seconds), priority)
-            .await
-            .unwrap();
-        made.push(id);
+        let claimed = tx.jobs().claim(lane, room, "w", NOW, at(30)).await.unwrap();
+        assert_eq!(ids(&claimed), expected, "{lane}");
     }
     tx.commit().await.unwrap();
-    assert_eq!(db.store.read().jobs().count_due(NOW).await.unwrap(), 5);
+    let lanes = db.store.read().jobs().lanes().await.unwrap();
     assert_eq!(
-        ids(&claim(&db.store, 2, "w", NOW).await),
-        [made[4], made[3]]
+        lanes,
+        ["a/slow"],
+        "a lane with nobody in it is not looked at"
     );
-    assert_eq!(
-        ids(&claim(&db.store, 10, "w", NOW).await),
-        [made[2], made[1], made[0]]
-    );
-    assert_eq!(claim(&db.store, 10, "w", NOW).await, []);
-    assert_eq!(db.store.read().jobs().count_due(NOW).await.unwrap(), 0);
-    assert_eq!(db.store.read().jobs().count_all().await.unwrap(), 5);
+}
+
+pub(super) async fn a_lane_is_never_over_its_limit(db: Db) {
+    stored_jobs(&db, 100).await;
+    let other = db.another().await;
+    for limit in [3, 5] {
+        let (one, two) = tokio::join!(
+            claim_limited(&db.store, limit, 4, "one", NOW),
+            claim_limited(&other, limit, 4, "two", NOW)
+        );
+        // At first three of three, then the two that a greater limit gives.
+        assert_eq!(one + two, if limit == 3 { 3 } else { 2 });
+    }
+    assert_eq!(claim_limited(&other, 4, 9, "two", NOW).await, 0);
+    let unlocked = claim(&db.store, 1, "w", NOW).await;
+    assert_eq!(unlocked.len(), 1, "without a limit it goes on");
+    assert!(complete(&db, unlocked[0].id, "w").await);
+    // Leases that end give their places free, to whoever has the jobs now.
+    assert_eq!(claim_limited(&other, 5, 9, "two", at(29)).await, 0);
+    assert_eq!(claim_limited(&other, 5, 9, "two", at(30)).await, 5);
+}
+
+pub(super) async fn a_place_is_free_when_its_job_is_done_or_put_off(db: Db) {
+    stored_jobs(&db, 5).await;
+    let first = claim(&db.store, 2, "w", NOW).await;
+    assert_eq!(claim_limited(&db.store, 2, 9, "w", NOW).await, 0);
+    assert!(complete(&db, first[0].id, "w").await);
+    assert_eq!(claim_limited(&db.store, 2, 9, "w", NOW).await, 1);
+    let mut tx = db.store.begin().await.unwrap();
+    assert!(tx.jobs().retry_at(first[1].id, "w", at(20)).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(claim_limited(&db.store, 2, 9, "w", NOW).await, 1);
+    // It has kept its seat: the next place is its own.
+    assert_eq!(claim_limited(&db.store, 3, 9, "w", at(20)).await, 1);
+    let mut tx = db.store.begin().await.unwrap();
+    assert!(tx.jobs().complete(first[1].id, "w").await.unwrap());
 }
 
 pub(super) async fn a_delayed_job_is_not_due_before_its_time(db: Db) {
     assert_eq!(db.store.read().jobs().next_due_at(NOW).await.unwrap(), None);
     let (id, job) = job(&db);
     let mut tx = db.store.begin().await.unwrap();
-    tx.jobs().enqueue(id, &job, at(60), NORMAL).await.unwrap();
+    tx.jobs()
+        .enqueue(id, &job, PLACE, at(60), NOW)
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     assert_eq!(claim(&db.store, 1, "w", at(59)).await, []);
     assert_eq!(
@@ -132,6 +255,8 @@ pub(super) async fn a_lost_lease_can_neither_be_extended_nor_completed(db: Db) {
     claim(&db.store, 1, "two", at(100)).await;
     let mut tx = db.store.begin().await.unwrap();
     assert!(!tx.jobs().extend_lease(id, "one", at(200)).await.unwrap());
+    assert!(!tx.jobs().hold(id, "one").await.unwrap());
+    assert!(tx.jobs().hold(id, "two").await.unwrap());
     assert!(!tx.jobs().retry_at(id, "one", at(1)).await.unwrap());
     assert!(!tx.jobs().hand_back(id, "one", at(1)).await.unwrap());
     assert!(!tx.jobs().complete(id, "one").await.unwrap());
@@ -148,6 +273,27 @@ pub(super) async fn a_job_handed_back_does_not_count_the_attempt(db: Db) {
     assert!(tx.jobs().hand_back(id, "one", at(1)).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(claim(&db.store, 1, "two", at(1)).await[0].attempt, 1);
+}
+
+pub(super) async fn a_job_is_held_by_its_worker_and_removed_by_anybody(db: Db) {
+    let id = stored_jobs(&db, 1).await[0];
+    let hold = async |worker| {
+        let mut tx = db.store.begin().await.unwrap();
+        let held = tx.jobs().hold(id, worker).await.unwrap();
+        tx.commit().await.unwrap();
+        held
+    };
+    assert!(!hold("one").await);
+    claim(&db.store, 1, "one", NOW).await;
+    assert!(hold("one").await);
+    assert!(!hold("two").await);
+    for is_there in [true, false] {
+        let mut tx = db.store.begin().await.unwrap();
+        assert_eq!(tx.jobs().remove(id).await.unwrap(), is_there);
+        tx.commit().await.unwrap();
+    }
+    assert!(!hold("one").await);
+    assert!(!complete(&db, id, "one").await);
 }
 
 pub(super) async fn a_retry_waits_for_its_time(db: Db) {
@@ -167,7 +313,7 @@ pub(super) async fn a_job_and_its_state_are_written_together_or_not_at_all(db: D
     for commit in [false, true] {
         let mut tx = db.store.begin().await.unwrap();
         tx.runs().insert(&run).await.unwrap();
-        tx.jobs().enqueue(id, &job, NOW, NORMAL).await.unwrap();
+        tx.jobs().enqueue(id, &job, PLACE, NOW, NOW).await.unwrap();
         if commit {
             tx.commit().await.unwrap();
         } else {

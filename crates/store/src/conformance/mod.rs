@@ -6,6 +6,8 @@
 
 mod api_keys;
 mod assets;
+mod batches;
+mod callback_secrets;
 mod deliveries;
 mod fixtures;
 mod folders;
@@ -147,8 +149,23 @@ suite! {
         what_a_person_may_change_changes,
         a_thumbnail_comes_once_and_not_to_what_is_deleted,
     }
+    batches {
+        every_field_comes_back,
+        a_batch_is_begun_once_and_ends_once,
+        of_two_who_end_the_last_items_at_once_one_sees_the_end,
+        its_runs_come_in_the_order_of_its_items,
+        open_runs_wait_for_whoever_holds_them,
+        a_batch_of_another_organization_is_not_there,
+    }
+    callback_secrets {
+        live_secrets_come_with_the_current_one_first,
+        a_second_current_secret_is_refused,
+        a_secret_is_found_by_its_organization_alone,
+        the_last_use_is_noted_to_the_minute,
+    }
     deliveries {
         every_field_comes_back,
+        a_batch_has_deliveries_of_its_own,
         attempts_are_numbered_and_lead_to_their_outcome,
         a_delivery_that_ended_takes_no_attempt,
         a_delivery_of_another_organization_is_not_there,
@@ -164,12 +181,17 @@ suite! {
         a_key_is_given_free_only_by_its_request_and_forgotten_by_age,
     }
     jobs {
-        priority_comes_first_then_age,
+        flows_of_a_lane_share_it,
+        no_flow_is_passed_over_for_ever,
+        lanes_stand_apart,
+        a_lane_is_never_over_its_limit,
+        a_place_is_free_when_its_job_is_done_or_put_off,
         a_delayed_job_is_not_due_before_its_time,
         two_workers_never_share_a_job,
         an_expired_lease_is_claimed_again_and_counted,
         a_lost_lease_can_neither_be_extended_nor_completed,
         a_job_handed_back_does_not_count_the_attempt,
+        a_job_is_held_by_its_worker_and_removed_by_anybody,
         a_retry_waits_for_its_time,
         a_job_and_its_state_are_written_together_or_not_at_all,
         an_unknown_kind_is_handed_out_as_unknown,
@@ -196,6 +218,7 @@ suite! {
     run_logs {
         lines_are_numbered_from_one_without_gaps,
         writers_at_once_leave_no_gap,
+        a_log_is_bounded_and_ends_with_its_run,
         pages_walk_both_ways,
         a_log_of_another_organization_is_empty,
     }
@@ -206,11 +229,15 @@ suite! {
         a_run_of_another_organization_is_not_there,
         statuses_are_counted,
         progress_is_kept_within_bounds,
+        the_input_of_a_running_run_can_be_put_in_other_words,
+        a_run_that_waits_again_has_not_started,
+        a_pulse_tells_what_is_new,
     }
     schema {
         a_second_start_changes_nothing,
         starts_at_once_migrate_once,
         a_newer_schema_is_refused,
+        deliveries_stay_when_their_table_is_made_anew,
         a_broken_row_names_its_place,
     }
     settings {
@@ -218,6 +245,7 @@ suite! {
     }
     signal {
         a_commit_that_enqueues_wakes_and_others_do_not,
+        a_commit_that_changes_a_run_wakes_those_who_watch_it,
         a_closed_store_answers_unavailable,
     }
     tx {

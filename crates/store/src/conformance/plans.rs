@@ -3,14 +3,20 @@
 use runnel_types::list::{
     Field, FieldKind, ListRequest, Listed, Place, Value, parse_filter, parse_sort,
 };
-use runnel_types::{Asset, AssetType, FolderId, LogLevel, OrgId, Run};
+use runnel_types::{
+    Asset, AssetType, Batch, BatchId, BatchItem, BatchPlace, Delivery, DeliverySubject, FolderId,
+    LogLevel, OrgId, Run, RunStatus,
+};
 
-use super::fixtures::{asset, at, queued_run, stored_jobs};
+use super::fixtures::{PLACE, asset, at, delivery, queued_batch, queued_run, stored_jobs};
 use super::{Db, NOW};
 use crate::column::Args;
 use crate::dialect::Dialect;
 use crate::reader::{Statement, all, changed};
-use crate::{assets, jobs, query, run_logs, runs};
+use crate::{assets, batches, deliveries, jobs, query, run_logs, runs};
+
+/// The list of a batch's items.
+const ITEMS: &str = "items of a batch";
 
 /// The plan of a statement, as text.
 async fn plan(db: &Db, statement: Statement) -> String {
@@ -35,16 +41,37 @@ async fn plan(db: &Db, statement: Statement) -> String {
     lines.unwrap().join("\n")
 }
 
-/// Two thousand of everything, one in fifty of the assets in `folder`; the last run.
+/// Two thousand of everything, one in fifty of the assets in `folder`, one in
+/// fifty of the runs in a batch; the last run, which is in the last batch.
 async fn fill(db: &Db, org: OrgId, folder: FolderId) -> Run {
     let mut tx = db.store.begin().await.unwrap();
     let mut last = None;
     for n in 0..2000 {
-        let run = Run {
+        let batch = Batch {
             created_at: at(n),
+            ..queued_batch(db, org, 1)
+        };
+        tx.batches().insert(&batch).await.unwrap();
+        let place = BatchPlace {
+            id: batch.id,
+            index: 0,
+        };
+        let run = Run {
+            batch: (n % 50 == 49).then_some(place),
+            created_at: at(n),
+            status: RunStatus::ALL[usize::from(n % 50 == 0)],
             ..queued_run(db, org)
         };
         tx.runs().insert(&run).await.unwrap();
+        let subject = match run.batch {
+            Some(place) => DeliverySubject::Batch(place.id),
+            None => DeliverySubject::Run(run.id),
+        };
+        let told = Delivery {
+            subject,
+            ..delivery(db, &run)
+        };
+        tx.deliveries().insert(&told).await.unwrap();
         let line = db.ids.next();
         tx.run_logs()
             .append(org, run.id, line, LogLevel::Info, "line", at(n))
@@ -81,9 +108,13 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
     let folder: FolderId = db.ids.next();
     let last = fill(&db, org, folder).await;
     let log = || Args::new().word(org).word(last.id).word(last.id).int(51);
-    // Not the whole claim: its plan needs a connection that writes.
-    let due = jobs::due_statement(db.store.dialect().for_update_skip_locked());
+    // Not the whole statements of a claim: their plans need a connection that writes.
+    let lock = db.store.dialect().for_update_skip_locked();
+    let due = jobs::due_statement(lock);
     let due_args = Args::new().time(NOW).int(10);
+    let ready = jobs::ready_statement(lock);
+    let ready_args = Args::new().text(PLACE.lane).time(NOW).int(10);
+    let in_hand_args = Args::new().text(PLACE.lane).time(NOW);
     let written = |sql: &str, args| Statement::composed("plan", sql.to_owned(), args);
     let dialect = db.store.dialect();
     let runs = |filter, sort, backward| {
@@ -100,6 +131,16 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             &deep(Asset::FIELDS, filter, sort, backward),
         )
     };
+    let batches = |backward| {
+        let request = deep(Batch::FIELDS, "", "created_at:desc", backward);
+        query::statement(dialect, batches::rows(org), &request)
+    };
+    let last_batch: BatchId = last.batch.unwrap().id;
+    let items = {
+        let request = deep(BatchItem::FIELDS, "", BatchItem::DEFAULT_SORT, false);
+        query::statement(dialect, runs::items(org, last_batch), &request)
+    };
+    let of_batch = format!("batch_id:{last_batch}");
     let folder = format!("folder_id:{}", uuid::Uuid::from(folder));
     let both = format!("{folder} AND asset_type:video");
     for (name, statement, index) in [
@@ -112,6 +153,24 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             "runs, newer",
             runs("", "created_at:desc", true),
             "runs_by_org",
+        ),
+        (
+            "runs of a batch",
+            runs(&of_batch, "created_at:desc", false),
+            "runs_by_batch",
+        ),
+        (
+            "runs of a status",
+            runs("status_code:running", "created_at:desc", false),
+            "runs_by_status_age",
+        ),
+        (ITEMS, items, "runs_by_batch"),
+        ("batches, older", batches(false), "batches_by_org"),
+        ("batches, newer", batches(true), "batches_by_org"),
+        (
+            "deliveries of a batch",
+            deliveries::list_statement(org, DeliverySubject::Batch(last_batch)),
+            "deliveries_by_batch",
         ),
         (
             "assets, older",
@@ -165,7 +224,14 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             written(run_logs::EARLIER, log()),
             "run_logs_run_id_sequence",
         ),
-        ("claim", written(&due, due_args), "jobs_by_due"),
+        ("jobs, due", written(&due, due_args), "jobs_waiting"),
+        ("jobs, ready", written(&ready, ready_args), "jobs_ready"),
+        (
+            "jobs, in hand",
+            written(jobs::IN_HAND, in_hand_args),
+            "jobs_in_hand",
+        ),
+        ("lanes", written(jobs::LANES, Args::new()), "jobs_"),
     ] {
         uses(&db, name, statement, index).await;
     }
@@ -177,12 +243,19 @@ async fn uses(db: &Db, name: &str, statement: Statement, index: &str) {
     let used = plan.contains(index) || plan.contains("sqlite_autoindex_run_logs_2");
     assert!(used, "{name} does not use {index}:\n{plan}");
     assert!(
-        !["SCAN runs", "SCAN assets", "SCAN jobs", "Seq Scan"]
-            .iter()
-            .any(|scan| plan.contains(scan)),
+        ![
+            "SCAN runs",
+            "SCAN assets",
+            "SCAN jobs",
+            "SCAN batches",
+            "Seq Scan"
+        ]
+        .iter()
+        .any(|scan| plan.contains(scan)),
         "{name}:\n{plan}"
     );
-    if name != "claim" {
+    // A hundred items at most may be sorted.
+    if name != "lanes" && name != ITEMS {
         assert!(
             !plan.contains("TEMP B-TREE") && !plan.contains("Sort"),
             "{name} sorts:\n{plan}"

@@ -1,9 +1,11 @@
 //! Lines of runs' logs.
 
-use runnel_types::{Cursor, LogLevel, OrgId, PageRequest, Run};
+use runnel_types::{Cursor, LogLevel, OrgId, PageRequest, Run, RunStatus};
 
 use super::Db;
 use super::fixtures::{NASTY, at, nobody, stored_run};
+use crate::run_logs::NewLine;
+use crate::runs::Outcome;
 
 async fn append(db: &Db, run: &Run, message: &str) -> Option<i64> {
     let mut tx = db.store.begin().await.unwrap();
@@ -82,6 +84,43 @@ pub(super) async fn writers_at_once_leave_no_gap(db: Db) {
         sequences(&db, run.org_id, &run).await,
         (1..=40).collect::<Vec<_>>()
     );
+}
+
+pub(super) async fn a_log_is_bounded_and_ends_with_its_run(db: Db) {
+    let run = stored_run(&db, db.org("a").await.id).await;
+    let within = async |most| {
+        let mut tx = db.store.begin().await.unwrap();
+        let line = NewLine {
+            id: db.ids.next(),
+            level: LogLevel::Info,
+            message: "line",
+            at: at(1),
+        };
+        let mut logs = tx.run_logs();
+        let appended = logs.append_within(most, run.org_id, run.id, line).await;
+        tx.commit().await.unwrap();
+        appended.unwrap()
+    };
+    assert_eq!(within(2).await, Some(1));
+    assert_eq!(within(2).await, Some(2));
+    assert_eq!(within(2).await, None);
+    assert_eq!(append(&db, &run, "of our own").await, Some(3));
+    let canceled = Outcome {
+        status: RunStatus::Canceled,
+        output: None,
+        failure: None,
+        at: at(2),
+    };
+    let mut tx = db.store.begin().await.unwrap();
+    tx.runs()
+        .finish(run.org_id, run.id, &canceled)
+        .await
+        .unwrap()
+        .unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(append(&db, &run, "late").await, None);
+    assert_eq!(within(100).await, None);
+    assert_eq!(sequences(&db, run.org_id, &run).await, [1, 2, 3]);
 }
 
 pub(super) async fn pages_walk_both_ways(db: Db) {

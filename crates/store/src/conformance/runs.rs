@@ -1,12 +1,12 @@
 //! Runs.
 
 use runnel_types::list::{ListRequest, Listed, Place, parse_sort};
-use runnel_types::{Run, RunStatus};
+use runnel_types::{LogLevel, Run, RunStatus};
 use serde_json::json;
 
 use super::Db;
-use super::fixtures::{at, failed_run, failure, queued_run, stored_run};
-use crate::runs::Outcome;
+use super::fixtures::{at, failed_run, failure, nobody, queued_run, stored_run};
+use crate::runs::{Outcome, Pulse};
 
 async fn store(db: &Db, runs: &[Run]) {
     let mut tx = db.store.begin().await.unwrap();
@@ -215,6 +215,29 @@ pub(super) async fn statuses_are_counted(db: Db) {
     assert_eq!(counts, [(RunStatus::Failed, 1), (RunStatus::Queued, 2)]);
 }
 
+pub(super) async fn the_input_of_a_running_run_can_be_put_in_other_words(db: Db) {
+    let org = db.org("a").await.id;
+    let stranger = db.org("b").await.id;
+    let run = stored_run(&db, org).await;
+    let other = json!({"image_url": "runflow://assets/x", "deep": [{"er": "\u{1f980}"}]});
+    let mut tx = db.store.begin().await.unwrap();
+    assert!(
+        !tx.runs().record_input(org, run.id, &other).await.unwrap(),
+        "it is not running"
+    );
+    tx.runs().mark_running(org, run.id, at(1)).await.unwrap();
+    assert!(
+        !tx.runs()
+            .record_input(stranger, run.id, &other)
+            .await
+            .unwrap()
+    );
+    assert!(tx.runs().record_input(org, run.id, &other).await.unwrap());
+    tx.commit().await.unwrap();
+    let kept = db.store.read().runs().get(org, run.id).await.unwrap();
+    assert_eq!(kept.unwrap().input, other);
+}
+
 pub(super) async fn progress_is_kept_within_bounds(db: Db) {
     let org = db.org("a").await.id;
     let run = stored_run(&db, org).await;
@@ -224,16 +247,73 @@ pub(super) async fn progress_is_kept_within_bounds(db: Db) {
         "it is not running"
     );
     tx.runs().mark_running(org, run.id, at(1)).await.unwrap();
-    for (told, kept) in [
-        (0.333_333, 0.333_333),
-        (-1.0, 0.0),
-        (7.0, 1.0),
-        (f64::NAN, 0.0),
-        (f64::INFINITY, 1.0),
+    for (told, kept, is_new) in [
+        (f64::NAN, 0.0, true),
+        (-1.0, 0.0, false),
+        (0.333_333, 0.333_333, true),
+        (0.333_333, 0.333_333, false),
+        (0.1, 0.333_333, false),
+        (7.0, 1.0, true),
+        (f64::INFINITY, 1.0, false),
     ] {
-        assert!(tx.runs().record_progress(org, run.id, told).await.unwrap());
+        let recorded = tx.runs().record_progress(org, run.id, told).await.unwrap();
+        assert_eq!(recorded, is_new, "{told}");
         let progress = tx.runs().get(org, run.id).await.unwrap().unwrap().progress;
         assert_eq!(progress, Some(kept), "{told}");
     }
+    // Executed again, it begins again.
+    let again = tx.runs().mark_running(org, run.id, at(2)).await.unwrap();
+    assert_eq!(again.unwrap().progress, None);
+    assert!(tx.runs().record_progress(org, run.id, 0.1).await.unwrap());
     tx.commit().await.unwrap();
+}
+
+pub(super) async fn a_run_that_waits_again_has_not_started(db: Db) {
+    let org = db.org("a").await.id;
+    let run = stored_run(&db, org).await;
+    let mut tx = db.store.begin().await.unwrap();
+    assert!(!tx.runs().mark_queued(org, run.id).await.unwrap());
+    tx.runs().mark_running(org, run.id, at(1)).await.unwrap();
+    tx.runs().record_progress(org, run.id, 0.5).await.unwrap();
+    let stranger = nobody(&db).0;
+    assert!(!tx.runs().mark_queued(stranger, run.id).await.unwrap());
+    assert!(tx.runs().mark_queued(org, run.id).await.unwrap());
+    assert_eq!(
+        tx.runs().get(org, run.id).await.unwrap(),
+        Some(run.clone()),
+        "as if it had never been taken"
+    );
+    let started = tx.runs().mark_running(org, run.id, at(9)).await.unwrap();
+    assert_eq!(started.unwrap().started_at, Some(at(9)));
+    tx.commit().await.unwrap();
+}
+
+pub(super) async fn a_pulse_tells_what_is_new(db: Db) {
+    let org = db.org("a").await.id;
+    let run = stored_run(&db, org).await;
+    let pulse = async || db.store.read().runs().pulse(org, run.id).await.unwrap();
+    let expected = Pulse {
+        status: RunStatus::Queued,
+        progress: None,
+        log_lines: 0,
+    };
+    assert_eq!(pulse().await, Some(expected));
+    let mut tx = db.store.begin().await.unwrap();
+    tx.runs().mark_running(org, run.id, at(1)).await.unwrap();
+    tx.runs().record_progress(org, run.id, 0.5).await.unwrap();
+    let line = db.ids.next();
+    tx.run_logs()
+        .append(org, run.id, line, LogLevel::Info, "line", at(1))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let expected = Pulse {
+        status: RunStatus::Running,
+        progress: Some(0.5),
+        log_lines: 1,
+    };
+    assert_eq!(pulse().await, Some(expected));
+    let stranger = nobody(&db).0;
+    let theirs = db.store.read().runs().pulse(stranger, run.id).await;
+    assert_eq!(theirs.unwrap(), None);
 }

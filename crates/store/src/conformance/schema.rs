@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use runnel_types::{AttemptId, DeliveryId, DeliverySubject, OrgId, RunId};
+use sqlx::{AnyConnection, Connection};
+
 use super::Db;
+use super::fixtures::nobody;
 use crate::column::Args;
 use crate::dialect::Dialect;
+use crate::migrate::migrate_to;
 use crate::reader::{Statement, all, changed};
 use crate::{Store, StoreError};
 
@@ -16,7 +21,8 @@ pub(super) async fn a_second_start_changes_nothing(db: Db) {
     assert_eq!(columns(&again).await, before);
 }
 
-pub(super) async fn starts_at_once_migrate_once(db: Db) {
+/// Takes everything out of the database.
+async fn empty(store: &Store) {
     let drop_all = [
         "idempotency_keys",
         "folders",
@@ -34,12 +40,16 @@ pub(super) async fn starts_at_once_migrate_once(db: Db) {
         "orgs",
         "schema_migrations",
     ];
-    let mut tx = db.store.begin().await.unwrap();
+    let mut tx = store.begin().await.unwrap();
     for table in drop_all {
         let statement = Statement::composed("none", format!("DROP TABLE {table}"), Args::new());
         changed(&mut &mut tx, statement).await.unwrap();
     }
     tx.commit().await.unwrap();
+}
+
+pub(super) async fn starts_at_once_migrate_once(db: Db) {
+    empty(&db.store).await;
     db.store.close().await;
     let (one, two, three) = tokio::join!(db.another(), db.another(), db.another());
     for store in [one, two, three] {
@@ -63,6 +73,72 @@ pub(super) async fn a_newer_schema_is_refused(db: Db) {
         error.to_string().contains("start the newer version"),
         "{error}"
     );
+}
+
+pub(super) async fn deliveries_stay_when_their_table_is_made_anew(db: Db) {
+    let (org, run, _) = nobody(&db);
+    let (waiting, tried, attempt): (DeliveryId, DeliveryId, AttemptId) =
+        (db.ids.next(), db.ids.next(), db.ids.next());
+    empty(&db.store).await;
+    db.store.close().await;
+    let url = db.url.for_driver().unwrap();
+    let mut connection = AnyConnection::connect(&url).await.unwrap();
+    migrate_to(&mut connection, db.url.dialect(), 5)
+        .await
+        .unwrap();
+    for sql in [
+        format!("INSERT INTO orgs (id, name, slug, created_at) VALUES ('{org}', 'a', 'a', 1)"),
+        format!(
+            "INSERT INTO runs (id, org_id, model_id, model, model_version, status, source, input, created_at, log_lines)
+            VALUES ('{run}', '{org}', '{run}', 'a/b', '1', 'succeeded', 'api', '{{}}', 1, 0)"
+        ),
+        deliveries_of_old(waiting, org, run, 0),
+        deliveries_of_old(tried, org, run, 1),
+        format!(
+            "INSERT INTO delivery_attempts (id, org_id, delivery_id, attempt_number, created_at)
+            VALUES ('{attempt}', '{org}', '{tried}', 1, 7)"
+        ),
+    ] {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    connection.close().await.unwrap();
+
+    let store = db.another().await;
+    let subject = DeliverySubject::Run(run);
+    let read = store.read();
+    let kept = read.deliveries().list_for(org, subject).await.unwrap();
+    let found: Vec<_> = kept
+        .iter()
+        .map(|(delivery, attempts)| {
+            let attempts: Vec<AttemptId> = attempts.iter().map(|made| made.id).collect();
+            (delivery.id, delivery.attempt_count, attempts)
+        })
+        .collect();
+    assert_eq!(found, [(waiting, 0, vec![]), (tried, 1, vec![attempt])]);
+    // What refers to the table still does: an attempt of nothing is refused.
+    let mut tx = store.begin().await.unwrap();
+    let sql = format!(
+        "INSERT INTO delivery_attempts (id, org_id, delivery_id, attempt_number, created_at)
+        VALUES ('{run}', '{org}', '{run}', 1, 7)"
+    );
+    let stray = Statement::composed("none", sql, Args::new());
+    let refused = changed(&mut &mut tx, stray).await;
+    assert!(
+        matches!(refused, Err(StoreError::Conflict { .. })),
+        "{refused:?}"
+    );
+}
+
+/// A delivery as the first version wrote it.
+fn deliveries_of_old(id: DeliveryId, org: OrgId, run: RunId, attempts: u32) -> String {
+    format!(
+        "INSERT INTO deliveries (id, org_id, run_id, callback_url, payload, is_automatic, status,
+            attempt_count, max_attempts, created_at, updated_at)
+        VALUES ('{id}', '{org}', '{run}', 'http://127.0.0.1:1/', '{{}}', 1, 'pending', {attempts}, 8, 1, 1)"
+    )
 }
 
 pub(super) async fn a_broken_row_names_its_place(db: Db) {

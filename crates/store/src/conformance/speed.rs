@@ -3,15 +3,16 @@
 
 use std::time::Instant;
 
-use super::fixtures::stored_jobs;
+use super::fixtures::{PLACE, at, stored_jobs};
 use super::{Db, NOW};
 use crate::Store;
+use crate::jobs::Room;
 
 async fn write(store: &Store, count: usize, db: &Db) {
     for _ in 0..count {
         let (id, job) = super::fixtures::job(db);
         let mut tx = store.begin().await.unwrap();
-        tx.jobs().enqueue(id, &job, NOW, 0).await.unwrap();
+        tx.jobs().enqueue(id, &job, PLACE, NOW, NOW).await.unwrap();
         tx.commit().await.unwrap();
     }
 }
@@ -57,7 +58,7 @@ async fn claims(db: Db, name: &str) {
     for _ in 0..100_000 {
         let (id, job) = super::fixtures::job(&db);
         tx.jobs()
-            .enqueue(id, &job, super::fixtures::at(3600), 0)
+            .enqueue(id, &job, PLACE, at(3600), NOW)
             .await
             .unwrap();
     }
@@ -66,11 +67,14 @@ async fn claims(db: Db, name: &str) {
     let began = Instant::now();
     for _ in 0..500 {
         let mut tx = db.store.begin().await.unwrap();
-        let claimed = tx
-            .jobs()
-            .claim(4, "w", NOW, super::fixtures::at(60))
-            .await
-            .unwrap();
+        let room = Room {
+            places: 4,
+            limit: None,
+        };
+        tx.jobs().wake(NOW).await.unwrap();
+        let lanes = tx.jobs().lanes().await.unwrap();
+        let claim = tx.jobs().claim(&lanes[0], room, "w", NOW, at(60)).await;
+        let claimed = claim.unwrap();
         assert_eq!(claimed.len(), 4);
         tx.commit().await.unwrap();
     }

@@ -3,25 +3,25 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use runnel_api::receiver::{Received, listen};
-use tokio::sync::{Mutex, mpsc};
+use runnel_api::receiver;
+use tokio::sync::Mutex;
 
 use crate::Failure;
 
 /// Listens on a free port and keeps what arrives.
 pub(super) struct Receiver {
     address: SocketAddr,
-    received: Mutex<mpsc::Receiver<Received>>,
+    inner: Mutex<receiver::Receiver>,
 }
 
 impl Receiver {
     pub(super) async fn start() -> Result<Self, Failure> {
-        let (address, received) = listen()
+        let inner = receiver::Receiver::listen(SocketAddr::from(([127, 0, 0, 1], 0)))
             .await
             .map_err(|error| Failure::new(format!("the demo's receiver cannot listen: {error}")))?;
         Ok(Self {
-            address,
-            received: Mutex::new(received),
+            address: inner.address(),
+            inner: Mutex::new(inner),
         })
     }
 
@@ -31,9 +31,10 @@ impl Receiver {
 
     /// The next callback, byte for byte as it was sent.
     pub(super) async fn next(&self) -> Result<Bytes, Failure> {
-        match self.received.lock().await.recv().await {
-            Some(received) => Ok(received.body),
-            None => Err(Failure::new("the demo's receiver has stopped")),
-        }
+        let received = self.inner.lock().await.next().await;
+        let received = received.ok_or_else(|| Failure::new("the demo's receiver has stopped"))?;
+        let body = received.body.clone();
+        received.answer(204);
+        Ok(body)
     }
 }

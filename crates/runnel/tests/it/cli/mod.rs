@@ -3,6 +3,7 @@
 mod demo;
 mod doctor;
 mod keys;
+mod listen;
 mod models;
 mod serve;
 

@@ -151,3 +151,33 @@ fn asked_to_stop_as_soon_as_it_listens_it_ends_in_order() {
         assert_eq!(status.code(), Some(0), "{told}");
     }
 }
+
+#[test]
+fn the_key_of_the_secrets_is_its_owners_alone_and_no_other_is_taken() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    drop(Process::serve(env!("CARGO_BIN_EXE_runnel"), &data, &[]));
+    let file = data.join("secret.key");
+    let key = std::fs::read_to_string(&file).unwrap();
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "the key is its owner's alone");
+    // The same key from elsewhere is as good as the file.
+    let same = [("RUNNEL_SECRET_KEY", key.trim())];
+    std::fs::remove_file(&file).unwrap();
+    drop(Process::serve(env!("CARGO_BIN_EXE_runnel"), &data, &same));
+    assert!(!file.exists(), "no file is made beside the variable");
+
+    let data_dir = data.to_str().unwrap();
+    let other = "00".repeat(32);
+    for (key, hint) in [
+        (other.as_str(), "the same RUNNEL_SECRET_KEY"),
+        ("short", "64 hex digits"),
+    ] {
+        let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data_dir];
+        let output = runnel(&[&serve[..], &["--secret-key", key]].concat());
+        assert!(!output.status.success());
+        assert!(stderr(&output).contains(hint), "{}", stderr(&output));
+        assert!(!stderr(&output).contains(&other), "{}", stderr(&output));
+    }
+}

@@ -32,6 +32,17 @@ const OPERATIONS: &[&str] = &[
     "assets.source_types",
     "assets.types",
     "auth.me",
+    "batches.callback",
+    "batches.cancel",
+    "batches.create",
+    "batches.get",
+    "batches.items",
+    "batches.list",
+    "batches.redeliver",
+    "callback_secrets.change",
+    "callback_secrets.create",
+    "callback_secrets.delete",
+    "callback_secrets.list",
     "folders.change",
     "folders.create",
     "folders.delete",
@@ -42,10 +53,16 @@ const OPERATIONS: &[&str] = &[
     "models.list",
     "readiness",
     "runs.callback",
+    "runs.cancel",
+    "runs.cancel_admin",
     "runs.create",
+    "runs.events",
     "runs.get",
     "runs.list",
     "runs.logs",
+    "runs.node_runs",
+    "runs.redeliver",
+    "runs.rerun",
     "uploads.confirm",
     "uploads.create",
 ];
@@ -245,8 +262,8 @@ async fn bodies_are_judged_alike_by_every_operation(db: Db) {
             .assert_error(413, "PAYLOAD_TOO_LARGE");
     }
     assert_eq!(
-        judged, 7,
-        "sessions, confirmations, runs, URLs, and changes of assets and folders"
+        judged, 14,
+        "sessions, confirmations, runs, batches, cancellations (of runs at both paths), reruns, URLs, secrets, and changes of assets, folders and secrets"
     );
     assert_eq!(app.run_jobs().await, 0, "nothing of it was accepted");
     app.stop().await;
@@ -296,8 +313,19 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
     let run = json!({
         "input": {"text": "hi"}, "metadata": {"a": 1}, "client_ref": "b", "callback_url": receiver.url(),
     });
+    let [secret, doomed_secret] = [
+        app.post("/v1/callback-secrets", &json!({})),
+        app.post("/v1/callback-secrets", &json!({"label": "doomed"})),
+    ];
+    let secret = secret.send().await.assert(201).json();
+    let doomed_secret = doomed_secret.send().await.assert(201).json();
     let run = app.post("/v1/models/runnel/echo/runs", &run);
     let run = run.send().await.assert(201).json();
+    let batch = json!({
+        "input": [{"text": "hi", "client_ref": "a"}], "metadata": {"a": 1}, "callback_url": receiver.url(),
+    });
+    let batch = app.post("/v1/models/runnel/echo/batches", &batch);
+    let batch = batch.send().await.assert(201).json();
     app.run_jobs().await;
     let document = document(&app).await;
     for operation in operations(&document) {
@@ -313,7 +341,17 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
             "folders.get" | "folders.change" => (200, request(&folder["id"])),
             "folders.delete" => (204, request(&empty["id"])),
             "folders.create" => (201, request(&Value::Null).json(&json!({"name": "new"}))),
-            "runs.get" | "runs.logs" | "runs.callback" => (200, request(&run["id"])),
+            "runs.get" | "runs.logs" | "runs.callback" | "runs.events" | "runs.node_runs"
+            | "runs.cancel" | "runs.cancel_admin" => (200, request(&run["id"])),
+            "runs.rerun" | "runs.redeliver" => (201, request(&run["id"])),
+            "batches.get" | "batches.items" | "batches.callback" | "batches.cancel" => {
+                (200, request(&batch["id"]))
+            }
+            "batches.redeliver" => (201, request(&batch["id"])),
+            "batches.create" => (201, request(&Value::Null).json(&json!({"input": [{}]}))),
+            "callback_secrets.change" => (200, request(&secret["id"])),
+            "callback_secrets.delete" => (204, request(&doomed_secret["id"])),
+            "callback_secrets.create" => (201, request(&Value::Null).json(&json!({}))),
             "runs.create" => (201, request(&Value::Null).json(&json!({"input": {}}))),
             "uploads.create" => (
                 201,
@@ -356,6 +394,11 @@ fn fits(document: &Value, operation: &Operation, answer: &Response) {
             operation.id,
             answer.body
         );
+        return;
+    }
+    if response["content"]["text/event-stream"].is_object() {
+        assert_eq!(answer.header("content-type"), Some("text/event-stream"));
+        assert!(answer.body.starts_with(b"id: "), "{:?}", answer.body);
         return;
     }
     let schema = &response["content"]["application/json"]["schema"];

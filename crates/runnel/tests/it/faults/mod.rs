@@ -1,7 +1,9 @@
 //! What must hold when something breaks.
 
+mod batches;
 mod callbacks;
 mod kill;
+mod queue;
 mod stores;
 mod strays;
 mod thumbnails;

@@ -16,6 +16,7 @@ struct Theirs {
     asset: String,
     upload: String,
     run: String,
+    batch: String,
 }
 
 async fn theirs(app: &TestApp) -> Theirs {
@@ -24,8 +25,12 @@ async fn theirs(app: &TestApp) -> Theirs {
     let run = json!({"input": {"text": "secret"}, "client_ref": "secret"});
     let run = app.post("/v1/models/runnel/echo/runs", &run);
     let run = run.send().await.assert(201).json();
+    let batch = json!({"input": [{"text": "secret", "client_ref": "secret"}]});
+    let batch = app.post("/v1/models/runnel/echo/batches", &batch);
+    let batch = batch.send().await.assert(201).json();
     app.run_jobs().await;
     Theirs {
+        batch: batch["id"].as_str().unwrap().to_owned(),
         asset: asset["id"].as_str().unwrap().to_owned(),
         upload: app.upload("image/png", &png).await,
         run: run["id"].as_str().unwrap().to_owned(),
@@ -51,7 +56,7 @@ async fn what_another_has_is_answered_like_what_does_not_exist(db: Db) {
     };
     let removal = "/v1/models/runflow/background-removal/runs";
     type Ask = (&'static str, fn(&str) -> String, fn(&str) -> Option<Value>);
-    let cases: [(&str, Ask); 7] = [
+    let cases: [(&str, Ask); 18] = [
         (
             &theirs.asset,
             ("GET", |id| format!("/v1/assets/{id}"), |_| None),
@@ -67,6 +72,74 @@ async fn what_another_has_is_answered_like_what_does_not_exist(db: Db) {
         (
             &theirs.run,
             ("GET", |id| format!("/v1/runs/{id}/callback"), |_| None),
+        ),
+        (
+            &theirs.run,
+            ("GET", |id| format!("/v1/runs/{id}/events"), |_| None),
+        ),
+        (
+            &theirs.run,
+            ("GET", |id| format!("/v1/runs/{id}/node-runs"), |_| None),
+        ),
+        (
+            &theirs.run,
+            (
+                "POST",
+                |id| format!("/v1/runs/{id}/cancellation"),
+                |_| Some(json!({"reason": "not mine"})),
+            ),
+        ),
+        (
+            &theirs.run,
+            (
+                "POST",
+                |id| format!("/v1/admin/runs/{id}/cancellation"),
+                |_| None,
+            ),
+        ),
+        (
+            &theirs.run,
+            (
+                "POST",
+                |id| format!("/v1/runs/{id}/callback-redeliveries"),
+                |_| None,
+            ),
+        ),
+        (
+            &theirs.run,
+            (
+                "POST",
+                |id| format!("/v1/runs/{id}/reruns"),
+                |_| Some(json!({"client_ref": "mine"})),
+            ),
+        ),
+        (
+            &theirs.batch,
+            ("GET", |id| format!("/v1/batches/{id}"), |_| None),
+        ),
+        (
+            &theirs.batch,
+            ("GET", |id| format!("/v1/batches/{id}/items"), |_| None),
+        ),
+        (
+            &theirs.batch,
+            ("GET", |id| format!("/v1/batches/{id}/callback"), |_| None),
+        ),
+        (
+            &theirs.batch,
+            (
+                "POST",
+                |id| format!("/v1/batches/{id}/callback-redeliveries"),
+                |_| None,
+            ),
+        ),
+        (
+            &theirs.batch,
+            (
+                "POST",
+                |id| format!("/v1/batches/{id}/cancellation"),
+                |_| None,
+            ),
         ),
         (
             &theirs.upload,
@@ -105,16 +178,19 @@ async fn what_another_has_is_answered_like_what_does_not_exist(db: Db) {
         let (foreign, missing) = (foreign.send().await.assert(422), missing.send().await);
         assert_eq!(face(&foreign, &theirs.asset), face(&missing, UNKNOWN));
     }
-    let list = ask("GET", "/v1/runs".to_owned(), None)
-        .send()
-        .await
-        .assert(200);
-    let list = list.json();
-    assert_eq!(
-        (&list["items"], &list["next"]),
-        (&json!([]), &Value::Null),
-        "{list}"
-    );
+    for path in [
+        "/v1/runs".to_owned(),
+        "/v1/batches".to_owned(),
+        format!("/v1/runs?q=batch_id:{}", theirs.batch),
+    ] {
+        let list = ask("GET", path, None).send().await.assert(200);
+        let list = list.json();
+        assert_eq!(
+            (&list["items"], &list["next"]),
+            (&json!([]), &Value::Null),
+            "{list}"
+        );
+    }
 
     // A cursor of theirs leads into one's own list alone.
     app.post("/v1/models/runnel/echo/runs", &json!({"input": {}}))

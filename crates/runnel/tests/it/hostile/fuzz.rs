@@ -107,6 +107,11 @@ fn every_file_is_recognized_within_its_budget_or_refused() {
 }
 
 #[test]
+fn every_archive_gives_a_file_within_the_limit_or_is_refused() {
+    all_hold("archive", readers::archive, Vec::new());
+}
+
+#[test]
 fn every_url_allows_what_it_was_signed_for_or_nothing() {
     let signed = [Method::Get, Method::Put].map(|method| readers::signed(method).into_bytes());
     all_hold("signed_url", readers::signed_url, signed.to_vec());

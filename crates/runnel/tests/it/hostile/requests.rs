@@ -112,7 +112,7 @@ async fn paths_that_lead_nowhere_are_answered_in_the_envelope(db: Db) {
         .post("/v1/models/runnel/echo", &json!({"input": {}}))
         .send()
         .await;
-    bare.assert_error(404, "NOT_FOUND");
+    bare.assert_error(405, "METHOD_NOT_ALLOWED");
     assert_eq!(app.run_jobs().await, 0);
     app.stop().await;
 }

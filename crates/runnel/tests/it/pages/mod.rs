@@ -1,6 +1,7 @@
 //! The pages, in a real browser with no network but this machine.
 
 mod docs;
+mod events;
 
 use std::process::Command;
 

@@ -1,11 +1,14 @@
 //! Each route on its own; the folders mirror those of the API.
 
 mod assets;
+mod batches;
+mod callback_secrets;
 mod conventions;
 mod cors;
 mod folders;
 mod forms;
 mod idempotency;
+mod inputs;
 mod library;
 mod life;
 pub(crate) mod models;

@@ -1,11 +1,13 @@
 //! What an engine tells: bounded, in order, and of the worker alone that has
 //! the run.
 
-use runnel_domain::runs::Lease;
-use runnel_testkit::{Db, on_both_databases, wait_until};
+use std::time::Duration;
+
+use runnel_domain::runs::{Execution, Lease};
+use runnel_engines::EngineError;
+use runnel_testkit::{Db, TestApp, on_both_databases, wait_until};
 use runnel_types::{Job, LogLevel};
 use serde_json::{Value, json};
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{log, read, start, with_puppet};
@@ -17,20 +19,13 @@ on_both_databases!(
     a_run_has_no_steps_and_says_where_to_read_on,
 );
 
-async fn lines(app: &runnel_testkit::TestApp, id: &str) -> i64 {
-    let mut last = 0;
-    let mut cursor = String::new();
-    loop {
-        let path = format!("/v1/runs/{id}/logs?limit=500&pq={cursor}");
-        let page = app.get(&path).send().await.assert(200).json();
-        for line in page["items"].as_array().unwrap() {
-            last = line["sequence"].as_i64().unwrap();
-        }
-        match page["next"].as_str() {
-            Some(next) => cursor = next.to_owned(),
-            None => return last,
-        }
-    }
+/// How many lines a run's log has.
+async fn lines(app: &TestApp, id: &str) -> i64 {
+    let org = read(app, id).await["org_id"].as_str().unwrap().to_owned();
+    let read = app.services().store.read();
+    let mut runs = read.runs();
+    let pulse = runs.pulse(org.parse().unwrap(), id.parse().unwrap()).await;
+    pulse.unwrap().unwrap().log_lines
 }
 
 async fn a_chatty_engine_fills_no_database(db: Db) {
@@ -54,7 +49,7 @@ async fn a_chatty_engine_fills_no_database(db: Db) {
             call.work.reporter.log(LogLevel::Info, "and more");
         }
         call.work.reporter.progress(1.0);
-        call.answer(Err(runnel_engines::EngineError::failed("enough")));
+        call.answer(Err(EngineError::failed("enough")));
     };
     tokio::join!(app.run_jobs(), steps);
     // The reason of the end is there all the same.
@@ -148,8 +143,8 @@ async fn a_worker_that_lost_its_run_tells_nothing(db: Db) {
         tokio::join!(execute(second), steps).0
     };
     let (late, second) = tokio::join!(execute(first), story);
-    assert_eq!(late, runnel_domain::runs::Execution::Stale);
-    assert_eq!(second, runnel_domain::runs::Execution::Recorded);
+    assert_eq!(late, Execution::Stale);
+    assert_eq!(second, Execution::Recorded);
     let ended = read(&app, &id).await;
     assert_eq!(
         (&ended["status_code"], &ended["progress"]),

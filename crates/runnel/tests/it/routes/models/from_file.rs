@@ -1,5 +1,6 @@
 //! Models of a file: run, reloaded, passed on.
 
+use runnel::models::Changes;
 use runnel_testkit::{Db, TestApp, on_both_databases};
 use serde_json::{Value, json};
 
@@ -110,7 +111,7 @@ async fn a_reload_takes_a_good_file_and_leaves_a_bad_one(db: Db) {
     assert_eq!(changes.added, ["acme/new"]);
     assert_eq!(changes.removed, ["acme/up/scale"]);
     assert_eq!(names(&app).await, ["acme/new"]);
-    assert_eq!(app.reload_models().await.unwrap(), Default::default());
+    assert_eq!(app.reload_models().await.unwrap(), Changes::default());
     app.stop().await;
 }
 

@@ -1,24 +1,19 @@
-//! The queue as workers see it: claims, leases, wake-ups.
+//! The queue as the rules and the workers see it: lanes, claims, leases, wake-ups.
+
+mod claim;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use runnel_types::{Fault, Job, JobId};
+use runnel_store::Tx;
+use runnel_store::jobs::Place;
+use runnel_types::{Fault, Job, OrgId, Run, RunSource, Timestamp};
 use tokio::sync::Notify;
+
+pub use claim::{Claim, Claimed, Claims, Pool, Rooms};
 
 use crate::runs::Lease;
 use crate::{Services, faults};
-
-/// A job that this worker holds until its lease ends.
-#[derive(Debug, Clone)]
-pub struct Claimed {
-    /// The job's row.
-    pub id: JobId,
-    /// What is to be done.
-    pub job: Job,
-    /// How often it was taken, this time included.
-    pub attempt: u32,
-}
 
 impl Services {
     /// Wakes when jobs may have become due.
@@ -26,42 +21,44 @@ impl Services {
         self.store.job_signal()
     }
 
-    /// Takes at most `limit` due jobs for `worker`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn claim_jobs(
-        &self,
-        limit: usize,
-        worker: &str,
-        lease: Duration,
-    ) -> Result<Vec<Claimed>, Fault> {
+    /// Adds the job that executes a run to the transaction that writes the run.
+    /// It stands in the lane of its model; the runs of batches are a flow of
+    /// their own, so that a run alone does not wait for a whole batch.
+    pub(crate) async fn enqueue_run(&self, tx: &mut Tx, run: &Run) -> Result<(), Fault> {
+        let job = Job::ExecuteRun {
+            org_id: run.org_id,
+            run_id: run.id,
+        };
+        let flow = flow(run.org_id, run.source);
+        let place = Place {
+            lane: &run.model,
+            flow: &flow,
+        };
+        let id = job.own_id().unwrap_or_else(|| self.ids.next());
         let now = self.now();
-        let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let claimed = tx
-            .jobs()
-            .claim(limit, worker, now, now.plus(lease))
+        tx.jobs()
+            .enqueue(id, &job, place, now, now)
             .await
-            .map_err(faults::store)?;
-        let mut known = Vec::with_capacity(claimed.len());
-        for row in claimed {
-            match row.job {
-                Ok(job) => known.push(Claimed {
-                    id: row.id,
-                    job,
-                    attempt: row.attempt,
-                }),
-                Err(error) => {
-                    tracing::error!(job.id = %row.id, %error, "dropped a job that this version does not know");
-                    tx.jobs()
-                        .complete(row.id, worker)
-                        .await
-                        .map_err(faults::store)?;
-                }
-            }
-        }
-        tx.commit().await.map_err(faults::store)?;
-        Ok(known)
+            .map_err(faults::store)
+    }
+
+    /// Adds any other job to the caller's transaction, due at `run_at`. It stands
+    /// in the lane of its kind, in the flow of its organization.
+    pub(crate) async fn enqueue(
+        &self,
+        tx: &mut Tx,
+        job: &Job,
+        run_at: Timestamp,
+    ) -> Result<(), Fault> {
+        let flow = job.org_id().map_or_else(String::new, |org| org.to_string());
+        let place = Place {
+            lane: job.kind(),
+            flow: &flow,
+        };
+        tx.jobs()
+            .enqueue(self.ids.next(), job, place, run_at, self.now())
+            .await
+            .map_err(faults::store)
     }
 
     /// How long until the next job is due; `None` when none waits or the
@@ -144,5 +141,27 @@ impl Services {
             .await
             .map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)
+    }
+}
+
+/// The flow of a run within the lane of its model.
+fn flow(org: OrgId, source: RunSource) -> String {
+    match source {
+        RunSource::Batch => format!("{org}/batches"),
+        RunSource::Api | RunSource::Console | RunSource::Cli => org.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_are_a_flow_beside_the_runs_that_come_alone() {
+        let org = OrgId::from_u128(1);
+        let alone = flow(org, RunSource::Api);
+        assert_eq!(alone, flow(org, RunSource::Cli));
+        assert_ne!(alone, flow(org, RunSource::Batch));
+        assert_ne!(alone, flow(OrgId::from_u128(2), RunSource::Api));
     }
 }

@@ -1,32 +1,50 @@
 //! Background work: one row for each piece that is not done yet.
 //!
 //! # A job's life
-//! `due_at` says when a worker may take the row. Claiming moves it to the end
-//! of the lease and writes the worker's name beside it; a heartbeat moves it
-//! further. So a job whose worker died is due again by itself, and one column
-//! answers both "not yet" and "somebody has it". Done is deleted, in the
-//! transaction that records the outcome, and only while the lease is held: a
-//! worker that lost it writes nothing.
+//! A job is `ready` for any worker, or `waiting` until its `due_at`: put off, or
+//! in the hands of the worker whose name is beside it, until the lease ends.
+//! Claiming makes it wait; a heartbeat moves the end of the lease. What has
+//! waited long enough is ready again, so a job whose worker died comes back by
+//! itself. Done is deleted, in the transaction that records the outcome, and
+//! only while the lease is held: a worker that lost it writes nothing.
+//!
+//! # Whose turn it is
+//! Jobs stand in lanes, one for each model and one for each other kind, and a
+//! claim looks at each lane for itself: what is held up in one keeps no other
+//! waiting. Within a lane each flow (an organization, its batches) gets the same
+//! share. A job's seat is one behind the last of its flow, and never before the
+//! lane's first: so ten thousand jobs of one flow take the seats up to ten
+//! thousand, and the first job of another flow is next. That is fair queueing
+//! by start times; no flow is passed over for ever, because what comes later
+//! sits no further in front than the lane's first.
 //!
 //! Statements here take no tenant: workers serve all of them, and the payload
 //! names the one that it is about.
+
+mod claim;
 
 use runnel_types::{Job, JobId, Timestamp};
 use serde_json::{Value, json};
 
 use crate::column::{Args, Row};
 use crate::error::StoreError;
-use crate::reader::{Reader, Statement, all, changed, one};
+use crate::reader::{Reader, Statement, changed, one};
 use crate::tx::Tx;
+
+pub use claim::Room;
+#[cfg(test)]
+pub(crate) use claim::{IN_HAND, LANES, due_statement, ready_statement};
 
 const TABLE: &str = "jobs";
 
-/// For what has time until nothing else is due: sweeps, purges.
-pub const LOW: i64 = -1;
-/// For what somebody waits for.
-pub const NORMAL: i64 = 0;
-/// For what must not stand behind a backlog.
-pub const HIGH: i64 = 1;
+/// Where a job stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The lane.
+    pub lane: &'a str,
+    /// The flow within it.
+    pub flow: &'a str,
+}
 
 /// A job in the hands of the worker that claimed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,12 +84,8 @@ impl<E: Reader> Jobs<E> {
     /// The next time after `now` at which a job becomes due or a lease ends.
     /// What is due already is not counted: it is for a claim to find.
     pub async fn next_due_at(&mut self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        // One branch for each priority, so that each is one step in jobs_by_due.
-        let sql = "SELECT MIN(due_at) AS due_at FROM (
-                SELECT MIN(due_at) AS due_at FROM jobs WHERE priority = 1 AND due_at > $1
-                UNION ALL SELECT MIN(due_at) FROM jobs WHERE priority = 0 AND due_at > $1
-                UNION ALL SELECT MIN(due_at) FROM jobs WHERE priority = -1 AND due_at > $1
-            ) AS soonest";
+        // Index: jobs_waiting alone.
+        let sql = "SELECT MIN(due_at) AS due_at FROM jobs WHERE state = 'waiting' AND due_at > $1";
         one(
             &mut self.0,
             Statement::new(TABLE, sql, Args::new().time(now)),
@@ -82,7 +96,10 @@ impl<E: Reader> Jobs<E> {
 
     /// How many jobs wait for a worker at `now`.
     pub async fn count_due(&mut self, now: Timestamp) -> Result<i64, StoreError> {
-        let sql = "SELECT COUNT(*) AS n FROM jobs WHERE priority IN (-1, 0, 1) AND due_at <= $1";
+        let sql = "SELECT COUNT(*) AS n FROM (
+                SELECT id FROM jobs WHERE state = 'ready' AND due_at <= $1
+                UNION ALL SELECT id FROM jobs WHERE state = 'waiting' AND due_at <= $1
+            ) AS due";
         one(
             &mut self.0,
             Statement::new(TABLE, sql, Args::new().time(now)),
@@ -105,24 +122,34 @@ impl<E: Reader> Jobs<E> {
 
 impl Jobs<&mut Tx> {
     /// Adds a job that is due at `run_at`. The commit wakes the workers.
-    ///
-    /// `priority` is [`LOW`], [`NORMAL`] or [`HIGH`]; what lies beyond counts as
-    /// the nearest of them.
     pub async fn enqueue(
         &mut self,
         id: JobId,
         job: &Job,
+        place: Place<'_>,
         run_at: Timestamp,
-        priority: i64,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO jobs (id, kind, payload, priority, due_at, attempts, first_due_at)
-            VALUES ($1, $2, $3, $4, $5, 0, $5)";
+        // Index: jobs_ready for the lane's first, jobs_by_flow for the flow's last.
+        let sql = "INSERT INTO jobs (id, kind, payload, priority, due_at, attempts, first_due_at,
+                lane, flow, state, seat)
+            VALUES ($1, $2, $3, 0, $4, 0, $4, $5, $6,
+                CASE WHEN $4 <= $7 THEN 'ready' ELSE 'waiting' END,
+                (SELECT MAX(seat) FROM (
+                    SELECT 0 AS seat
+                    UNION ALL SELECT (SELECT seat FROM jobs
+                        WHERE lane = $5 AND state = 'ready' ORDER BY seat LIMIT 1)
+                    UNION ALL SELECT (SELECT seat + 1 FROM jobs
+                        WHERE lane = $5 AND flow = $6 AND state = 'ready' ORDER BY seat DESC LIMIT 1)
+                ) AS seats))";
         let args = Args::new()
             .word(id)
             .word(job.kind())
             .json(&payload(job))
-            .int(priority.clamp(LOW, HIGH))
-            .time(run_at);
+            .time(run_at)
+            .text(place.lane)
+            .text(place.flow)
+            .time(now);
         changed(&mut self.0, Statement::new(TABLE, sql, args)).await?;
         self.0.note_enqueued();
         Ok(())
@@ -135,45 +162,18 @@ impl Jobs<&mut Tx> {
         job: &Job,
         run_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let sql = "INSERT INTO jobs (id, kind, payload, priority, due_at, attempts, first_due_at)
-            VALUES ($1, $2, $3, $4, $5, 0, $5)
+        let sql =
+            "INSERT INTO jobs (id, kind, payload, priority, due_at, attempts, first_due_at, lane)
+            VALUES ($1, $2, $3, 0, $4, 0, $4, $2)
             ON CONFLICT (id) DO NOTHING";
         let args = Args::new()
             .word(id)
             .word(job.kind())
             .json(&payload(job))
-            .int(LOW)
             .time(run_at);
         changed(&mut self.0, Statement::new(TABLE, sql, args))
             .await
             .map(drop)
-    }
-
-    /// Takes up to `limit` due jobs for `worker` until `lease_until`: highest
-    /// priority first, then the one due longest. No other worker gets them in
-    /// that time. An expired lease is due like any other job.
-    ///
-    /// `worker` must be another one for each process, so that a lease that was
-    /// lost is known as lost.
-    pub async fn claim(
-        &mut self,
-        limit: usize,
-        worker: &str,
-        now: Timestamp,
-        lease_until: Timestamp,
-    ) -> Result<Vec<Claimed>, StoreError> {
-        let sql = claim_statement(self.0.dialect().for_update_skip_locked());
-        let args = Args::new()
-            .time(now)
-            .int(i64::try_from(limit).unwrap_or(i64::MAX))
-            .text(worker)
-            .time(lease_until);
-        let decode = |row: &Row| Ok((row.int("priority")?, decode(row)?));
-        let mut claimed = all(&mut self.0, Statement::composed(TABLE, sql, args), decode).await?;
-        // RETURNING has no order of its own, and the old due_at is overwritten;
-        // ids ascend with time and are as good.
-        claimed.sort_by_key(|(priority, claimed)| (-priority, claimed.first_due_at, claimed.id));
-        Ok(claimed.into_iter().map(|(_, claimed)| claimed).collect())
     }
 
     /// Keeps a job until `until`; says whether `worker` still had it.
@@ -183,7 +183,7 @@ impl Jobs<&mut Tx> {
         worker: &str,
         until: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sql = "UPDATE jobs SET due_at = $3 WHERE id = $1 AND worker_id = $2 RETURNING id";
+        let sql = "UPDATE jobs SET due_at = $3, state = 'waiting' WHERE id = $1 AND worker_id = $2 RETURNING id";
         let args = Args::new().word(id).text(worker).time(until);
         changed(&mut self.0, Statement::new(TABLE, sql, args))
             .await
@@ -211,26 +211,29 @@ impl Jobs<&mut Tx> {
     }
 
     /// Removes a job that is not to be done any more, whoever has it; says
-    /// whether it was there.
+    /// whether it was there. The commit wakes the workers: the place that it
+    /// had in its lane is free.
     pub async fn remove(&mut self, id: JobId) -> Result<bool, StoreError> {
         let sql = "DELETE FROM jobs WHERE id = $1 RETURNING id";
-        changed(
-            &mut self.0,
-            Statement::new(TABLE, sql, Args::new().word(id)),
-        )
-        .await
-        .map(|rows| rows > 0)
+        let args = Args::new().word(id);
+        let was_there = changed(&mut self.0, Statement::new(TABLE, sql, args)).await? > 0;
+        if was_there {
+            self.0.note_enqueued();
+        }
+        Ok(was_there)
     }
 
     /// Gives a job back, to be taken again from `at` on; says whether `worker`
-    /// still had it.
+    /// still had it. It keeps its seat.
     pub async fn retry_at(
         &mut self,
         id: JobId,
         worker: &str,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sql = "UPDATE jobs SET due_at = $3, worker_id = NULL WHERE id = $1 AND worker_id = $2 RETURNING id";
+        let sql = "UPDATE jobs SET due_at = $3, worker_id = NULL, state = 'waiting'
+            WHERE id = $1 AND worker_id = $2
+            RETURNING id";
         self.give_back(sql, id, worker, at).await
     }
 
@@ -242,7 +245,7 @@ impl Jobs<&mut Tx> {
         worker: &str,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sql = "UPDATE jobs SET due_at = $3, worker_id = NULL, attempts = attempts - 1
+        let sql = "UPDATE jobs SET due_at = $3, worker_id = NULL, state = 'waiting', attempts = attempts - 1
             WHERE id = $1 AND worker_id = $2
             RETURNING id";
         self.give_back(sql, id, worker, at).await
@@ -262,34 +265,6 @@ impl Jobs<&mut Tx> {
         }
         Ok(held)
     }
-}
-
-/// The ids of due jobs in the order of claims: for each priority a range of
-/// `jobs_by_due`, so that jobs that are not due cost nothing, whatever their
-/// number, and neither do those behind the limit.
-pub(crate) fn due_statement(lock: &str) -> String {
-    let of_priority = |priority: i64| {
-        let name = priority - LOW;
-        format!(
-            "SELECT * FROM (
-                SELECT id, priority, due_at FROM jobs
-                WHERE priority = {priority} AND due_at <= $1
-                ORDER BY due_at, id
-                LIMIT $2{lock}
-            ) AS due_{name}"
-        )
-    };
-    let due = [HIGH, NORMAL, LOW].map(of_priority).join(" UNION ALL ");
-    format!("SELECT id FROM ({due}) AS due ORDER BY priority DESC, due_at, id LIMIT $2")
-}
-
-fn claim_statement(lock: &str) -> String {
-    format!(
-        "UPDATE jobs SET worker_id = $3, due_at = $4, attempts = attempts + 1
-        WHERE id IN ({due})
-        RETURNING id, kind, payload, priority, due_at, attempts, first_due_at",
-        due = due_statement(lock)
-    )
 }
 
 /// The payload alone; the kind has a column of its own.

@@ -1,16 +1,27 @@
 //! The catalogue of the models that ship: their ids, inputs and outputs.
 
-use runnel_media::studio::StudioScene;
+mod backgrounds;
+mod frames;
+mod rules;
+
 use runnel_types::{InputSpec, InputType, ModelAbout, ModelSpec, OutputSpec, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use uuid::Uuid;
+
+pub(super) use rules::check;
 
 /// Cuts the subject out.
 pub const BACKGROUND_REMOVAL: &str = "runflow/background-removal";
 /// Puts the subject on a plain colour.
 pub const BACKGROUND_COLOR: &str = "runflow/background-color";
-/// Puts the subject in a studio.
+/// Puts the subject in a studio or in another picture.
 pub const BACKGROUND_REPLACE: &str = "runflow/background-replace";
+/// Centres the subject on white.
+pub const PRODUCT_ISOLATION: &str = "runflow/product-isolation";
+/// Brings a picture into another shape.
+pub const SMART_RESIZE: &str = "runflow/smart-resize";
+/// Enlarges a picture.
+pub const UPSCALE: &str = "runflow/upscale";
 /// Answers with its input.
 pub const ECHO: &str = "runnel/echo";
 
@@ -23,62 +34,14 @@ pub(super) const PICTURE_INPUTS: &[&str] = &["asset_id", "image_url"];
 /// Every model that ships.
 pub fn models() -> Vec<ModelSpec> {
     vec![
-        background_removal(),
-        background_color(),
-        background_replace(),
+        backgrounds::removal(),
+        backgrounds::color(),
+        backgrounds::replace(),
         echo(),
+        frames::isolation(),
+        frames::resize(),
+        frames::upscale(),
     ]
-}
-
-fn background_removal() -> ModelSpec {
-    picture_model(
-        1,
-        BACKGROUND_REMOVAL,
-        "Background removal",
-        "Cuts the subject out of its background; the answer is a PNG with transparency.",
-        Vec::new(),
-    )
-}
-
-fn background_color() -> ModelSpec {
-    let channel = |name: &str, display_name: &str| InputSpec {
-        min: Some(0.0),
-        max: Some(255.0),
-        required: true,
-        ..input(name, display_name, "From 0 to 255.", InputType::Integer)
-    };
-    picture_model(
-        2,
-        BACKGROUND_COLOR,
-        "Background colour",
-        "Puts the subject on a plain colour with a soft falloff.",
-        vec![
-            channel("color_red", "Red"),
-            channel("color_green", "Green"),
-            channel("color_blue", "Blue"),
-        ],
-    )
-}
-
-fn background_replace() -> ModelSpec {
-    let prompt = InputSpec {
-        required: true,
-        min: Some(1.0),
-        max: Some(2000.0),
-        ..input(
-            "prompt",
-            "Prompt",
-            "A plain studio scene: \"white studio\", \"soft grey backdrop\", \"gradient from blue to white\".",
-            InputType::String,
-        )
-    };
-    picture_model(
-        3,
-        BACKGROUND_REPLACE,
-        "Background replacement",
-        "Puts the subject in the studio that the prompt describes, with floor, falloff and shadow.",
-        vec![prompt],
-    )
 }
 
 fn echo() -> ModelSpec {
@@ -111,6 +74,7 @@ fn echo() -> ModelSpec {
     }
 }
 
+/// A model that takes a picture and makes one.
 fn picture_model(
     number: u16,
     model: &str,
@@ -122,7 +86,7 @@ fn picture_model(
         input(
             "image_url",
             "Picture",
-            "The picture: a data: URI or a runflow://assets/… reference.",
+            "The picture: a URL, a data: URI or a runflow://assets/… reference.",
             InputType::Image,
         ),
         input(
@@ -141,12 +105,7 @@ fn picture_model(
         description: description.to_owned(),
         version: "1".to_owned(),
         inputs,
-        one_of: vec![
-            PICTURE_INPUTS
-                .iter()
-                .map(|name| (*name).to_owned())
-                .collect(),
-        ],
+        one_of: vec![names(PICTURE_INPUTS)],
         outputs: vec![OutputSpec {
             name: "image_urls".to_owned(),
             display_name: "Pictures".to_owned(),
@@ -174,17 +133,8 @@ fn input(name: &str, display_name: &str, description: &str, input_type: InputTyp
     }
 }
 
-/// Refuses a prompt that asks for a scene which would have to be generated.
-pub(super) fn check(model: &str, input: &Map<String, Value>) -> Result<(), (String, String)> {
-    if model != BACKGROUND_REPLACE {
-        return Ok(());
-    }
-    let prompt = input
-        .get("prompt")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    StudioScene::from_prompt(prompt).map_err(|error| ("prompt".to_owned(), error.to_string()))?;
-    Ok(())
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -206,16 +156,10 @@ mod tests {
                     "{name}"
                 );
             }
+            for input in &model.inputs {
+                let is_taken = |value| input.options.is_empty() || input.options.contains(value);
+                assert!(input.default.iter().all(is_taken), "{}", input.name);
+            }
         }
-    }
-
-    #[test]
-    fn a_prompt_for_a_generated_scene_is_refused_by_name() {
-        let input = |prompt: &str| Map::from_iter([("prompt".to_owned(), json!(prompt))]);
-        assert_eq!(check(BACKGROUND_REPLACE, &input("white studio")), Ok(()));
-        let (field, message) =
-            check(BACKGROUND_REPLACE, &input("on a beach at sunset")).unwrap_err();
-        assert_eq!(field, "prompt");
-        assert!(message.contains("generat"), "{message}");
     }
 }

@@ -1,0 +1,153 @@
+//! Claims: what has waited long enough is ready again, and a worker takes from
+//! each lane what it has room for.
+//!
+//! A claim is three kinds of statements in one transaction: [`Jobs::wake`],
+//! [`Jobs::lanes`], and [`Jobs::claim`] for each lane. A lane with a limit is
+//! locked for as long as the transaction lasts, so that two claims at once do not
+//! both count what is free and both take it; claims of other lanes go on. On
+//! SQLite, where one transaction writes at a time, there is nothing to lock.
+
+use runnel_types::Timestamp;
+
+use super::{Claimed, Jobs, TABLE, decode};
+use crate::column::{Args, Row};
+use crate::error::StoreError;
+use crate::reader::{Reader, Statement, all, changed, one};
+use crate::tx::Tx;
+
+/// Jobs made ready in one claim; the next claim goes on.
+const WAKE_AT_MOST: i64 = 1000;
+
+/// How much of a lane a worker may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// How many jobs the worker has room for.
+    pub places: usize,
+    /// How many of the lane may be in hand at once, all processes counted.
+    pub limit: Option<u32>,
+}
+
+/// Steps from one lane to the next in an index, so that it costs as many steps as
+/// there are lanes, however many jobs stand in them.
+pub(crate) const LANES: &str = "WITH RECURSIVE steps (lane) AS (
+        SELECT MIN(lane) FROM jobs WHERE state = 'ready'
+        UNION ALL
+        SELECT (SELECT MIN(lane) FROM jobs WHERE state = 'ready' AND lane > steps.lane)
+        FROM steps WHERE steps.lane IS NOT NULL
+    )
+    SELECT lane FROM steps WHERE lane IS NOT NULL ORDER BY lane";
+
+/// Index: jobs_in_hand.
+pub(crate) const IN_HAND: &str = "SELECT COUNT(*) AS n FROM jobs
+    WHERE state = 'waiting' AND worker_id IS NOT NULL AND lane = $1 AND due_at > $2";
+
+impl<E: Reader> Jobs<E> {
+    /// The lanes in which somebody stands, in order.
+    pub async fn lanes(&mut self) -> Result<Vec<String>, StoreError> {
+        let decode = |row: &Row| row.text("lane");
+        all(
+            &mut self.0,
+            Statement::new(TABLE, LANES, Args::new()),
+            decode,
+        )
+        .await
+    }
+}
+
+impl Jobs<&mut Tx> {
+    /// Makes ready what has waited until `now`: what was put off, and what a
+    /// worker had whose lease has ended.
+    pub async fn wake(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let due = due_statement(self.0.dialect().for_update_skip_locked());
+        let sql =
+            format!("UPDATE jobs SET state = 'ready' WHERE state = 'waiting' AND id IN ({due})");
+        let args = Args::new().time(now).int(WAKE_AT_MOST);
+        changed(&mut self.0, Statement::composed(TABLE, sql, args))
+            .await
+            .map(drop)
+    }
+
+    /// Holds a lane with a limit against claims of others until the commit; says
+    /// whether it could. Nobody waits here: who holds the lane takes what is free.
+    pub async fn lock_lane(&mut self, lane: &str) -> Result<bool, StoreError> {
+        let Some(sql) = self.0.dialect().lock_lane() else {
+            return Ok(true);
+        };
+        let args = Args::new().text(lane);
+        one(&mut self.0, Statement::new(TABLE, sql, args), |row| {
+            Ok(row.int("held")? == 1)
+        })
+        .await
+    }
+
+    /// Takes ready jobs of a lane for `worker` until `lease_until`, the lowest
+    /// seats first. No other worker gets them in that time. A lane with a limit
+    /// must have been locked.
+    ///
+    /// `worker` must be another one for each process, so that a lease that was
+    /// lost is known as lost.
+    pub async fn claim(
+        &mut self,
+        lane: &str,
+        room: Room,
+        worker: &str,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let mut places = i64::try_from(room.places).unwrap_or(i64::MAX);
+        if let Some(limit) = room.limit {
+            places = places.min(i64::from(limit) - self.in_hand(lane, now).await?);
+        }
+        if places <= 0 {
+            return Ok(Vec::new());
+        }
+        let sql = claim_statement(self.0.dialect().for_update_skip_locked());
+        let args = Args::new()
+            .text(lane)
+            .time(now)
+            .int(places)
+            .text(worker)
+            .time(lease_until);
+        let decode = |row: &Row| Ok((row.int("seat")?, decode(row)?));
+        let mut claimed = all(&mut self.0, Statement::composed(TABLE, sql, args), decode).await?;
+        // RETURNING has no order of its own.
+        claimed.sort_by_key(|(seat, claimed)| (*seat, claimed.id));
+        Ok(claimed.into_iter().map(|(_, claimed)| claimed).collect())
+    }
+
+    /// How many jobs of a lane workers have in hand; one whose lease has ended
+    /// has given its place free.
+    async fn in_hand(&mut self, lane: &str, now: Timestamp) -> Result<i64, StoreError> {
+        let args = Args::new().text(lane).time(now);
+        one(&mut self.0, Statement::new(TABLE, IN_HAND, args), |row| {
+            row.int("n")
+        })
+        .await
+    }
+}
+
+/// The ids of jobs that have waited long enough. Index: jobs_waiting, so that jobs
+/// that are not due cost nothing, whatever their number.
+pub(crate) fn due_statement(lock: &str) -> String {
+    format!(
+        "SELECT id FROM jobs WHERE state = 'waiting' AND due_at <= $1 ORDER BY due_at LIMIT $2{lock}"
+    )
+}
+
+/// The ids of the lane `$1` in the order of their seats. Index: jobs_ready. The time
+/// is asked for because the release before makes nothing wait when it takes it.
+pub(crate) fn ready_statement(lock: &str) -> String {
+    format!(
+        "SELECT id FROM jobs WHERE state = 'ready' AND lane = $1 AND due_at <= $2
+        ORDER BY seat, id LIMIT $3{lock}"
+    )
+}
+
+fn claim_statement(lock: &str) -> String {
+    format!(
+        "UPDATE jobs SET state = 'waiting', worker_id = $4, due_at = $5, attempts = attempts + 1
+        WHERE id IN ({ready})
+        RETURNING id, kind, payload, due_at, attempts, first_due_at, seat",
+        ready = ready_statement(lock)
+    )
+}
