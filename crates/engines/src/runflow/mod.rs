@@ -105,7 +105,11 @@ impl Runflow {
     ) -> Result<Product, EngineError> {
         let reference = work.run_id.to_string();
         let earlier = if work.attempt > 1 {
-            self.find(&reference).await?
+            match self.find(&reference).await {
+                // A remote that cannot be asked that way is asked to run it again.
+                Err(error) if !error.is_passing => None,
+                found => found?,
+            }
         } else {
             None
         };

@@ -144,11 +144,19 @@ async fn a_request_that_was_lost_is_sent_again_with_the_same_key() {
 
 #[tokio::test]
 async fn an_execution_after_a_dead_one_waits_for_the_run_that_is_there() {
-    for (status, created) in [("running", 0), ("succeeded", 0), ("failed", 1)] {
+    for (status, created) in [
+        ("running", 0),
+        ("succeeded", 0),
+        ("failed", 1),
+        ("no such list", 1),
+    ] {
         let stub = Stub::start(move |seen| {
             let found = json!({"items": [record(status)]});
             match (&*seen.method, &*seen.path) {
-                ("GET", path) if path.starts_with("/v1/runs?") => Answer::json(200, &found),
+                ("GET", path) if path.starts_with("/v1/runs?") => match status {
+                    "no such list" => Answer::new(400, "", ""),
+                    _ => Answer::json(200, &found),
+                },
                 ("GET", "/v1/runs/r1") => Answer::json(200, &done(json!({}))),
                 ("POST", "/v1/models/acme/it/runs") => Answer::json(201, &done(json!({}))),
                 _ => Answer::new(404, "", ""),

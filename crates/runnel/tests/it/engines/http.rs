@@ -22,7 +22,7 @@ async fn model_server() -> String {
             let png = sample::gradient_png(12, 9);
             let (kind, body) = match request.split(' ').nth(1).unwrap_or_default() {
                 "/json" => {
-                    let uri = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAACAkQBADs=";
+                    let uri = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
                     let answer = json!({"made": [format!("{own}/file.png"), uri], "seed": 7});
                     ("application/json", answer.to_string().into_bytes())
                 }
