@@ -87,7 +87,9 @@ fn of_plain_jpeg(bytes: &[u8], facts: &Probe) -> Result<Option<Thumbnail>, Media
         return Ok(None);
     };
     let sides = fit(stored.0, stored.1, THUMBNAIL_SIDE);
-    let planes = Planes::of_jpeg(&planes, sides)?;
+    let Ok(planes) = Planes::of_jpeg(&planes, sides) else {
+        return Ok(None);
+    };
     let profile = icc::jpeg(bytes);
     if facts.orientation != Orientation::Upright || !colour::is_needless(profile.as_deref()) {
         let mut small = planes.to_rgb()?;
@@ -164,6 +166,8 @@ mod tests {
             (sample::webp(1024, 10), (512, 5)),
             (sample::gradient_png(3000, 1), (512, 1)),
             (sample::noise_jpeg(100, 70), (100, 70)),
+            (sample::noise_jpeg(3000, 1), (512, 1)),
+            (sample::noise_jpeg(1, 1100), (1, 512)),
             (sample::turned_jpeg(900, 600, 6), (341, 512)),
             (sample::animated_webp(600, 600), (512, 512)),
             (sample::gif_two_frames(), (4, 3)),

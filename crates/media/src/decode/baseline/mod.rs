@@ -241,6 +241,10 @@ impl<'a> Decoding<'a> {
                 x += 1;
                 if x == self.units.0 {
                     (x, y) = (0, y + 1);
+                    // A few bytes may claim to be a large picture.
+                    if bits.place() > end * 8 {
+                        return None;
+                    }
                 }
             }
             // What is left is what fills the last byte.
