@@ -14,11 +14,20 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    pub(crate) fn catch(reloads: bool) -> std::io::Result<Self> {
+    pub(crate) fn catch() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hang_up: reloads.then(|| signal(SignalKind::hangup())).transpose()?,
+            hang_up: None,
+        })
+    }
+
+    /// Catches hang-ups too, when there is something to read again.
+    pub(crate) fn and_hang_ups(self, reloads: bool) -> std::io::Result<Self> {
+        let hang_up = reloads.then(|| signal(SignalKind::hangup()));
+        Ok(Self {
+            hang_up: hang_up.transpose()?,
+            ..self
         })
     }
 

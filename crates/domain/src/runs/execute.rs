@@ -2,7 +2,7 @@
 
 use runnel_engines::{Entry, Product};
 use runnel_types::{
-    FailureCode, FailureStage, Fault, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
+    FailureCode, FailureStage, Fault, Kind, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -39,6 +39,8 @@ pub struct Lease {
 impl Services {
     /// Executes a run on behalf of a job.
     ///
+    /// While the storage is away the run waits, and nothing is counted.
+    ///
     /// # Errors
     /// When the database or the storage fails; the job is then tried again.
     ///
@@ -54,13 +56,28 @@ impl Services {
     ) -> Result<Execution, Fault> {
         // ORDER: watched first, so that no end after the look at the row is missed.
         let mut watch = self.store.watch_run(id);
-        let mut stops = Stops {
+        let stops = Stops {
             worker: stop,
             watch: &mut watch,
         };
-        let Some(mut run) = self.start(org, id).await? else {
+        let Some(run) = self.start(org, id).await? else {
             return Ok(Execution::Stale);
         };
+        match self.execute_started(run.clone(), lease, stops).await {
+            Err(fault) if fault.kind == Kind::Unavailable => {
+                tracing::warn!(run.id = %id, %fault, "a run waits for what is away");
+                self.wait_for_room(&run, &fault.message, None, lease).await
+            }
+            executed => executed,
+        }
+    }
+
+    async fn execute_started(
+        &self,
+        mut run: Run,
+        lease: &Lease,
+        mut stops: Stops<'_>,
+    ) -> Result<Execution, Fault> {
         let Ok(Entry { spec, engine }) = self.model(&run.model) else {
             let message = format!("the model {} is no longer in the catalogue", run.model);
             return self
@@ -77,7 +94,7 @@ impl Services {
         };
         if lease.attempt > spec.max_attempts {
             let message = format!(
-                "the worker that executed this run the last of {} times was lost",
+                "no worker came to an end with this run in {} attempts; the log of the server says why",
                 spec.max_attempts
             );
             return self

@@ -2,8 +2,8 @@
 //!
 //! A failure that may pass is followed by another execution after a pause that
 //! doubles; meanwhile the run stays `running`, and its log says what happened and
-//! what follows. An engine without room is no failure: the run is `queued` again,
-//! and the execution does not count. Either is one commit with the job's new due
+//! what follows. An engine without room is no failure, and neither is a storage
+//! that is away: the run is `queued` again, and the execution does not count. Either is one commit with the job's new due
 //! time, and only while the lease is held. A crash before it leaves the job
 //! leased: the next worker executes the run, and the execution counts.
 
@@ -102,7 +102,10 @@ impl Services {
         lease: &Lease,
     ) -> Result<Execution, Fault> {
         if setback.is_busy {
-            return self.wait_for_room(run, &setback, lease).await;
+            let told = &setback.failure.message;
+            return self
+                .wait_for_room(run, told, setback.retry_after, lease)
+                .await;
         }
         if !setback.is_passing {
             return self.fail(run, setback.failure, lease).await;
@@ -161,14 +164,17 @@ impl Services {
         Ok(Execution::Recorded)
     }
 
-    async fn wait_for_room(
+    /// Puts the run back among those that wait, because of what `told` says; the
+    /// execution does not count.
+    pub(super) async fn wait_for_room(
         &self,
         run: &Run,
-        setback: &Setback,
+        told: &str,
+        retry_after: Option<Duration>,
         lease: &Lease,
     ) -> Result<Execution, Fault> {
         let now = self.now();
-        let pause = busy_pause(run.created_at, now, self.random(), setback.retry_after);
+        let pause = busy_pause(run.created_at, now, self.random(), retry_after);
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         let is_held = tx
             .jobs()
@@ -180,7 +186,7 @@ impl Services {
         }
         if !run.has_logs {
             // Said once: a run may wait for long, and looks often.
-            let line = format!("waiting for room: {}", setback.failure.message);
+            let line = format!("waiting: {told}");
             tx.run_logs()
                 .append(
                     run.org_id,

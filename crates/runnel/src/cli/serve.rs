@@ -9,7 +9,8 @@ use crate::{Failure, first_start, printer};
 pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
     // ORDER: before anything else, and long before the line that says that the
     // server listens: whoever reads it may ask it to stop at once.
-    let mut signals = Signals::catch(settings.models.is_some())
+    let mut signals = Signals::catch()
+        .and_then(|signals| signals.and_hang_ups(settings.models.is_some()))
         .map_err(|error| Failure::new(format!("signals cannot be received: {error}")))?;
     let app = App::start(settings, Environment::system()).await?;
     if let Some(key) = app.services().create_first_key().await? {

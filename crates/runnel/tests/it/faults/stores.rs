@@ -120,6 +120,38 @@ async fn a_run_on_an_object_that_is_lost_fails_with_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_waits_for_a_store_that_is_away() {
+    let app = app().await;
+    let asset = app.asset("image/png", &sample::gradient_png(64, 64)).await;
+    let body = json!({"input": {"asset_id": asset["id"]}});
+    let run = app.post("/v1/models/runflow/background-removal/runs", &body);
+    let run = run.send().await.assert(201).json();
+    let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
+    app.s3().set_mood(Mood::Failing);
+    // More often than a run is executed.
+    for _ in 0..5 {
+        assert_eq!(app.run_jobs().await, 1);
+        let waiting = app.get(&path).send().await.assert(200).json();
+        assert_eq!(waiting["status_code"], "queued");
+        app.advance(Duration::from_secs(15));
+    }
+    app.s3().set_mood(Mood::Well);
+    app.run_jobs().await;
+    let ended = app.get(&path).send().await.assert(200).json();
+    assert_eq!(ended["status_code"], "succeeded", "{ended}");
+    let log = app.get(&format!("{path}/logs")).send().await.assert(200);
+    let first = &log.json()["items"][0]["message"];
+    assert!(
+        first
+            .as_str()
+            .unwrap()
+            .starts_with("waiting: the server's object store"),
+        "{first}"
+    );
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_wrong_with_a_bucket_is_told_at_the_start() {
     let s3 = S3Server::start().await;
     let closed = "s3://media?endpoint=http://127.0.0.1:1&timeout=1".to_owned();

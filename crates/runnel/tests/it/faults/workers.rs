@@ -75,7 +75,7 @@ async fn a_run_whose_workers_keep_dying_ends_and_says_so(db: Db) {
     assert_eq!(failed["failure_code"], "WORKER_LOST");
     assert_eq!(failed["error"]["code"], "WORKER_LOST");
     let message = failed["failure_message"].as_str().unwrap();
-    assert!(message.contains("the last of 3 times"), "{message}");
+    assert!(message.contains("in 3 attempts"), "{message}");
     let told: Value = serde_json::from_slice(&receiver.received()[0].1).unwrap();
     assert_eq!(told["event"], "run.failed");
     assert_eq!(told["output"]["error"]["code"], "WORKER_LOST");

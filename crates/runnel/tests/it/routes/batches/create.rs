@@ -156,7 +156,7 @@ async fn one_wrong_item_is_named_and_nothing_is_made(db: Db) {
     let error = error.assert_error(422, "VALIDATION_ERROR");
     assert_eq!(
         error["errors"][0]["loc"],
-        json!(["body", "input", "1", "asset_id"])
+        json!(["body", "input", "1", "color_red"])
     );
     for path in [
         "/v1/models/runflow/nothing/batches",

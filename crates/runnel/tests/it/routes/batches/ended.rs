@@ -33,7 +33,7 @@ async fn batches_and_items_are_listed_and_filtered(db: Db) {
     for (query, expected) in [
         ("?q=status_code:succeeded", vec![&batch]),
         ("?status_code=queued", vec![&later]),
-        ("?q=model:*echo%20AND%20items_total>1", vec![&batch]),
+        ("?q=model:*echo%20AND%20items_total%3E1", vec![&batch]),
         ("?sort_by=items_total:desc", vec![&batch, &later]),
         ("?q=items_succeeded:7", vec![&batch]),
         ("?q=completed_at:null", vec![&later]),
@@ -71,7 +71,7 @@ async fn batches_and_items_are_listed_and_filtered(db: Db) {
     assert!(rest["next"].is_null());
     for (query, expected) in [
         ("?q=client_ref.EQ:'ref%203'", json!([3])),
-        ("?q=sequence_index>4", json!([5, 6])),
+        ("?q=sequence_index%3E4", json!([5, 6])),
         ("?sort_by=sequence_index:desc&limit=2", json!([6, 5])),
         ("?status_code=failed", json!([])),
     ] {

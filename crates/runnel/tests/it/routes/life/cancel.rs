@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use runnel_engines::EngineError;
+use futures_util::{StreamExt, stream};
+use runnel_engines::{EngineError, OutputContent, Product};
 use runnel_media::sample;
 use runnel_testkit::{Db, Puppet, Receiver, Response, TestApp, on_both_databases};
 use serde_json::{Value, json};
@@ -12,6 +13,7 @@ use super::{id, log, read, start, told, with_puppet};
 on_both_databases!(
     a_queued_run_never_starts,
     a_running_run_is_called_off_and_its_result_is_dropped,
+    what_was_stored_of_its_outputs_goes,
     a_run_in_another_process_is_stopped,
     reasons_that_are_none_change_nothing,
     cancelled_while_it_ends_it_has_one_end,
@@ -83,6 +85,36 @@ async fn a_running_run_is_called_off_and_its_result_is_dropped(db: Db) {
     app.advance(Duration::from_hours(1));
     assert_eq!(app.run_jobs().await, 0, "nothing is left to do");
     assert_eq!(app.objects(), before);
+    app.stop().await;
+}
+
+/// The engine is done, and its output still comes.
+async fn what_was_stored_of_its_outputs_goes(db: Db) {
+    let (app, puppet) = with_puppet(db).await;
+    let id = start(&app).await;
+    let file = |content| ("made.png".to_owned(), content);
+    let png = sample::gradient_png(8, 8);
+    let steps = async {
+        let call = puppet.call().await;
+        let (began, begun) = tokio::sync::oneshot::channel();
+        let first = stream::once(async move {
+            began.send(()).unwrap();
+            Ok(png.into())
+        });
+        let endless = first.chain(stream::pending()).boxed();
+        call.answer(Ok(Product::of_files(
+            "image_urls",
+            vec![
+                file(OutputContent::Bytes(sample::gradient_png(9, 9))),
+                file(OutputContent::Stream(endless)),
+            ],
+        )));
+        begun.await.unwrap();
+        cancel(&app, &id, &json!({})).await.assert(201);
+    };
+    tokio::join!(app.run_jobs(), steps);
+    assert_eq!(read(&app, &id).await["output"], Value::Null);
+    assert!(app.objects().is_empty(), "{:?}", app.objects());
     app.stop().await;
 }
 

@@ -210,7 +210,7 @@ async fn a_wait_for_room_is_told(db: Db) {
         let call = puppet.call().await;
         let mut heard = stream.until(is_status("running")).await;
         call.answer(Err(EngineError::busy("no room")));
-        heard.extend(stream.until(is_line("waiting for room: no room")).await);
+        heard.extend(stream.until(is_line("waiting: no room")).await);
         heard
     };
     let (_, mut heard) = tokio::join!(app.run_jobs(), steps);

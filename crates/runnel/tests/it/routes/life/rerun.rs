@@ -72,7 +72,11 @@ async fn a_rerun_has_the_same_model_input_and_metadata(db: Db) {
     assert_eq!(read(&app, &id(&again)).await["status_code"], "succeeded");
     assert_eq!(receiver.received().len(), 1, "the first one's alone");
     let own = json!({"client_ref": "new", "callback_url": receiver.url()});
-    let own = rerun(&app, &id(&again), &own).await.assert(201).json();
+    let path = format!("/v1/runs/{}/reruns", id(&again));
+    let own = app.post(&path, &own).header("prefer", "wait=1");
+    let own = own.send().await.assert(201);
+    assert_eq!(own.header("preference-applied"), Some("wait=1"));
+    let own = own.json();
     assert_eq!(own["client_ref"], "new");
     assert_eq!(own["callback_url"], receiver.url());
     app.stop().await;

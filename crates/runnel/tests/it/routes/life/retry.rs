@@ -158,7 +158,7 @@ async fn an_engine_without_room_is_waited_for(db: Db) {
     assert_eq!(read(&app, &id).await["status_code"], "succeeded");
     let line = (
         "info".to_owned(),
-        "waiting for room: its one slot is taken".to_owned(),
+        "waiting: its one slot is taken".to_owned(),
     );
     assert_eq!(log(&app, &id).await, [line], "said once");
     app.stop().await;
