@@ -26,7 +26,7 @@ pub(super) fn run(network: &Network, work: &Work) -> Result<Product, EngineError
     info(work, format!("decoded {name} ({width}×{height})"));
     step(work, 0.1)?;
     let result = match work.model.as_str() {
-        catalogue::UPSCALE => upscaled(work, picture),
+        catalogue::UPSCALE => upscaled(work, &picture),
         catalogue::SMART_RESIZE => resized(network, work, picture),
         catalogue::PRODUCT_ISOLATION => isolated(network, work, &name, picture),
         catalogue::BACKGROUND_REMOVAL => cutout(network, work, picture),
@@ -55,9 +55,9 @@ pub(super) fn run(network: &Network, work: &Work) -> Result<Product, EngineError
     Ok(Product::of_files("image_urls", files))
 }
 
-fn upscaled(work: &Work, picture: Picture) -> Result<Picture, EngineError> {
+fn upscaled(work: &Work, picture: &Picture) -> Result<Picture, EngineError> {
     let scale = number(work, "scale").unwrap_or(2.0);
-    let made = upscale(&picture, scale as u32);
+    let made = upscale(picture, scale as u32);
     made.map_err(|error| match error {
         MediaError::ScaleTooLarge { .. } => EngineError::invalid_input(error.to_string()),
         other => failed(&other),
@@ -133,6 +133,8 @@ fn cutout(network: &Network, work: &Work, picture: Picture) -> Result<Picture, E
     let mask = network.mask(&picture)?;
     step(work, 0.6)?;
     let cutout = cut_out(&picture, &mask);
+    // Its pixels are in the cut-out; what comes next needs the memory.
+    drop(picture);
     step(work, 0.8)?;
     Ok(cutout)
 }

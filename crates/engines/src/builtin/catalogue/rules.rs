@@ -62,10 +62,8 @@ fn bundle(input: &Map<String, Value>) -> Result<(), Refusal> {
 
 /// Without a reference the prompt has to describe a plain studio.
 fn prompt(input: &Map<String, Value>) -> Result<(), Refusal> {
-    let is_reference = |name: &&str| input.contains_key(*name);
-    if input.contains_key("file_reference")
-        || REFERENCE_INPUTS.iter().any(|name| is_reference(&name))
-    {
+    let mut references = REFERENCE_INPUTS.iter().chain(&["file_reference"]);
+    if references.any(|name| input.contains_key(*name)) {
         return Ok(());
     }
     let prompt = input

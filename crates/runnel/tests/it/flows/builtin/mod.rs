@@ -28,10 +28,9 @@ fn decoded(bytes: &[u8]) -> Picture {
 
 /// The id of an asset that holds one of the photos.
 async fn uploaded(app: &TestApp, name: &str) -> Value {
-    let kind = if name.ends_with(".png") {
-        "image/png"
-    } else {
-        "image/jpeg"
+    let kind = match name.rsplit_once('.') {
+        Some((_, "png")) => "image/png",
+        _ => "image/jpeg",
     };
     app.asset(kind, &photo(name)).await["id"].clone()
 }

@@ -66,15 +66,9 @@ async fn a_cup_stands_in_a_meadow() {
     );
     assert!((130..=280).contains(&(bottom - top)), "{}", bottom - top);
     // Under it lies a shadow: darker than the meadow beside.
-    let [_, under, _] = mean(
-        &picture,
-        (
-            (left + right) / 2 - 20,
-            bottom + 4,
-            (left + right) / 2 + 20,
-            bottom + 9,
-        ),
-    );
+    let middle = left.midpoint(right);
+    let below = (middle - 20, bottom + 4, middle + 20, bottom + 9);
+    let [_, under, _] = mean(&picture, below);
     let [_, beside, _] = mean(&picture, (10, bottom + 4, 50, bottom + 9));
     assert!(under < beside - 15.0, "{under} {beside}");
 
