@@ -242,7 +242,8 @@ impl Origin {
         }
         let keeps_method = matches!(status.as_u16(), 307 | 308);
         let is_read = matches!(*method, Method::GET | Method::HEAD);
-        if !is_read && !(keeps_method && self.owns(&target)) {
+        let may_repeat = is_read || (keeps_method && self.owns(&target));
+        if !may_repeat {
             return Err(refused(format!(
                 "it redirects the {method} to {}; give the URL of the server itself",
                 name_of(&target)

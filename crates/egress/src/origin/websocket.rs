@@ -156,9 +156,8 @@ impl WebSocket {
     async fn fill(&mut self, size: usize) -> Result<bool, EgressError> {
         while self.buffer.len() < size {
             let read = self.stream.read_buf(&mut self.buffer).await;
-            match read.map_err(|error| self.broken(error.to_string()))? {
-                0 => return Ok(false),
-                _ => {}
+            if read.map_err(|error| self.broken(error.to_string()))? == 0 {
+                return Ok(false);
             }
         }
         Ok(true)

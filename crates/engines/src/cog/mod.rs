@@ -84,7 +84,7 @@ impl Cog {
         let lacks = |what: &AtomicBool| what.load(Ordering::Relaxed);
         if !lacks(&self.lacks_put) && !lacks(&self.lacks_streams) {
             let call = put().header("accept", "text/event-stream");
-            let reply = self.server.send(call.as_long_as_it_takes()).await?;
+            let reply = self.server.send(call.however_long_it_takes()).await?;
             match reply.status() {
                 406 => self.lacks_streams.store(true, Ordering::Relaxed),
                 404 | 405 | 501 => self.lacks_put.store(true, Ordering::Relaxed),
@@ -92,14 +92,14 @@ impl Cog {
             }
         }
         if !lacks(&self.lacks_put) {
-            let reply = self.server.send(put().as_long_as_it_takes()).await?;
+            let reply = self.server.send(put().however_long_it_takes()).await?;
             match reply.status() {
                 404 | 405 | 501 => self.lacks_put.store(true, Ordering::Relaxed),
                 _ => return self.accepted(reply).await,
             }
         }
         let call = Call::new(Method::POST, "predictions").json(body);
-        let reply = self.server.send(call.as_long_as_it_takes()).await?;
+        let reply = self.server.send(call.however_long_it_takes()).await?;
         self.accepted(reply).await
     }
 

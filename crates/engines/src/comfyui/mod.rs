@@ -135,7 +135,7 @@ impl ComfyUi {
             &format!("multipart/form-data; boundary={edge}"),
             Bytes::from(form),
         );
-        let stored = self.server.json(call.as_long_as_it_takes()).await?;
+        let stored = self.server.json(call.however_long_it_takes()).await?;
         let Some(name) = stored["name"].as_str() else {
             return Err(EngineError::output_invalid(format!(
                 "ComfyUI at {} took a picture and did not tell its name",

@@ -1,5 +1,5 @@
 //! The engine against a stand-in of ComfyUI's HTTP and WebSocket protocol: its
-//! own server wants PyTorch, gigabytes of it. What the stand-in answers is written
+//! own server wants `PyTorch`, gigabytes of it. What the stand-in answers is written
 //! after the real server's routes and messages; no workflow is run by it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -49,7 +49,7 @@ fn news(kind: &str, data: Value) -> Value {
     json!({"type": kind, "data": data})
 }
 
-fn history(status: &str, messages: Value, outputs: Value) -> Answer {
+fn history(status: &str, messages: &Value, outputs: &Value) -> Answer {
     let status =
         json!({"status_str": status, "completed": status == "success", "messages": messages});
     Answer::json(
@@ -98,7 +98,7 @@ async fn a_workflow_is_filled_queued_followed_and_its_files_collected() {
         }
         match looks.fetch_add(1, Ordering::SeqCst) {
             0 => Answer::json(200, &json!({})),
-            _ => history("success", json!([]), json!({
+            _ => history("success", &json!([]), &json!({
                 "5": {"images": [{"filename": "p.png", "subfolder": "", "type": "temp"}]},
                 "9": {"images": [{"filename": "a b.png", "subfolder": "deep", "type": "output"}], "text": ["x"]},
             })),
@@ -162,8 +162,8 @@ async fn without_a_socket_the_history_is_enough() {
         path if path.starts_with("/ws") => Answer::new(404, "", ""),
         path if path.starts_with("/history/") => history(
             "success",
-            json!([]),
-            json!({
+            &json!([]),
+            &json!({
                 "9": {"gifs": [{"filename": "a.mp4", "subfolder": "", "type": "output"}]},
             }),
         ),
@@ -190,7 +190,7 @@ async fn what_goes_wrong_names_the_node() {
     });
     let unknown = json!({"error": {"message": "Cannot execute because node X does not exist."}, "node_errors": {}});
     let fine = Answer::json(200, &json!({"prompt_id": PROMPT}));
-    let none = || history("success", json!([]), json!({}));
+    let none = || history("success", &json!([]), &json!({}));
     for (prompt, history, kind, passing, words) in [
         (
             Answer::json(400, &not_taken),
@@ -218,8 +218,8 @@ async fn what_goes_wrong_names_the_node() {
             fine.clone(),
             history(
                 "error",
-                json!([["execution_start", {}], ["execution_error", error]]),
-                json!({}),
+                &json!([["execution_start", {}], ["execution_error", error]]),
+                &json!({}),
             ),
             Failed,
             false,
@@ -227,14 +227,14 @@ async fn what_goes_wrong_names_the_node() {
         ),
         (
             fine.clone(),
-            history("error", json!([["execution_interrupted", {}]]), json!({})),
+            history("error", &json!([["execution_interrupted", {}]]), &json!({})),
             Failed,
             false,
             "interrupted",
         ),
         (
             fine.clone(),
-            history("error", json!([]), json!({})),
+            history("error", &json!([]), &json!({})),
             Failed,
             false,
             "does not say why",

@@ -57,9 +57,10 @@ pub fn from_settings(
     ];
     Ok(Arc::new(Http {
         server: fields.server(door, "http://127.0.0.1:8000/predict")?,
-        method: match fields.choice("method", &[("POST", true), ("PUT", false)], true)? {
-            true => Method::POST,
-            false => Method::PUT,
+        method: if fields.choice("method", &[("POST", true), ("PUT", false)], true)? {
+            Method::POST
+        } else {
+            Method::PUT
         },
         wrapped: fields.choice("input", &[("raw", false), ("wrapped", true)], false)?,
         files: fields.choice("files", &files, FileForm::Url)?,
@@ -89,7 +90,7 @@ impl Http {
                 format!("{}-{}", work.run_id, work.attempt),
             )
             .json(&body)
-            .as_long_as_it_takes();
+            .however_long_it_takes();
         drop(body);
         let reply = self.server.send_to_base(call).await?;
         if !reply.is_success() {

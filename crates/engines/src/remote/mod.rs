@@ -78,7 +78,7 @@ impl Call {
     }
 
     /// Lets the answer take as long as the work takes: the caller bounds that.
-    pub(crate) fn as_long_as_it_takes(mut self) -> Self {
+    pub(crate) fn however_long_it_takes(mut self) -> Self {
         self.within = Some(Duration::MAX);
         self
     }

@@ -190,7 +190,10 @@ async fn write(stream: &mut TcpStream, answer: Answer) {
             // Open until the other side goes.
             let _ = stream.read(&mut [0; 16]).await;
         }
-        Then::Repeat => while stream.write_all(&[0; 65536]).await.is_ok() {},
+        Then::Repeat => {
+            let zeros = vec![0; 65536];
+            while stream.write_all(&zeros).await.is_ok() {}
+        }
     }
     let _ = stream.shutdown().await;
 }

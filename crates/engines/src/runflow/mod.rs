@@ -12,6 +12,7 @@ mod follow;
 mod remote_run;
 mod upload;
 
+use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -190,7 +191,8 @@ fn encoded(path: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            text.push_str(&format!("%{byte:02X}"));
+            // INVARIANT: writing to a text does not fail.
+            write!(text, "%{byte:02X}").expect("a text takes anything");
         }
     }
     text

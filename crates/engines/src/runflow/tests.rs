@@ -19,7 +19,7 @@ fn record(status: &str) -> Value {
     json!({"id": "r1", "status_code": status, "output": null, "progress": null})
 }
 
-fn done(output: Value) -> Value {
+fn done(output: &Value) -> Value {
     json!({"id": "r1", "status_code": "succeeded", "output": output})
 }
 
@@ -63,7 +63,7 @@ async fn files_are_uploaded_and_the_run_is_created_once_and_followed() {
                 Answer::new(200, "content-type: text/event-stream\r\n", events)
             }
             "GET /v1/runs/r1" => {
-                Answer::json(200, &done(json!({"image_urls": ["data:,hi"], "n": 1})))
+                Answer::json(200, &done(&json!({"image_urls": ["data:,hi"], "n": 1})))
             }
             _ => Answer::new(404, "", ""),
         }
@@ -106,7 +106,7 @@ async fn files_are_uploaded_and_the_run_is_created_once_and_followed() {
 
 #[tokio::test]
 async fn files_may_go_as_urls_and_the_model_by_another_name() {
-    let stub = Stub::start(|_| Answer::json(201, &done(json!({})))).await;
+    let stub = Stub::start(|_| Answer::json(201, &done(&json!({})))).await;
     let settings = format!(
         "{}\nfiles = \"url\"\nremote_model = \"other/one\"",
         settings(&stub)
@@ -127,7 +127,7 @@ async fn a_request_that_was_lost_is_sent_again_with_the_same_key() {
     let count = AtomicUsize::new(0);
     let stub = Stub::start(move |_| match count.fetch_add(1, Ordering::SeqCst) {
         0 => Answer::raw(&b""[..]),
-        _ => Answer::json(201, &done(json!({"n": 1}))),
+        _ => Answer::json(201, &done(&json!({"n": 1}))),
     })
     .await;
     engine("runflow", &settings(&stub))
@@ -157,8 +157,8 @@ async fn an_execution_after_a_dead_one_waits_for_the_run_that_is_there() {
                     "no such list" => Answer::new(400, "", ""),
                     _ => Answer::json(200, &found),
                 },
-                ("GET", "/v1/runs/r1") => Answer::json(200, &done(json!({}))),
-                ("POST", "/v1/models/acme/it/runs") => Answer::json(201, &done(json!({}))),
+                ("GET", "/v1/runs/r1") => Answer::json(200, &done(&json!({}))),
+                ("POST", "/v1/models/acme/it/runs") => Answer::json(201, &done(&json!({}))),
                 _ => Answer::new(404, "", ""),
             }
         })
@@ -294,7 +294,7 @@ async fn without_events_the_run_is_asked_for_through_short_absences() {
                 Answer::json(200, &run)
             }
             1 => Answer::new(502, "", ""),
-            _ => Answer::json(200, &done(json!({}))),
+            _ => Answer::json(200, &done(&json!({}))),
         },
         _ => Answer::new(404, "", ""),
     })

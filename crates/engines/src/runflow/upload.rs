@@ -65,7 +65,7 @@ impl Runflow {
         let call = Call::new(Method::PUT, url)
             .bytes(&file.mime_type, bytes)
             .without_secrets()
-            .as_long_as_it_takes();
+            .however_long_it_takes();
         let reply = self.server.send(call).await?;
         if !reply.is_success() {
             let error = refusal::read(reply).await;
@@ -74,7 +74,7 @@ impl Runflow {
         }
         let path = format!("v1/asset-uploads/{}/confirmations", encoded(id));
         let call = Call::new(Method::POST, path).json(&json!({}));
-        self.server.json(call.as_long_as_it_takes()).await?;
+        self.server.json(call.however_long_it_takes()).await?;
         Ok(format!("runflow://assets/{id}"))
     }
 }

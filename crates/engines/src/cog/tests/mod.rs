@@ -24,9 +24,10 @@ async fn run(
 
 fn events(parts: &[(&str, Value)]) -> Answer {
     let parts = parts.iter();
-    let body: String = parts
+    let parts: Vec<String> = parts
         .map(|(name, data)| format!("event: {name}\ndata: {data}\n\n"))
         .collect();
+    let body = parts.concat();
     Answer::new(200, "content-type: text/event-stream\r\n", body)
 }
 

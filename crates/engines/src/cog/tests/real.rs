@@ -1,4 +1,4 @@
-//! The engine against Cog's own server, as PyPI has it, with the predictor of
+//! The engine against Cog's own server, as `PyPI` has it, with the predictor of
 //! `tests/servers/predict.py`.
 
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! The engine against LitServe and Ray Serve, as PyPI has them, with the tiny
+//! The engine against `LitServe` and Ray Serve, as `PyPI` has them, with the tiny
 //! deployments of `tests/servers/`.
 
 use serde_json::json;
@@ -28,7 +28,10 @@ async fn a_picture_goes_through_litserve_and_comes_back() {
         server.url
     );
     let png = png();
-    assert_eq!(echo(&settings, &png).await.unwrap(), [png.clone()]);
+    assert_eq!(
+        echo(&settings, &png).await.unwrap(),
+        std::slice::from_ref(&png)
+    );
     let wrong = settings.replace("picture =", "other =");
     let error = echo(&wrong, &png).await.unwrap_err();
     assert_eq!(error.kind, EngineErrorKind::InvalidInput, "{error}");
@@ -47,7 +50,10 @@ async fn a_picture_goes_through_ray_serve_and_comes_back() {
         server.url
     );
     let png = png();
-    assert_eq!(echo(&settings, &png).await.unwrap(), [png.clone()]);
+    assert_eq!(
+        echo(&settings, &png).await.unwrap(),
+        std::slice::from_ref(&png)
+    );
     let wrong = settings.replace("picture =", "other =");
     let error = echo(&wrong, &png).await.unwrap_err();
     assert_eq!(error.kind, EngineErrorKind::InvalidInput, "{error}");

@@ -28,7 +28,7 @@ async fn remote(db: Db, is_tls: bool, workers: usize) -> (TestApp, String) {
 async fn a_model_runs_on_another_runnel_over_tls(db: Db) {
     let (remote, lines) = remote(Db::Sqlite, true, 2).await;
     let models = format!(
-        "[models.\"acme/colour\"]\n{lines}remote_model = \"runflow/background-color\"\ninputs = \"any\"\n\
+        "[models.\"acme/larger\"]\n{lines}remote_model = \"runflow/upscale\"\ninputs = \"any\"\n\
          [models.\"acme/absent\"]\n{lines}inputs = \"any\"\n\
          [fallback]\n{lines}"
     )
@@ -36,10 +36,8 @@ async fn a_model_runs_on_another_runnel_over_tls(db: Db) {
     let (app, _folder) = server_with(db, &models).await;
     let asset = app.asset("image/png", &sample::gradient_png(40, 30)).await;
     let reference = format!("runflow://assets/{}", asset["id"].as_str().unwrap());
-    let input = json!({
-        "image_url": reference, "color_red": 255, "color_green": 0, "color_blue": 0,
-    });
-    let ended = run(&app, "acme/colour", &input).await;
+    let input = json!({"image_url": reference, "scale": 2});
+    let ended = run(&app, "acme/larger", &input).await;
     assert_eq!(ended["status_code"], "succeeded", "{ended}");
     let url = ended["output"]["image_urls"][0].as_str().unwrap();
     assert!(
@@ -49,10 +47,11 @@ async fn a_model_runs_on_another_runnel_over_tls(db: Db) {
     let picture = Request::new("GET", url).send().await.assert(200);
     assert_eq!(picture.header("content-type"), Some("image/png"));
 
-    let ended = run(&app, "acme/colour", &json!({"image_url": reference})).await;
+    let wrong = json!({"image_url": reference, "scale": 9});
+    let ended = run(&app, "acme/larger", &wrong).await;
     assert_eq!(ended["failure_code"], "INPUT_VALIDATION_FAILED", "{ended}");
     let message = ended["failure_message"].as_str().unwrap();
-    assert!(message.contains("color_red"), "{message}");
+    assert!(message.contains("scale"), "{message}");
 
     let ended = run(&app, "acme/absent", &json!({})).await;
     assert_eq!(ended["failure_code"], "ENGINE_ERROR", "{ended}");
