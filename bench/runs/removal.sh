@@ -29,7 +29,7 @@ if [ "$pairs" = 0 ]; then
 fi
 
 install_python
-coproc PEER { "$PYTHON" bench/runs/removal.py models/u2netp.onnx "$photo" "$BENCH_DIR/result.png"; }
+coproc PEER { exec "$PYTHON" bench/runs/removal.py models/u2netp.onnx "$photo" "$BENCH_DIR/result.png"; }
 PEER_PIDS+=("$PEER_PID")
 theirs() {
     echo >&"${PEER[1]}"
