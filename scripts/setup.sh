@@ -91,23 +91,34 @@ if ! have cargo; then
     exit 1
 fi
 
-# Clients of others: the official S3 client looks at what the server left in a
-# bucket, a validator of JSON Schema judges what the catalogue says of inputs,
-# and a library of receivers verifies callbacks.
-python_clients="boto3==1.44.8 jsonschema==4.26.0 standardwebhooks==1.1.0"
-tools="$(dirname "$0")/../target/test-tools/python"
-if [ "${1:-test}" = test ] && [ "$(cat "$tools/installed" 2>/dev/null)" != "$python_clients" ]; then
-    echo "setup: installing $python_clients into target/test-tools/python" >&2
+# What others made and the tests use: each in an environment of its own, these
+# versions alone.
+python_tools() { # python_tools FOLDER REQUIREMENT…
+    local folder log
+    folder="$(dirname "$0")/../target/test-tools/$1"
+    shift
+    [ "$(cat "$folder/installed" 2>/dev/null)" = "$*" ] && return
+    echo "setup: installing $*" >&2
     log=$(mktemp)
-    trap 'rm -f "$log"' EXIT
-    rm -rf "$tools"
-    # shellcheck disable=SC2086 # one word for each package
-    if ! { python3 -m venv "$tools" && "$tools/bin/pip" install -q $python_clients; } >"$log" 2>&1; then
+    rm -rf "$folder"
+    if ! { python3 -m venv "$folder" && "$folder/bin/pip" install -q "$@"; } >"$log" 2>&1; then
         cat "$log" >&2
+        rm -f "$log"
         echo "setup: pip failed, its words are above; is PyPI reachable?" >&2
         exit 1
     fi
-    echo "$python_clients" >"$tools/installed"
+    rm -f "$log"
+    echo "$*" >"$folder/installed"
+}
+if [ "${1:-test}" = test ]; then
+    # The official S3 client looks at what the server left in a bucket, a
+    # validator of JSON Schema judges what the catalogue says of inputs, and a
+    # library of receivers verifies callbacks.
+    python_tools python boto3==1.44.8 jsonschema==4.26.0 standardwebhooks==1.1.0
+    # Model servers, which the engines are tested against. Ray is by far the
+    # largest (430 MB).
+    python_tools cog cog==0.23.1 coglet==0.23.1
+    python_tools serve litserve==0.2.19 "ray[serve]==2.60.0"
 fi
 
 # The clients of others that the tests upload with and receive with; these

@@ -83,15 +83,13 @@ impl Blobs {
         }
     }
 
-    /// Begins to take a body that is to become the object `key`.
-    ///
-    /// # Errors
-    /// When there is no place for it.
-    pub async fn stage(&self, key: &Key) -> Result<Staged, BlobError> {
-        Ok(Staged(match &self.0 {
-            Place::Local(local) => Stage::Local(local.stage(key).await?),
+    /// Begins to take a body that is to become the object `key`. Nothing is
+    /// written yet.
+    pub fn stage(&self, key: &Key) -> Staged {
+        Staged(match &self.0 {
+            Place::Local(local) => Stage::Local(local.stage(key)),
             Place::Remote(remote) => Stage::Remote(remote.stage(key)),
-        }))
+        })
     }
 
     /// Stores `bytes` under `key`, durably.
@@ -99,7 +97,7 @@ impl Blobs {
     /// # Errors
     /// When it cannot be written; nothing is kept then.
     pub async fn put_bytes(&self, key: &Key, bytes: &[u8]) -> Result<Stored, BlobError> {
-        let mut staged = self.stage(key).await?;
+        let mut staged = self.stage(key);
         staged.write(bytes).await?;
         staged.finish().await
     }

@@ -99,7 +99,7 @@ async fn names(blobs: &Blobs) -> Vec<String> {
 
 async fn what_was_stored_is_read_back_whole_and_in_part(blobs: Blobs) {
     let bytes = pattern(700_000);
-    let mut staged = blobs.stage(&key("a.bin")).await.unwrap();
+    let mut staged = blobs.stage(&key("a.bin"));
     for part in bytes.chunks(100_001) {
         staged.write(part).await.unwrap();
     }
@@ -146,7 +146,7 @@ async fn a_body_of_many_parts_is_whole(blobs: Blobs) {
     // Two whole parts and a rest; then whole parts and nothing.
     for length in [20 * 1024 * 1024 + 7, 16 * 1024 * 1024] {
         let bytes = pattern(length);
-        let mut staged = blobs.stage(&key("l.bin")).await.unwrap();
+        let mut staged = blobs.stage(&key("l.bin"));
         for part in bytes.chunks(3 * 1024 * 1024 + 1) {
             staged.write(part).await.unwrap();
         }
@@ -161,7 +161,7 @@ async fn a_body_of_many_parts_is_whole(blobs: Blobs) {
 async fn a_body_that_is_dropped_leaves_nothing(blobs: Blobs) {
     blobs.put_bytes(&key("a.bin"), b"earlier").await.unwrap();
     for length in [600_000, 20 * 1024 * 1024] {
-        let mut staged = blobs.stage(&key("a.bin")).await.unwrap();
+        let mut staged = blobs.stage(&key("a.bin"));
         staged.write(&pattern(length)).await.unwrap();
         drop(staged);
         assert_eq!(blobs.read_all(&key("a.bin")).await.unwrap(), b"earlier");
@@ -281,7 +281,7 @@ async fn a_storage_in_order_says_so(blobs: Blobs) {
 async fn a_body_that_breaks_off_leaves_no_parts_in_a_bucket() {
     let server = runnel_testkit::S3Server::start().await;
     let blobs = on_s3(&server).await;
-    let mut staged = blobs.stage(&key("l.bin")).await.unwrap();
+    let mut staged = blobs.stage(&key("l.bin"));
     staged.write(&pattern(20 * 1024 * 1024)).await.unwrap();
     assert!(server.parts() > 0);
     drop(staged);

@@ -9,6 +9,7 @@
 mod client;
 mod error;
 mod fetch;
+mod origin;
 mod policy;
 mod resolver;
 
@@ -16,5 +17,7 @@ pub use client::{Answer, Body, Egress, EgressConfig, Post, Response};
 pub use error::EgressError;
 pub use fetch::{FetchError, Fetched, Pace};
 pub use http::Method;
+pub use origin::{Ask, Origin, Patience, Reply, WebSocket};
 pub use policy::{BadRange, Policy, Refused};
 pub use resolver::{Addresses, Resolve, SystemResolver};
+pub use url::Url;

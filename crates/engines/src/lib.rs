@@ -6,9 +6,14 @@
 //! routes.
 
 pub mod builtin;
+pub mod cog;
+pub mod comfyui;
 pub mod engine;
+pub mod http;
 pub mod model_file;
 pub mod registry;
+mod remote;
+pub mod runflow;
 pub mod settings;
 
 pub use engine::{

@@ -28,6 +28,7 @@ mod orient;
 pub mod page;
 mod picture;
 mod plane;
+mod planes;
 mod ppm;
 mod probe;
 mod pyramid;
@@ -49,6 +50,7 @@ mod tools;
 mod transform;
 mod types;
 pub mod upscale;
+mod vp8;
 
 pub use budget::Budget;
 pub use decode::{Want, decode};

@@ -126,3 +126,47 @@ pub(crate) fn encode(picture: &Picture, quality: f32, effort: i32) -> Result<Vec
     }
     written
 }
+
+/// Decodes a lossy file to the planes that it holds.
+#[cfg(test)]
+pub(crate) fn decode_planes(webp: &[u8]) -> Option<crate::planes::Planes> {
+    let (mut width, mut height, mut stride, mut half_stride) = (0, 0, 0, 0);
+    let (mut blue, mut red) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the input is a live slice, and each of the others a live place for
+    // what the library tells of the planes that it allocates.
+    let luma = unsafe {
+        ffi::WebPDecodeYUV(
+            webp.as_ptr(),
+            webp.len(),
+            &raw mut width,
+            &raw mut height,
+            &raw mut blue,
+            &raw mut red,
+            &raw mut stride,
+            &raw mut half_stride,
+        )
+    };
+    if luma.is_null() {
+        return None;
+    }
+    let plane = |start: *const u8, stride: i32, width: i32, height: i32| {
+        let rows = (0..height as usize).map(|y| {
+            // SAFETY: each plane has `height` rows of `stride` bytes, of which
+            // the first `width` are pixels.
+            unsafe { std::slice::from_raw_parts(start.add(y * stride as usize), width as usize) }
+        });
+        rows.flatten().copied().collect()
+    };
+    let (half_width, half_height) = ((width + 1) / 2, (height + 1) / 2);
+    let planes = crate::planes::Planes {
+        width: width as u32,
+        height: height as u32,
+        luma: plane(luma, stride, width, height),
+        blue: plane(blue, half_stride, half_width, half_height),
+        red: plane(red, half_stride, half_width, half_height),
+    };
+    // SAFETY: the planes are one block that the library allocated, which begins
+    // with the first of them; nothing points into it any more.
+    unsafe { ffi::WebPFree(luma.cast()) };
+    Some(planes)
+}

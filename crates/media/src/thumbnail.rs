@@ -1,11 +1,14 @@
 //! Thumbnails: a small WebP and a blurred placeholder from one decoding.
 
-use std::io::{Read, Seek};
+use std::io::{Cursor, Read, Seek};
 
-use crate::decode::{Stored, decode_stored, fit};
+use crate::decode::{Stored, baseline, decode_stored, fit, icc};
+use crate::planes::Planes;
 use crate::resize::{Part, resize, to_display};
 use crate::subprocess::Programs;
-use crate::{Budget, MediaError, MediaType, Picture, Probe, Want, libwebp, probe};
+use crate::{
+    Budget, MediaError, MediaType, Orientation, Picture, Probe, Want, colour, libwebp, probe, vp8,
+};
 
 /// The longest side of a thumbnail, in pixels.
 pub const THUMBNAIL_SIDE: u32 = 512;
@@ -64,8 +67,40 @@ pub(crate) fn with_programs(
     let want = Want::AtLeast {
         longest_side: THUMBNAIL_SIDE,
     };
+    if facts.media_type == MediaType::Jpeg {
+        let bytes = budget.read_whole(source)?;
+        if let Some(made) = of_plain_jpeg(&bytes, &facts)? {
+            return Ok(made);
+        }
+        let stored = decode_stored(&mut Cursor::new(bytes), &facts, want, budget, programs)?;
+        return of_stored(stored, facts);
+    }
     let stored = decode_stored(source, &facts, want, budget, programs)?;
     of_stored(stored, facts)
+}
+
+/// Makes a thumbnail of the plain kind of JPEG, which most photos are: without
+/// going by way of colours of pixels where that can be. `None` for the others.
+fn of_plain_jpeg(bytes: &[u8], facts: &Probe) -> Result<Option<Thumbnail>, MediaError> {
+    let stored = facts.orientation.turn_sides(facts.width, facts.height);
+    let Some(planes) = baseline::decode(bytes, stored, THUMBNAIL_SIDE as usize) else {
+        return Ok(None);
+    };
+    let sides = fit(stored.0, stored.1, THUMBNAIL_SIDE);
+    let planes = Planes::of_jpeg(&planes, sides)?;
+    let profile = icc::jpeg(bytes);
+    if facts.orientation != Orientation::Upright || !colour::is_needless(profile.as_deref()) {
+        let mut small = planes.to_rgb()?;
+        colour::to_srgb(&mut small, profile.as_deref());
+        return of_small(facts.orientation.apply(small), *facts).map(Some);
+    }
+    Ok(Some(Thumbnail {
+        webp: vp8::encode(&planes, QUALITY),
+        width: planes.width,
+        height: planes.height,
+        blurhash: hash(planes.in_boxes(BLUR_SIDE)?),
+        source: *facts,
+    }))
 }
 
 /// Makes a thumbnail of decoded pixels.
@@ -79,7 +114,11 @@ pub(crate) fn of_stored(stored: Stored, facts: Probe) -> Result<Thumbnail, Media
     let sides = fit(width, height, THUMBNAIL_SIDE);
     let whole = Part::whole(&stored);
     let small = to_display(stored, whole, sides)?;
-    let upright = facts.orientation.apply(small);
+    of_small(facts.orientation.apply(small), facts)
+}
+
+/// Makes a thumbnail of pixels of its size.
+fn of_small(upright: Picture, facts: Probe) -> Result<Thumbnail, MediaError> {
     Ok(Thumbnail {
         webp: libwebp::encode(&upright, QUALITY, EFFORT)?,
         width: upright.width(),
@@ -94,13 +133,16 @@ fn blurhash(picture: Picture) -> Result<String, MediaError> {
     let sides = fit(picture.width(), picture.height(), BLUR_SIDE);
     let stored = Stored::whole(picture);
     let whole = Part::whole(&stored);
-    let tiny = resize(stored.picture, whole, sides)?.on_white().into_rgba();
+    Ok(hash(resize(stored.picture, whole, sides)?))
+}
+
+fn hash(tiny: Picture) -> String {
+    let tiny = tiny.on_white().into_rgba();
     let (across, down) = BLUR_WAVES;
     // INVARIANT: the waves are between 1 and 9, and a `Picture` has the bytes
     // that its sides ask for.
-    let hash = blurhash::encode(across, down, tiny.width(), tiny.height(), tiny.pixels())
-        .expect("a picture has a placeholder");
-    Ok(hash)
+    blurhash::encode(across, down, tiny.width(), tiny.height(), tiny.pixels())
+        .expect("a picture has a placeholder")
 }
 
 #[cfg(test)]
@@ -134,6 +176,59 @@ mod tests {
             assert_eq!(facts.media_type, MediaType::WebP);
             assert_eq!(facts.orientation, Orientation::Upright);
             assert_eq!(made.blurhash.len(), 28);
+        }
+    }
+
+    #[test]
+    fn the_quick_way_looks_as_the_other_one() {
+        let file = sample::noise_jpeg(1301, 870);
+        let facts = probe(&mut Cursor::new(&file), &Budget::default()).unwrap();
+        let quick = of_plain_jpeg(&file, &facts).unwrap().expect("a plain file");
+        let stored = decode_stored(
+            &mut Cursor::new(&file),
+            &facts,
+            Want::AtLeast {
+                longest_side: THUMBNAIL_SIDE,
+            },
+            &Budget::default(),
+            &Programs::default(),
+        );
+        let slow = of_stored(stored.unwrap(), facts).unwrap();
+        assert_eq!((quick.width, quick.height), (slow.width, slow.height));
+        let [quick, slow] = [quick, slow].map(|made| {
+            let webp = &mut Cursor::new(made.webp);
+            let seen = decode(webp, Want::Full, &Budget::default()).unwrap();
+            let hash = blurhash::decode(&made.blurhash, 8, 8, 1.0).unwrap();
+            (seen.into_pixels(), hash)
+        });
+        let mean = |a: &[u8], b: &[u8]| {
+            let sum: u32 = a
+                .iter()
+                .zip(b)
+                .map(|(a, b)| u32::from(a.abs_diff(*b)))
+                .sum();
+            f64::from(sum) / a.len() as f64
+        };
+        let apart = (mean(&quick.0, &slow.0), mean(&quick.1, &slow.1));
+        assert!(apart.0 < 5.0 && apart.1 < 4.0, "{apart:?}");
+    }
+
+    #[test]
+    fn a_turned_photo_and_one_in_other_colours_go_the_quick_way_too() {
+        let profile = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+        let segment = [b"ICC_PROFILE\0\x01\x01", profile.as_slice()].concat();
+        let plain = sample::noise_jpeg(1200, 800);
+        let table = [
+            (sample::turned_jpeg(1200, 800, 6), (341, 512)),
+            (
+                sample::with_jpeg_segment(&plain, 0xe2, &segment),
+                (512, 341),
+            ),
+        ];
+        for (file, sides) in table {
+            let facts = probe(&mut Cursor::new(&file), &Budget::default()).unwrap();
+            let quick = of_plain_jpeg(&file, &facts).unwrap().expect("a plain file");
+            assert_eq!((quick.width, quick.height), sides);
         }
     }
 

@@ -3,16 +3,18 @@
 //! # Players
 //! - The **actor** owns the only connection that writes. It opens a *group* with
 //!   `BEGIN IMMEDIATE` when somebody asks to begin, and ends it with `COMMIT`.
-//! - A **member** is one transaction: a savepoint of the group. It gets the
-//!   connection handed over as a [`Lease`] and hands it back by committing or by
-//!   being dropped.
+//! - A **member** is one transaction. It gets the connection handed over as a
+//!   [`Lease`] and hands it back by committing or by being dropped.
 //!
 //! # In order
-//! 1. The actor makes a savepoint and hands the connection to the first who asked.
-//! 2. The member commits: its savepoint is released and it waits. Or it is
-//!    dropped: its savepoint is rolled back, and nothing of it remains.
+//! 1. The actor hands the connection to the first who asked.
+//! 2. The member commits, and waits. Or it is dropped: the group is rolled back
+//!    and ended, so nothing of it remains.
 //! 3. When others ask meanwhile, the next one joins the group, up to
-//!    [`MOST_MEMBERS`] and [`LONGEST`]. Nobody is waited for.
+//!    [`MOST_MEMBERS`] and [`LONGEST`]. Nobody is waited for. Since others wait
+//!    in the group by now, this one is a savepoint of it, which is released or
+//!    rolled back. Most members are alone: for them it would be two switches of
+//!    threads for nothing.
 //! 4. `COMMIT` syncs once for all, and every member that waits is answered.
 //!
 //! # What goes wrong
@@ -248,8 +250,12 @@ impl Actor {
         let mut next = Some(first);
         while let Some(asked) = next.take() {
             if !asked.is_closed() {
-                let (returned, commit) = lend(connection, asked).await?;
+                let (returned, commit) = lend(connection, asked, waiting.is_empty()).await?;
                 connection = returned;
+                if commit.is_none() && waiting.is_empty() {
+                    // It may have left something, which goes with the group.
+                    break;
+                }
                 waiting.extend(commit);
             }
             if waiting.len() >= MOST_MEMBERS || began.elapsed() >= LONGEST {
@@ -265,12 +271,16 @@ impl Actor {
     }
 }
 
-/// Lends the connection to one member and ends its savepoint.
+/// Lends the connection to one member, and ends its savepoint. One that is alone
+/// in its group has none: the group ends with it when it is dropped.
 async fn lend(
     mut connection: AnyConnection,
     asked: Answer<Lease>,
+    is_alone: bool,
 ) -> Result<(AnyConnection, Option<Answer<()>>), StoreError> {
-    execute(&mut connection, "SAVEPOINT member").await?;
+    if !is_alone {
+        execute(&mut connection, "SAVEPOINT member").await?;
+    }
     let (back, returned) = oneshot::channel();
     let lease = Lease {
         connection: Some(connection),
@@ -288,6 +298,9 @@ async fn lend(
             "the connection was lost with its transaction",
         ));
     };
+    if is_alone {
+        return Ok((connection, commit));
+    }
     if commit.is_none() {
         execute(&mut connection, "ROLLBACK TO member").await?;
     }

@@ -82,14 +82,13 @@ impl Local {
     }
 
     /// Begins to take a body.
-    pub(crate) async fn stage(&self, key: &Key) -> Result<LocalStaged, BlobError> {
+    pub(crate) fn stage(&self, key: &Key) -> LocalStaged {
         LocalStaged::begin(
             Arc::clone(&self.root),
             self.temporary(),
             self.path(key),
             self.is_synced,
         )
-        .await
     }
 
     /// The path of a temporary file that nobody has yet.
@@ -148,7 +147,7 @@ impl Local {
     /// Copies by way of a temporary file, as a body that arrives.
     pub(crate) async fn copy(&self, from: &Key, to: &Key) -> Result<(), BlobError> {
         let mut file = self.open_std(from).await?;
-        let mut staged = self.stage(to).await?;
+        let mut staged = self.stage(to);
         loop {
             let read = move || {
                 let mut chunk = Vec::with_capacity(READ_CHUNK);

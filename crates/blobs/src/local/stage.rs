@@ -17,13 +17,44 @@ use crate::object::Stored;
 const BUFFER: usize = 256 * 1024;
 
 /// A body that is arriving. Dropped before it is finished, it leaves nothing.
+///
+/// The file is made when the first bytes are written to it: a body that fits
+/// the buffer is dealt with in one go on one thread.
 #[derive(Debug)]
 pub(crate) struct LocalStaged {
     root: Arc<PathBuf>,
     target: PathBuf,
     is_synced: bool,
     buffer: Vec<u8>,
-    writer: Option<Writer>,
+    /// Absent while it is written to, and lost when that is cancelled.
+    place: Option<Place>,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// Where the file will be.
+    Intended(PathBuf),
+    Opened(Writer),
+}
+
+impl Place {
+    /// Writes and hashes the next bytes.
+    fn write(self, bytes: &[u8]) -> io::Result<Writer> {
+        let mut writer = match self {
+            Self::Opened(writer) => writer,
+            Self::Intended(temporary) => {
+                let path = TemporaryPath(Some(temporary));
+                Writer {
+                    file: create_locked(path.0.as_deref().unwrap_or(Path::new("")))?,
+                    path,
+                    hasher: Sha256::new(),
+                    size_bytes: 0,
+                }
+            }
+        };
+        writer.write(bytes)?;
+        Ok(writer)
+    }
 }
 
 #[derive(Debug)]
@@ -55,31 +86,20 @@ impl Writer {
 }
 
 impl LocalStaged {
-    /// Opens the file at `temporary`, to be moved to `target` below `root`.
-    pub(super) async fn begin(
+    /// Gets ready for a file at `temporary`, to be moved to `target` below `root`.
+    pub(super) fn begin(
         root: Arc<PathBuf>,
         temporary: PathBuf,
         target: PathBuf,
         is_synced: bool,
-    ) -> Result<Self, BlobError> {
-        let path = TemporaryPath(Some(temporary));
-        let writer = blocking(move || {
-            let file = create_locked(path.0.as_deref().unwrap_or(Path::new("")))?;
-            Ok(Writer {
-                path,
-                file,
-                hasher: Sha256::new(),
-                size_bytes: 0,
-            })
-        })
-        .await?;
-        Ok(Self {
+    ) -> Self {
+        Self {
             root,
             target,
             is_synced,
             buffer: Vec::new(),
-            writer: Some(writer),
-        })
+            place: Some(Place::Intended(temporary)),
+        }
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
@@ -94,29 +114,30 @@ impl LocalStaged {
 
     /// Writes and hashes what was gathered, both on one blocking thread.
     async fn flush(&mut self) -> Result<(), BlobError> {
-        let mut writer = self.writer.take().ok_or_else(|| {
-            io::Error::other("the body was lost when an earlier write was cancelled")
-        })?;
+        let place = self.take_place()?;
         let mut buffer = std::mem::take(&mut self.buffer);
         let (writer, buffer) = blocking(move || {
-            writer.write(&buffer)?;
+            let writer = place.write(&buffer)?;
             buffer.clear();
             Ok((writer, buffer))
         })
         .await?;
-        self.writer = Some(writer);
+        self.place = Some(Place::Opened(writer));
         self.buffer = buffer;
         Ok(())
     }
 
+    fn take_place(&mut self) -> io::Result<Place> {
+        let lost = || io::Error::other("the body was lost when an earlier write was cancelled");
+        self.place.take().ok_or_else(lost)
+    }
+
     pub(crate) async fn finish(mut self) -> Result<Stored, BlobError> {
-        self.flush().await?;
-        let mut writer = self
-            .writer
-            .take()
-            .ok_or_else(|| io::Error::other("the body was lost"))?;
+        let place = self.take_place()?;
         let (root, path, is_synced) = (self.root, self.target, self.is_synced);
+        let buffer = self.buffer;
         blocking(move || {
+            let mut writer = place.write(&buffer)?;
             if is_synced {
                 writer.file.sync_all()?;
             }

@@ -32,7 +32,7 @@ fn files(folder: &Path) -> usize {
 async fn what_was_stored_is_read_back_whole_and_in_part() {
     let (_folder, blobs) = storage().await;
     let bytes: Vec<u8> = (0..700_000_u32).map(|number| number as u8).collect();
-    let mut staged = blobs.stage(&key("a.bin")).await.unwrap();
+    let mut staged = blobs.stage(&key("a.bin"));
     for part in bytes.chunks(100_001) {
         staged.write(part).await.unwrap();
     }
@@ -52,7 +52,7 @@ async fn what_was_stored_is_read_back_whole_and_in_part() {
 #[tokio::test]
 async fn a_dropped_body_leaves_nothing() {
     let (folder, blobs) = storage().await;
-    let mut staged = blobs.stage(&key("a.bin")).await.unwrap();
+    let mut staged = blobs.stage(&key("a.bin"));
     staged.write(&vec![1; 600_000]).await.unwrap();
     assert_eq!(files(folder.path()), 1);
     drop(staged);
@@ -81,7 +81,7 @@ async fn deleting_twice_is_fine_and_leaves_no_folders() {
 async fn what_dead_processes_left_is_swept_and_what_is_being_written_is_not() {
     let (folder, blobs) = storage().await;
     let staging = folder.path().join("objects").join(STAGING);
-    let mut arriving = blobs.stage(&key("a.bin")).await.unwrap();
+    let mut arriving = blobs.stage(&key("a.bin"));
     arriving.write(&vec![1; 600_000]).await.unwrap();
     // A process of another container may have had this number too.
     let own = format!("{}-77", std::process::id());

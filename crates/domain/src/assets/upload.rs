@@ -42,7 +42,7 @@ impl Services {
         }
         let id: AssetId = self.ids.next();
         let key = Key::asset(caller.org_id, id, self.ids.next(), &name);
-        let staged = self.blobs.stage(&key).await.map_err(faults::blob)?;
+        let staged = self.blobs.stage(&key);
         Ok(IncomingFile {
             id,
             key,

@@ -70,7 +70,7 @@ impl Services {
             self.ids.next(),
             &upload.filename,
         );
-        let mut staged = self.blobs.stage(&key).await.map_err(faults::blob)?;
+        let mut staged = self.blobs.stage(&key);
         let mut size = 0;
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| {

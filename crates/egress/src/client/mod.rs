@@ -59,7 +59,10 @@ impl EgressConfig {
 #[derive(Debug, Clone)]
 pub struct Egress {
     pub(crate) client: reqwest::Client,
+    /// The same without the policy, for servers that the operator named.
+    pub(crate) trusted: reqwest::Client,
     resolver: CheckedResolver,
+    extra_ca: Option<Vec<u8>>,
 }
 
 /// A POST whose answer matters only up to its first bytes.
@@ -150,21 +153,21 @@ impl Egress {
             policy: Arc::new(config.policy),
             resolver: config.resolver,
         };
-        let tls = tls_config(config.extra_ca.as_deref())?;
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .dns_resolver(resolver.clone())
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(CONNECT_TIME)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .user_agent(concat!("runnel/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| EgressError::InvalidUrl {
-                reason: format!("the HTTP client cannot be built: {error}"),
-            })?;
-        Ok(Self { client, resolver })
+        let extra_ca = config.extra_ca;
+        Ok(Self {
+            client: build_client(resolver.clone(), extra_ca.as_deref())?,
+            trusted: build_client(resolver.opened(), extra_ca.as_deref())?,
+            resolver,
+            extra_ca,
+        })
+    }
+
+    /// A client without the policy that trusts the authorities in `pem` too.
+    pub(crate) fn trusting(&self, pem: &[u8]) -> Result<reqwest::Client, EgressError> {
+        let mut authorities = self.extra_ca.clone().unwrap_or_default();
+        authorities.push(b'\n');
+        authorities.extend_from_slice(pem);
+        build_client(self.resolver.opened(), Some(&authorities))
     }
 
     /// A door without a guard, for commands that a person runs.
@@ -357,6 +360,25 @@ pub(crate) fn describe(
     } else {
         EgressError::Protocol { host, reason }
     }
+}
+
+fn build_client(
+    resolver: CheckedResolver,
+    extra_ca: Option<&[u8]>,
+) -> Result<reqwest::Client, EgressError> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls_config(extra_ca)?)
+        .dns_resolver(resolver)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .connect_timeout(CONNECT_TIME)
+        .pool_idle_timeout(Duration::from_secs(30))
+        .user_agent(concat!("runnel/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| EgressError::InvalidUrl {
+            reason: format!("the HTTP client cannot be built: {error}"),
+        })
 }
 
 fn tls_config(extra_ca: Option<&[u8]>) -> Result<rustls::ClientConfig, EgressError> {

@@ -290,7 +290,9 @@ async fn a_trickle_and_silence_come_to_an_end() {
         ..quick()
     };
     for path in ["/silent", "/trickle"] {
-        let error = body_of(&door, &url(path), 1000, short).await.unwrap_err();
+        let error = body_of(&door, &url(path), 100_000, short)
+            .await
+            .unwrap_err();
         assert!(
             matches!(error, FetchError::TooLong { .. }),
             "{path}: {error}"

@@ -31,6 +31,14 @@ pub(crate) fn to_srgb(picture: &mut Picture, profile: Option<&[u8]>) {
     }
 }
 
+/// Whether [`to_srgb`] would leave every picture as it is.
+pub(crate) fn is_needless(profile: Option<&[u8]>) -> bool {
+    let profile = profile.and_then(parse);
+    profile.is_none_or(|profile| {
+        profile.color_space == DataColorSpace::Rgb && is_srgb(&profile)
+    })
+}
+
 /// Turns inks (0 is none, 255 is full) into sRGB; `None` where the profile is
 /// not one of four inks.
 pub(crate) fn inks_to_srgb(inks: &[u8], profile: Option<&[u8]>) -> Option<Vec<u8>> {

@@ -7,7 +7,7 @@ const SIGNATURE: &[u8] = b"ICC_PROFILE\0";
 
 /// Puts the profile together from the segments before the first scan. One that
 /// lacks a part is none.
-pub(super) fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut parts: Vec<(u8, &[u8])> = Vec::new();
     let mut count = 0;
     let mut rest = bytes.get(2..)?;

@@ -2,14 +2,16 @@
 //!
 //! [`decode`] probes first, so that no decoder sees a picture that is over the
 //! [`Budget`]. Each format has its own way to read less than everything when
-//! only a small version is [`Want`]ed: JPEG scales in the DCT, WebP while it
+//! only a small version is [`Want`]ed: JPEG scales in the DCT (its plain kind by
+//! [`baseline`], into planes), WebP while it
 //! writes rows, PNG, GIF and TIFF average boxes of pixels row by row. Colours of
 //! an embedded profile become sRGB, at the smallest size there is.
 
+pub(crate) mod baseline;
 mod bmp;
 mod gif;
 mod heif;
-mod icc;
+pub(crate) mod icc;
 mod jpeg;
 mod lzw;
 pub(crate) mod png;

@@ -70,7 +70,7 @@ pub(super) struct ListenFlags {
 }
 
 pub(super) async fn run(flags: ListenFlags) -> Result<(), Failure> {
-    let mut signals = Signals::catch(false)
+    let mut signals = Signals::catch()
         .map_err(|error| Failure::new(format!("signals cannot be caught: {error}")))?;
     let egress = Egress::open_for_cli(None).map_err(|error| Failure::new(error.to_string()))?;
     if let Some(url) = &flags.forward_to {

@@ -353,8 +353,8 @@ fn no_file_is_too_large_or_too_deep() {
         told.len() == 1 && told[0].contains("more than 1000"),
         "{told:?}"
     );
-    let mistakes: String = (0..200).map(|n| format!("k{n} = 1\n")).collect();
-    assert_eq!(wrong(&mistakes).len(), 50);
+    let mistakes: Vec<String> = (0..200).map(|n| format!("k{n} = 1\n")).collect();
+    assert_eq!(wrong(&mistakes.concat()).len(), 50);
     for deep in [
         format!("x = {}1{}", "[".repeat(50_000), "]".repeat(50_000)),
         format!("x = {}1{}", "{a=".repeat(50_000), "}".repeat(50_000)),

@@ -23,7 +23,7 @@ fn what_cannot_be_done_is_refused_with_a_way_out() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let data_dir = data.to_str().unwrap();
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 9] = [
         (
             &[
                 "serve",
@@ -57,6 +57,10 @@ fn what_cannot_be_done_is_refused_with_a_way_out() {
                 "nonsense",
             ],
             "10.1.0.0/16",
+        ),
+        (
+            &["serve", "--data-dir", data_dir, "--input-memory-bytes", "0"],
+            "--input-memory-bytes is 0",
         ),
         (
             &[

@@ -1,0 +1,169 @@
+//! A picture as brightness and two planes of colour of half its sides, in the
+//! ranges of WebP: what JPEG has and WebP wants, so that nothing between the two
+//! has to go by way of red, green and blue.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use crate::decode::baseline::Plane;
+use crate::{Channels, MediaError, Picture};
+
+/// A picture in planes. Those of colour have half of its sides, rounded up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Planes {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    /// From 16 to 235.
+    pub(crate) luma: Vec<u8>,
+    /// How much bluer than grey, 128.
+    pub(crate) blue: Vec<u8>,
+    /// How much redder than grey, 128.
+    pub(crate) red: Vec<u8>,
+}
+
+impl Planes {
+    /// Brings the planes of a JPEG to the given sides.
+    pub(crate) fn of_jpeg(
+        planes: &[Plane],
+        (width, height): (u32, u32),
+    ) -> Result<Self, MediaError> {
+        let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
+        let chroma = |at: usize| -> Result<Vec<u8>, MediaError> {
+            match planes.get(at) {
+                Some(plane) => {
+                    // Where a side is odd, the last pixel of colour reaches beyond
+                    // the picture.
+                    let reach = (
+                        f64::from(half_width * 2) / f64::from(width),
+                        f64::from(half_height * 2) / f64::from(height),
+                    );
+                    let sides = (half_width, half_height);
+                    let mut small = resize(plane, FilterType::Bilinear, sides, reach)?;
+                    rescale(&mut small, 224, 128, 128);
+                    Ok(small)
+                }
+                None => Ok(vec![128; half_width as usize * half_height as usize]),
+            }
+        };
+        let (blue, red) = (chroma(1)?, chroma(2)?);
+        let mut luma = match planes.first() {
+            Some(plane) => resize(plane, FilterType::CatmullRom, (width, height), (1.0, 1.0))?,
+            None => vec![0; width as usize * height as usize],
+        };
+        rescale(&mut luma, 219, 0, 16);
+        Ok(Self {
+            width,
+            height,
+            luma,
+            blue,
+            red,
+        })
+    }
+
+    /// The same picture in red, green and blue.
+    pub(crate) fn to_rgb(&self) -> Result<Picture, MediaError> {
+        let width = self.width as usize;
+        let half = width.div_ceil(2);
+        let mut pixels = Vec::with_capacity(self.luma.len() * 3);
+        for (y, row) in self.luma.chunks_exact(width).enumerate() {
+            let start = y / 2 * half;
+            let (blues, reds) = (&self.blue[start..], &self.red[start..]);
+            for (x, &luma) in row.iter().enumerate() {
+                pixels.extend_from_slice(&rgb(luma, blues[x / 2], reds[x / 2]));
+            }
+        }
+        Picture::new(self.width, self.height, Channels::Rgb, pixels)
+    }
+
+    /// A small picture in red, green and blue: the means of boxes so large that
+    /// its longest side is `longest` pixels at most.
+    pub(crate) fn in_boxes(&self, longest: u32) -> Result<Picture, MediaError> {
+        let (width, height) = (self.width as usize, self.height as usize);
+        // Half of a box is one of the planes of colour.
+        let half = width.max(height).div_ceil(2 * longest as usize);
+        let luma = means(&self.luma, width, half * 2);
+        let blue = means(&self.blue, width.div_ceil(2), half);
+        let red = means(&self.red, width.div_ceil(2), half);
+        let colours = luma.iter().zip(blue).zip(red);
+        Picture::new(
+            width.div_ceil(half * 2) as u32,
+            height.div_ceil(half * 2) as u32,
+            Channels::Rgb,
+            colours
+                .flat_map(|((luma, blue), red)| rgb(*luma, blue, red))
+                .collect(),
+        )
+    }
+}
+
+/// A colour by BT.601.
+fn rgb(luma: u8, blue: u8, red: u8) -> [u8; 3] {
+    let bright = (i32::from(luma) - 16) * 76309;
+    let (blue, red) = (i32::from(blue) - 128, i32::from(red) - 128);
+    [
+        bright + red * 104_597,
+        bright - blue * 25_675 - red * 53_279,
+        bright + blue * 132_201,
+    ]
+    .map(|sum| ((sum + (1 << 15)) >> 16).clamp(0, 255) as u8)
+}
+
+/// The means of boxes of `side` pixels, fewer at the right and lower edge.
+fn means(plane: &[u8], width: usize, side: usize) -> Vec<u8> {
+    let mut means = Vec::new();
+    let mut sums = vec![0u32; width.div_ceil(side)];
+    for band in plane.chunks(width * side) {
+        sums.fill(0);
+        for row in band.chunks_exact(width) {
+            for (sum, pixels) in sums.iter_mut().zip(row.chunks(side)) {
+                *sum += pixels.iter().copied().map(u32::from).sum::<u32>();
+            }
+        }
+        let rows = band.len() / width;
+        means.extend(sums.iter().enumerate().map(|(at, sum)| {
+            let count = (side.min(width - at * side) * rows) as u32;
+            ((sum + count / 2) / count) as u8
+        }));
+    }
+    means
+}
+
+/// Brings a plane to the given sides, of which the picture has the part that
+/// is left when divided by `reach`.
+fn resize(
+    plane: &Plane,
+    filter: FilterType,
+    (width, height): (u32, u32),
+    reach: (f64, f64),
+) -> Result<Vec<u8>, MediaError> {
+    let wrong = || MediaError::Shape {
+        width,
+        height,
+        channels: 1,
+        got: plane.pixels.len(),
+    };
+    let (across, down) = (plane.width as u32, plane.height as u32);
+    let from = ImageRef::new(across, down, &plane.pixels, PixelType::U8).map_err(|_| wrong())?;
+    let mut to = Image::new(width, height, PixelType::U8);
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(filter))
+        .crop(
+            0.0,
+            0.0,
+            (plane.exact.0 * reach.0).min(f64::from(across)),
+            (plane.exact.1 * reach.1).min(f64::from(down)),
+        );
+    let done = Resizer::new().resize(&from, &mut to, &options);
+    done.map_err(|_| wrong())?;
+    Ok(to.into_vec())
+}
+
+/// Brings samples from the whole range of a byte to `span` of it, so that what
+/// was `from` becomes `to`.
+fn rescale(samples: &mut [u8], span: u32, from: u32, to: u32) {
+    let factor = (span << 16) / 255;
+    let base = (to << 16) + (1 << 15) - from * factor;
+    for sample in samples {
+        *sample = ((u32::from(*sample) * factor + base) >> 16) as u8;
+    }
+}
