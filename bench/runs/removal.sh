@@ -24,12 +24,12 @@ host=$(host_of "$SERVER_URL")
 asset=$("$LOAD" upload "$host" "$BENCH_KEY" "$photo")
 first=$("$LOAD" removal "$host" "$BENCH_KEY" "$asset")
 if [ "$pairs" = 0 ]; then
-    figure "background removal of a small photo, end to end" "$first" 20000 ms
+    figure "background removal of a small photo, end to end" "$first" 120000 ms
     exit "$FIGURES_OVER"
 fi
 
 install_python
-coproc PEER { "$PYTHON" bench/runs/removal.py models/u2netp.onnx "$photo" "$BENCH_DIR/result.png"; }
+coproc PEER { exec "$PYTHON" bench/runs/removal.py models/u2netp.onnx "$photo" "$BENCH_DIR/result.png"; }
 PEER_PIDS+=("$PEER_PID")
 theirs() {
     echo >&"${PEER[1]}"
