@@ -69,22 +69,22 @@ const MIGRATIONS: &[Migration] = &[
         sql: Sql::Both(include_str!("../migrations/0006_lanes.sql")),
     },
     Migration {
-        version: 8,
-        name: "0008_batches",
-        sql: Sql::Both(include_str!("../migrations/0008_batches.sql")),
+        version: 7,
+        name: "0007_batches",
+        sql: Sql::Both(include_str!("../migrations/0007_batches.sql")),
     },
     Migration {
-        version: 10,
-        name: "0010_deliveries_of_batches",
+        version: 8,
+        name: "0008_deliveries_of_batches",
         sql: Sql::Each {
-            sqlite: include_str!("../migrations/0010_deliveries_of_batches.sqlite.sql"),
-            postgres: include_str!("../migrations/0010_deliveries_of_batches.postgres.sql"),
+            sqlite: include_str!("../migrations/0008_deliveries_of_batches.sqlite.sql"),
+            postgres: include_str!("../migrations/0008_deliveries_of_batches.postgres.sql"),
         },
     },
     Migration {
-        version: 11,
-        name: "0011_callback_secrets",
-        sql: Sql::Both(include_str!("../migrations/0011_callback_secrets.sql")),
+        version: 9,
+        name: "0009_callback_secrets",
+        sql: Sql::Both(include_str!("../migrations/0009_callback_secrets.sql")),
     },
 ];
 

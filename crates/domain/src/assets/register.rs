@@ -95,7 +95,7 @@ impl Services {
     pub(crate) async fn begin_storing(&self, file: NewFile) -> Result<Storing, Fault> {
         let id: AssetId = self.ids.next();
         let key = Key::asset(file.org_id, id, self.ids.next(), &file.name);
-        let staged = self.blobs.stage(&key).await.map_err(faults::blob)?;
+        let staged = self.blobs.stage(&key);
         Ok(Storing {
             id,
             key,
