@@ -125,7 +125,7 @@ async fn receive(
 ) -> Result<IncomingFile, Fault> {
     let name = part.file_name().unwrap_or_default().to_owned();
     let mime_type = part.content_type().map(str::to_owned);
-    let mut file = services.begin_file(caller, name, mime_type).await?;
+    let mut file = services.begin_file(caller, name, mime_type)?;
     while let Some(bytes) = part.chunk().await.map_err(|error| broken(&error))? {
         digest.update(&bytes);
         services.continue_file(&mut file, &bytes).await?;

@@ -92,16 +92,16 @@ impl Services {
     }
 
     /// Begins to take the bytes of a file.
-    pub(crate) async fn begin_storing(&self, file: NewFile) -> Result<Storing, Fault> {
+    pub(crate) fn begin_storing(&self, file: NewFile) -> Storing {
         let id: AssetId = self.ids.next();
         let key = Key::asset(file.org_id, id, self.ids.next(), &file.name);
         let staged = self.blobs.stage(&key);
-        Ok(Storing {
+        Storing {
             id,
             key,
             file,
             staged,
-        })
+        }
     }
 
     /// Stores a file and its thumbnail, and answers with the record that the
@@ -159,7 +159,7 @@ impl Services {
         file: NewFile,
         bytes: &[u8],
     ) -> Result<Result<Described, String>, Fault> {
-        let mut storing = self.begin_storing(file).await?;
+        let mut storing = self.begin_storing(file);
         storing.write(bytes).await?;
         self.finish_storing(storing, self.limits.thumbnail_wait)
             .await

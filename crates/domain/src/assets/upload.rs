@@ -24,8 +24,8 @@ impl Services {
     /// Begins to take a file.
     ///
     /// # Errors
-    /// `PERMISSION_DENIED`, `VALIDATION_ERROR` for its name; when the storage fails.
-    pub async fn begin_file(
+    /// `PERMISSION_DENIED`, `VALIDATION_ERROR` for its name.
+    pub fn begin_file(
         &self,
         caller: &Caller,
         name: String,

@@ -257,12 +257,11 @@ fn at_item(fault: Fault, form: Form, index: usize) -> Fault {
     Fault::invalid(fields.map(|field| form.place(field, index)).collect())
 }
 
+/// An input, and the caller's name for it.
+type ReadItem = (Map<String, Value>, Option<String>);
+
 /// The input of an item and the caller's name for it, or what is wrong with them.
-fn read_item(
-    form: Form,
-    index: usize,
-    value: &Value,
-) -> Result<(Map<String, Value>, Option<String>), Vec<FieldFault>> {
+fn read_item(form: Form, index: usize, value: &Value) -> Result<ReadItem, Vec<FieldFault>> {
     let place = [form.field(), &index.to_string()];
     let Some(object) = value.as_object() else {
         let message = format!("must be an object, not {}", kind_of(value));

@@ -117,16 +117,14 @@ impl Services {
             EngineError::output_invalid(format!("the model's output {name} cannot be used: {why}"))
         };
         let name = file.name.clone();
-        let mut storing = self
-            .begin_storing(NewFile {
-                org_id: run.org_id,
-                name: file.name,
-                declared: None,
-                source_type: SourceType::RunOutput,
-                source_id: Some(run.id.to_string()),
-                created_by: run.created_by,
-            })
-            .await?;
+        let mut storing = self.begin_storing(NewFile {
+            org_id: run.org_id,
+            name: file.name,
+            declared: None,
+            source_type: SourceType::RunOutput,
+            source_id: Some(run.id.to_string()),
+            created_by: run.created_by,
+        });
         let mut chunks = match file.content {
             OutputContent::Bytes(bytes) => stream::iter([Ok(Bytes::from(bytes))]).boxed(),
             OutputContent::Stream(chunks) => chunks,

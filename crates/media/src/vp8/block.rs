@@ -120,6 +120,10 @@ pub(crate) fn restore<const L: usize>(mut blocks: Blocks<L>, guess: &Blocks<L>) 
 
 /// Does the same with the numbers of four places in each block.
 #[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "four arrays are walked together, and become vectors this way"
+)]
 fn along<const L: usize>(
     blocks: &mut Blocks<L>,
     places: [usize; 4],

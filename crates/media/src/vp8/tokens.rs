@@ -227,14 +227,14 @@ fn large(room: &mut [Choice], after_zero: usize, base: Choice, size: usize) -> (
             return (written, 6);
         }
         put(fixed(165) | yes(size >= 9));
-        put(fixed(145) | yes(size % 2 == 0));
+        put(fixed(145) | yes(size.is_multiple_of(2)));
         return (written, 7);
     }
     put((base + 6) | YES);
     let (outcome, from, bits): (usize, usize, &[u8]) = match size {
-        ..19 => (8, 11, &[173, 148, 140]),
-        ..35 => (9, 19, &[176, 155, 140, 135]),
-        ..67 => (10, 35, &[180, 157, 141, 134, 130]),
+        0..19 => (8, 11, &[173, 148, 140]),
+        19..35 => (9, 19, &[176, 155, 140, 135]),
+        35..67 => (10, 35, &[180, 157, 141, 134, 130]),
         _ => (
             11,
             67,

@@ -207,7 +207,9 @@ suite! {
         organizations_are_listed_oldest_first,
     }
     plans {
-        lists_and_claims_use_their_index,
+        lists_of_runs_and_batches_use_their_index,
+        lists_of_assets_use_their_index,
+        logs_and_claims_use_their_index,
     }
     resumable_uploads {
         of_two_who_go_on_from_one_place_one_is_recorded,

@@ -103,32 +103,15 @@ async fn fill(db: &Db, org: OrgId, folder: FolderId) -> Run {
     last.unwrap()
 }
 
-pub(super) async fn lists_and_claims_use_their_index(db: Db) {
+pub(super) async fn lists_of_runs_and_batches_use_their_index(db: Db) {
     let org = db.org("a").await.id;
-    let folder: FolderId = db.ids.next();
-    let last = fill(&db, org, folder).await;
-    let log = || Args::new().word(org).word(last.id).word(last.id).int(51);
-    // Not the whole statements of a claim: their plans need a connection that writes.
-    let lock = db.store.dialect().for_update_skip_locked();
-    let due = jobs::due_statement(lock);
-    let due_args = Args::new().time(NOW).int(10);
-    let ready = jobs::ready_statement(lock);
-    let ready_args = Args::new().text(PLACE.lane).time(NOW).int(10);
-    let in_hand_args = Args::new().text(PLACE.lane).time(NOW);
-    let written = |sql: &str, args| Statement::composed("plan", sql.to_owned(), args);
+    let last = fill(&db, org, db.ids.next()).await;
     let dialect = db.store.dialect();
     let runs = |filter, sort, backward| {
         query::statement(
             dialect,
             runs::rows(org),
             &deep(Run::FIELDS, filter, sort, backward),
-        )
-    };
-    let assets = |filter, sort, backward| {
-        query::statement(
-            dialect,
-            assets::rows(org),
-            &deep(Asset::FIELDS, filter, sort, backward),
         )
     };
     let batches = |backward| {
@@ -141,8 +124,6 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
         query::statement(dialect, runs::items(org, last_batch), &request)
     };
     let of_batch = format!("batch_id:{last_batch}");
-    let folder = format!("folder_id:{}", uuid::Uuid::from(folder));
-    let both = format!("{folder} AND asset_type:video");
     for (name, statement, index) in [
         (
             "runs, older",
@@ -172,6 +153,26 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             deliveries::list_statement(org, DeliverySubject::Batch(last_batch)),
             "deliveries_by_batch",
         ),
+    ] {
+        uses(&db, name, statement, index).await;
+    }
+}
+
+pub(super) async fn lists_of_assets_use_their_index(db: Db) {
+    let org = db.org("a").await.id;
+    let folder: FolderId = db.ids.next();
+    fill(&db, org, folder).await;
+    let dialect = db.store.dialect();
+    let assets = |filter, sort, backward| {
+        query::statement(
+            dialect,
+            assets::rows(org),
+            &deep(Asset::FIELDS, filter, sort, backward),
+        )
+    };
+    let folder = format!("folder_id:{}", uuid::Uuid::from(folder));
+    let both = format!("{folder} AND asset_type:video");
+    for (name, statement, index) in [
         (
             "assets, older",
             assets("", "created_at:desc", false),
@@ -214,6 +215,24 @@ pub(super) async fn lists_and_claims_use_their_index(db: Db) {
             // PostgreSQL may think that of the folder as good.
             "assets_by_folder",
         ),
+    ] {
+        uses(&db, name, statement, index).await;
+    }
+}
+
+pub(super) async fn logs_and_claims_use_their_index(db: Db) {
+    let org = db.org("a").await.id;
+    let last = fill(&db, org, db.ids.next()).await;
+    let log = || Args::new().word(org).word(last.id).word(last.id).int(51);
+    // Not the whole statements of a claim: their plans need a connection that writes.
+    let lock = db.store.dialect().for_update_skip_locked();
+    let due = jobs::due_statement(lock);
+    let due_args = Args::new().time(NOW).int(10);
+    let ready = jobs::ready_statement(lock);
+    let ready_args = Args::new().text(PLACE.lane).time(NOW).int(10);
+    let in_hand_args = Args::new().text(PLACE.lane).time(NOW);
+    let written = |sql: &str, args| Statement::composed("plan", sql.to_owned(), args);
+    for (name, statement, index) in [
         (
             "log, later",
             written(run_logs::LATER, log()),

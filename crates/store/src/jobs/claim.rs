@@ -37,7 +37,7 @@ pub(crate) const LANES: &str = "WITH RECURSIVE steps (lane) AS (
     )
     SELECT lane FROM steps WHERE lane IS NOT NULL ORDER BY lane";
 
-/// Index: jobs_in_hand.
+/// Index: `jobs_in_hand`.
 pub(crate) const IN_HAND: &str = "SELECT COUNT(*) AS n FROM jobs
     WHERE state = 'waiting' AND worker_id IS NOT NULL AND lane = $1 AND due_at > $2";
 
@@ -126,7 +126,7 @@ impl Jobs<&mut Tx> {
     }
 }
 
-/// The ids of jobs that have waited long enough. Index: jobs_waiting, so that jobs
+/// The ids of jobs that have waited long enough. Index: `jobs_waiting`, so that jobs
 /// that are not due cost nothing, whatever their number.
 pub(crate) fn due_statement(lock: &str) -> String {
     format!(
@@ -134,7 +134,7 @@ pub(crate) fn due_statement(lock: &str) -> String {
     )
 }
 
-/// The ids of the lane `$1` in the order of their seats. Index: jobs_ready. The time
+/// The ids of the lane `$1` in the order of their seats. Index: `jobs_ready`. The time
 /// is asked for because the release before makes nothing wait when it takes it.
 pub(crate) fn ready_statement(lock: &str) -> String {
     format!(

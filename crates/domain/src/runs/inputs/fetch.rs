@@ -206,16 +206,14 @@ impl Services {
             Ok(media_type) => media_type,
             Err(message) => return Ok(Err(InputFailure::lasting(message))),
         };
-        let mut storing = self
-            .begin_storing(NewFile {
-                org_id: owner.org_id,
-                name: file_name(&wanted.url, place, media_type),
-                declared: None,
-                source_type: SourceType::UrlImport,
-                source_id: Some(owner.run_id.to_string()),
-                created_by: owner.created_by,
-            })
-            .await?;
+        let mut storing = self.begin_storing(NewFile {
+            org_id: owner.org_id,
+            name: file_name(&wanted.url, place, media_type),
+            declared: None,
+            source_type: SourceType::UrlImport,
+            source_id: Some(owner.run_id.to_string()),
+            created_by: owner.created_by,
+        });
         storing.write(&head).await?;
         loop {
             match fetched.chunk().await {

@@ -199,7 +199,7 @@ const fn advance(symbol: u8, is_ac: bool) -> u32 {
     match symbol {
         _ if !is_ac => 1,
         0x00 => END,
-        _ if symbol & 15 == 0 && symbol != 0xf0 => WRONG,
+        _ if symbol.trailing_zeros() >= 4 && symbol != 0xf0 => WRONG,
         _ => (symbol >> 4) as u32 + 1,
     }
 }
@@ -247,7 +247,7 @@ impl<'a> Bits<'a> {
         };
         self.ahead |= next >> self.count;
         self.at += ((63 - self.count) >> 3) as usize;
-        self.count |= 56;
+        self.count |= 0b11_1000;
     }
 
     /// The next bits as a number, at most 16 of them.

@@ -122,8 +122,9 @@ impl Scan {
         let mut start = 0;
         loop {
             while let Some(run) = rest.first_chunk::<STRIDE>() {
-                let has_marker = run.iter().fold(false, |has, byte| has | (*byte == 0xff));
-                if has_marker {
+                // Without a way out, so that it becomes one comparison of vectors.
+                let markers = run.iter().map(|byte| u8::from(*byte == 0xff));
+                if markers.fold(0, |any, is| any | is) != 0 {
                     break;
                 }
                 bytes.extend_from_slice(run);
