@@ -169,26 +169,26 @@ impl InHand {
     /// Makes room for what has ended.
     fn reap(&mut self) {
         while let Some(ended) = self.tasks.try_join_next_with_id() {
-            self.ended(ended);
+            self.ended(&ended);
         }
     }
 
     /// Waits until a job ends; for ever when there is none.
     async fn one_ended(&mut self) {
         match self.tasks.join_next_with_id().await {
-            Some(ended) => self.ended(ended),
+            Some(ended) => self.ended(&ended),
             None => std::future::pending().await,
         }
     }
 
     async fn all_ended(&mut self) {
         while let Some(ended) = self.tasks.join_next_with_id().await {
-            self.ended(ended);
+            self.ended(&ended);
         }
     }
 
-    fn ended(&mut self, ended: Result<(task::Id, ()), JoinError>) {
-        let id = match &ended {
+    fn ended(&mut self, ended: &Result<(task::Id, ()), JoinError>) {
+        let id = match ended {
             Ok((id, ())) => *id,
             Err(error) => error.id(),
         };

@@ -20,7 +20,8 @@ async fn remote(db: Db, is_tls: bool, workers: usize) -> (TestApp, String) {
     );
     if is_tls {
         let ca = remote.data_dir().join("tls/ca.pem");
-        lines += &format!("ca_file = {:?}\n", ca.to_str().unwrap());
+        let file = format!("ca_file = {:?}\n", ca.to_str().unwrap());
+        lines.push_str(&file);
     }
     (remote, lines)
 }
@@ -63,11 +64,11 @@ async fn a_model_runs_on_another_runnel_over_tls(db: Db) {
 
 async fn a_remote_that_is_not_trusted_is_away(db: Db) {
     let (remote, lines) = remote(Db::Sqlite, true, 0).await;
-    let untrusted: String = lines
+    let untrusted: Vec<&str> = lines
         .lines()
         .filter(|line| !line.starts_with("ca_file"))
-        .map(|line| format!("{line}\n"))
         .collect();
+    let untrusted = untrusted.join("\n");
     let models = format!("[models.\"acme/it\"]\n{untrusted}inputs = \"any\"\n");
     let (app, _folder) = server_with(db, &models).await;
     let ended = run(&app, "acme/it", &json!({})).await;
