@@ -69,7 +69,7 @@ async fn a_remote_that_is_not_trusted_is_away(db: Db) {
         .filter(|line| !line.starts_with("ca_file"))
         .collect();
     let untrusted = untrusted.join("\n");
-    let models = format!("[models.\"acme/it\"]\n{untrusted}inputs = \"any\"\n");
+    let models = format!("[models.\"acme/it\"]\n{untrusted}\ninputs = \"any\"\n");
     let (app, _folder) = server_with(db, &models).await;
     let ended = run(&app, "acme/it", &json!({})).await;
     assert_eq!(ended["failure_code"], "ENGINE_UNAVAILABLE", "{ended}");
