@@ -40,6 +40,8 @@ async fn a_picture_goes_through_cog_and_comes_back() {
         );
         assert_eq!(engine.probe().await, Ok(()), "{class}");
 
+        // Cog answers a moment before its slot is free again.
+        server.wait_for("/health-check", "\"READY\"").await;
         let (work, _) = crate::remote::stub::work(&json!({"text": "fail"}));
         let error = engine.execute(work).await.unwrap_err();
         assert_eq!(error.kind, EngineErrorKind::Failed, "{class}: {error}");
