@@ -8,8 +8,6 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::path::Path;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{PixelType, Resizer};
 use runnel_media::{Budget, Channels, Picture, Want, decode, encode_jpeg, encode_webp};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -32,15 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Enlarges a photo and adds a grain of a few steps.
 fn enlarge(photo: &Picture, width: u32, height: u32) -> Result<Picture, Box<dyn Error>> {
-    let from = ImageRef::new(
-        photo.width(),
-        photo.height(),
-        photo.pixels(),
-        PixelType::U8x3,
-    )?;
-    let mut to = Image::new(width, height, PixelType::U8x3);
-    Resizer::new().resize(&from, &mut to, None)?;
-    let mut pixels = to.into_vec();
+    let mut pixels = smooth(photo, width as usize, height as usize);
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for sample in &mut pixels {
         state ^= state << 13;
@@ -51,6 +41,33 @@ fn enlarge(photo: &Picture, width: u32, height: u32) -> Result<Picture, Box<dyn 
         *sample = sample.saturating_add(grain).saturating_sub(8);
     }
     Ok(Picture::new(width, height, Channels::Rgb, pixels)?)
+}
+
+/// A photo at other sides: each sample is a blend of the four around its place.
+fn smooth(photo: &Picture, width: usize, height: usize) -> Vec<u8> {
+    let (across, down) = (photo.width() as usize, photo.height() as usize);
+    // The two neighbours of a place and the weight of the second, of 256.
+    let place = |at: usize, to: usize, from: usize| {
+        let exact = (at * 2 + 1) * from * 128 / to;
+        let exact = exact.saturating_sub(128).min((from - 1) * 256);
+        (exact / 256, (exact / 256 + 1).min(from - 1), exact % 256)
+    };
+    let mut pixels = Vec::with_capacity(width * height * 3);
+    for y in 0..height {
+        let (above, below, low) = place(y, height, down);
+        for x in 0..width {
+            let (left, right, far) = place(x, width, across);
+            for channel in 0..3 {
+                let sample = |x: usize, y: usize| {
+                    usize::from(photo.pixels()[(y * across + x) * 3 + channel])
+                };
+                let upper = sample(left, above) * (256 - far) + sample(right, above) * far;
+                let lower = sample(left, below) * (256 - far) + sample(right, below) * far;
+                pixels.push(((upper * (256 - low) + lower * low) >> 16) as u8);
+            }
+        }
+    }
+    pixels
 }
 
 /// A PNG as most programs write it: filters chosen row by row, zlib's usual

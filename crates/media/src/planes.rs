@@ -2,10 +2,11 @@
 //! ranges of WebP: what JPEG has and WebP wants, so that nothing between the two
 //! has to go by way of red, green and blue.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::pixels::U8;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions};
 
 use crate::decode::baseline::Plane;
+use crate::resize::resample;
 use crate::{Channels, MediaError, Picture};
 
 /// A picture in planes. Those of colour have half of its sides, rounded up.
@@ -136,15 +137,7 @@ fn resize(
     (width, height): (u32, u32),
     reach: (f64, f64),
 ) -> Result<Vec<u8>, MediaError> {
-    let wrong = || MediaError::Shape {
-        width,
-        height,
-        channels: 1,
-        got: plane.pixels.len(),
-    };
     let (across, down) = (plane.width as u32, plane.height as u32);
-    let from = ImageRef::new(across, down, &plane.pixels, PixelType::U8).map_err(|_| wrong())?;
-    let mut to = Image::new(width, height, PixelType::U8);
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(filter))
         .crop(
@@ -153,9 +146,13 @@ fn resize(
             (plane.exact.0 * reach.0).min(f64::from(across)),
             (plane.exact.1 * reach.1).min(f64::from(down)),
         );
-    let done = Resizer::new().resize(&from, &mut to, &options);
-    done.map_err(|_| wrong())?;
-    Ok(to.into_vec())
+    let made = resample::<U8>(&plane.pixels, (across, down), (width, height), &options);
+    made.ok_or(MediaError::Shape {
+        width,
+        height,
+        channels: 1,
+        got: plane.pixels.len(),
+    })
 }
 
 /// Brings samples from the whole range of a byte to `span` of it, so that what

@@ -1,7 +1,8 @@
 //! Resizing decoded pixels: all of them or a part, colours weighted by alpha.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8x3, U8x4};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::decode::Stored;
 use crate::{Channels, MediaError, Picture, colour};
@@ -84,19 +85,34 @@ pub(crate) fn resized(
         channels: channels.count(),
         got: picture.pixels().len(),
     };
-    let kind = match channels {
-        Channels::Rgb => PixelType::U8x3,
-        Channels::Rgba => PixelType::U8x4,
-    };
-    let from = ImageRef::new(picture.width(), picture.height(), picture.pixels(), kind)
-        .map_err(|_| shape())?;
-    let mut to = Image::new(width, height, kind);
     let part = part.within(picture);
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3))
         .crop(part.left, part.top, part.width, part.height);
-    Resizer::new()
-        .resize(&from, &mut to, &options)
-        .map_err(|_| shape())?;
-    Picture::new(width, height, channels, to.into_vec())
+    let sides = (picture.width(), picture.height());
+    let resample = match channels {
+        Channels::Rgb => resample::<U8x3>,
+        Channels::Rgba => resample::<U8x4>,
+    };
+    let pixels = resample(picture.pixels(), sides, (width, height), &options);
+    Picture::new(width, height, channels, pixels.ok_or_else(shape)?)
+}
+
+/// Brings pixels of one kind to other sides; `None` when there are not as many
+/// as the sides say.
+///
+/// The kind is a type: chosen at run time, the resizer is compiled for all its
+/// kinds, and that is minutes.
+pub(crate) fn resample<P: PixelTrait>(
+    pixels: &[u8],
+    (width, height): (u32, u32),
+    (to_width, to_height): (u32, u32),
+    options: &ResizeOptions,
+) -> Option<Vec<u8>> {
+    let from = TypedImageRef::<P>::from_buffer(width, height, pixels).ok()?;
+    let mut made = vec![0; to_width as usize * to_height as usize * size_of::<P>()];
+    let mut to = TypedImage::<P>::from_buffer(to_width, to_height, &mut made).ok()?;
+    let done = Resizer::new().resize_typed(&from, &mut to, options);
+    done.ok()?;
+    Some(made)
 }

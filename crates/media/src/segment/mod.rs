@@ -6,9 +6,10 @@
 
 use std::borrow::Cow;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions};
 
+use crate::resize::resample;
 use crate::{Channels, Picture};
 use network::{Network, SIDE};
 
@@ -100,13 +101,12 @@ fn prepare(picture: &Picture) -> Result<Vec<[f32; 3]>, Box<dyn std::error::Error
             })
             .collect(),
     };
-    let source = ImageRef::new(picture.width(), picture.height(), &rgb, PixelType::U8x3)?;
-    let mut small = Image::new(SIDE as u32, SIDE as u32, PixelType::U8x3);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-    Resizer::new().resize(&source, &mut small, &options)?;
-    let greatest = f32::from(small.buffer().iter().copied().max().unwrap_or(1).max(1));
+    let sides = (picture.width(), picture.height());
+    let small = resample::<U8x3>(&rgb, sides, (SIDE as u32, SIDE as u32), &options)
+        .ok_or("the picture has not as many pixels as its sides say")?;
+    let greatest = f32::from(small.iter().copied().max().unwrap_or(1).max(1));
     Ok(small
-        .buffer()
         .chunks_exact(3)
         .map(|pixel| {
             std::array::from_fn(|channel| {

@@ -47,7 +47,7 @@ async fn a_file_can_be_sent_in_one_step(db: Db) {
 }
 
 async fn wrong_forms_are_refused_and_leave_nothing(db: Db) {
-    let app = TestApp::start_with(db, |settings| settings.max_upload_bytes = 100_000).await;
+    let app = TestApp::start_with(db, |settings| settings.max_upload_bytes = 600_000).await;
     let post = || Request::new("POST", &app.url("/v1/assets")).key(app.key());
     let png = sample::gradient_png(8, 8);
     let part = |name: &str, rest: &str, body: &str| {
@@ -102,7 +102,7 @@ async fn wrong_forms_are_refused_and_leave_nothing(db: Db) {
             "VALIDATION_ERROR",
         ),
         (
-            post().file("a.png", "image/png", &vec![0; 100_001]),
+            post().file("a.png", "image/png", &vec![0; 600_001]),
             413,
             "PAYLOAD_TOO_LARGE",
         ),
@@ -122,7 +122,9 @@ async fn wrong_forms_are_refused_and_leave_nothing(db: Db) {
     ] {
         request.send().await.assert_error(status, code);
     }
-    let broken = post().file("a.png", "image/png", &png).begin(150).await;
+    // More than is kept in memory before a file is made of it.
+    let broken = post().file("a.png", "image/png", &vec![0; 500_000]);
+    let broken = broken.begin(400_000).await;
     let app_ref = &app;
     wait_until("the file to arrive in part", || async move {
         (app_ref.objects().len() == 1).then_some(())

@@ -214,7 +214,7 @@ async fn a_form_is_known_by_its_parts(db: Db) {
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
 
     // While another is at work the whole of it is taken, and then refused.
-    let busy = send("busy", "a.png", "one").begin(2000).await;
+    let busy = send("busy", "a.png", "one").begin(400_000).await;
     let app_ref = &app;
     wait_until("its file to be begun", || async move {
         (app_ref.objects().len() == 3).then_some(())
