@@ -28,6 +28,7 @@ async fn empty(store: &Store) {
         "folders",
         "settings",
         "jobs",
+        "callback_secrets",
         "delivery_attempts",
         "deliveries",
         "run_logs",
