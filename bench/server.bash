@@ -18,7 +18,7 @@ FIGURES_OVER=0
 # Starts a server on a folder, which is empty at first; SERVER_PID and SERVER_URL
 # say which. What follows the name is handed to it.
 start_server() { # start_server NAME [ARGUMENT…]
-    local line= name=$1
+    local line='' name=$1
     shift
     # The process substitution is replaced by the server, so `$!` is its id.
     exec {SERVER_OUT}< <(RUNNEL_BOOTSTRAP_API_KEY=$BENCH_KEY exec "$RUNNEL_BIN" serve \

@@ -10,7 +10,7 @@ step=scripts/step.sh
 # These three come with no toolchain, and the layout checks the doors of
 # dependencies by itself; where they are installed, they look closer.
 if command -v shellcheck >/dev/null; then
-    "$step" "shell scripts" shellcheck -x .ci/run scripts/*.sh bench/*.sh bench/server.bash bench/media/*.sh bench/media/peers.bash
+    "$step" "shell scripts" shellcheck -x .ci/run scripts/*.sh bench/*.sh bench/server.bash bench/media/*.sh bench/media/peers.bash bench/runs/*.sh bench/runs/peers.bash
 fi
 if command -v typos >/dev/null; then
     "$step" "typos" typos

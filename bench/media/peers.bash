@@ -57,6 +57,7 @@ wait_for() {
 family() { # family PID: it and every process below it
     local pid
     echo "$1"
+    # shellcheck disable=SC2013 # numbers, with spaces between
     for pid in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
         family "$pid"
     done
@@ -150,6 +151,7 @@ start_directus() {
     directus start &
     DIRECTUS_PID=$!
     PEER_PIDS+=("$DIRECTUS_PID")
+    # shellcheck disable=SC2034 # for whoever sources this
     DIRECTUS_HOST=127.0.0.1:$port
     wait_for "$port" 120 "$DIRECTUS_PID" "$BENCH_DIR/directus.log"
 }
@@ -185,6 +187,7 @@ CONF
     nginx -c "$folder/nginx.conf" -p "$folder" 2>"$BENCH_DIR/nginx.log" &
     NGINX_PID=$!
     PEER_PIDS+=("$NGINX_PID")
+    # shellcheck disable=SC2034 # for whoever sources this
     NGINX_HOST=127.0.0.1:$port
     wait_for "$port" 10 "$NGINX_PID" "$BENCH_DIR/nginx.log"
 }

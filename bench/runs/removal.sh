@@ -17,7 +17,7 @@ if [ "${1:-}" = --short ]; then
 fi
 build_load
 photo=$BENCH_DIR/photo.jpg
-vips thumbnail photos/coffee.png "$photo[Q=90,strip]" "$width" --height "$height" --size force
+vips thumbnail photos/coffee.png "${photo}[Q=90,strip]" "$width" --height "$height" --size force
 
 start_server removal
 host=$(host_of "$SERVER_URL")
