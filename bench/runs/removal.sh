@@ -30,6 +30,7 @@ fi
 
 install_python
 coproc PEER { exec "$PYTHON" bench/runs/removal.py models/u2netp.onnx "$photo" "$BENCH_DIR/result.png"; }
+# shellcheck disable=SC2153 # of peers.bash
 PEER_PIDS+=("$PEER_PID")
 theirs() {
     echo >&"${PEER[1]}"
