@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::assets::Flights;
 use crate::runs::{InputMemory, Streams};
-use crate::{Sealer, thumbnails, uploads};
+use crate::{Sealer, models, thumbnails, uploads};
 
 /// Limits and lifetimes that an operator may set.
 #[derive(Debug, Clone)]
@@ -79,6 +79,8 @@ pub struct Services {
     pub egress: Egress,
     /// The models.
     pub models: Registry,
+    /// What engines answered when they were asked last.
+    pub availability: models::Availability,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Makes ids and secrets.

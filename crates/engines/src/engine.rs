@@ -348,7 +348,7 @@ pub trait Engine: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Asks whether it could work now, for the readiness of the server.
+    /// Asks whether it could work now, for those who read the catalogue.
     ///
     /// # Errors
     /// Why it could not.
@@ -361,14 +361,18 @@ pub trait Engine: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// The name of the wrong input, and what is wrong with it.
-    fn check(&self, model: &str, input: &Map<String, Value>) -> Result<(), (String, String)>;
+    fn check(&self, _model: &str, _input: &Map<String, Value>) -> Result<(), (String, String)> {
+        Ok(())
+    }
 
-    /// Checks the type of a file that an input refers to, before the run is
+    /// Checks the type of a file to which `input` refers, before the run is
     /// accepted.
     ///
     /// # Errors
     /// What is wrong with it, and which types to give instead.
-    fn check_type(&self, model: &str, mime_type: &str) -> Result<(), String>;
+    fn check_type(&self, _model: &str, _input: &str, _mime_type: &str) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 #[cfg(test)]

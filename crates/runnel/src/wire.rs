@@ -247,6 +247,7 @@ pub async fn open_services(
         sealer: secret_key::sealer(settings, environment.entropy.as_ref())?,
         egress,
         models: Registry::builtin(cores),
+        availability: runnel_domain::models::Availability::default(),
         clock: Arc::clone(&environment.clock),
         ids,
         limits: Limits {

@@ -6,7 +6,7 @@
 
 use runnel_types::Page;
 use runnel_types::list::{
-    Field, FieldKind, Filter, ListRequest, Operator, Piece, Place, Sort, Test, Value,
+    Field, FieldKind, Filter, ListRequest, Operator, Piece, Place, Sort, Test, Value, cut_page,
 };
 use uuid::Uuid;
 
@@ -52,7 +52,7 @@ pub(crate) async fn list<T>(
             Ok((decode(&row)?, place(&row, &request.sort)?))
         })
         .collect::<Result<_, StoreError>>()?;
-    Ok(page(found, request))
+    Ok(cut_page(found, request.limit.clamp(1, MOST_ROWS), request))
 }
 
 /// The statement of a page, one row longer than the page: the last row tells
@@ -302,32 +302,4 @@ fn place(row: &Row, sort: &[Sort]) -> Result<Place, StoreError> {
         })
         .collect::<Result<_, _>>()?;
     Ok(Place { values, id })
-}
-
-/// Makes the page of the rows found, which come in the direction of the walk.
-fn page<T>(mut rows: Vec<(T, Place)>, request: &ListRequest) -> Page<T, Place> {
-    let size = request.limit.clamp(1, MOST_ROWS) as usize;
-    let more_ahead = rows.len() > size;
-    rows.truncate(size);
-    if request.backward {
-        rows.reverse();
-    }
-    // The row that the cursor names lies behind, so there is something there.
-    let more_behind = request.place.is_some();
-    let (later, earlier) = if request.backward {
-        (more_behind, more_ahead)
-    } else {
-        (more_ahead, more_behind)
-    };
-    // A page that turns out empty still leads back to where it came from.
-    let of = |row: Option<&(T, Place)>| {
-        row.map(|(_, place)| place.clone())
-            .or_else(|| request.place.clone())
-    };
-    let (last, first) = (of(rows.last()), of(rows.first()));
-    Page {
-        next: last.filter(|_| later),
-        previous: first.filter(|_| earlier),
-        items: rows.into_iter().map(|(row, _)| row).collect(),
-    }
 }

@@ -8,7 +8,6 @@ use runnel_domain::Services;
 use runnel_engines::engine::Execution;
 use runnel_engines::{Engine, EngineError, Entry, InputForm, Product, Work};
 use runnel_types::{ModelSpec, RunId};
-use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 
 /// Answers with its input, like `runnel/echo`, and remembers every execution.
@@ -141,13 +140,5 @@ impl Engine for CountingEngine {
                 files: Vec::new(),
             })
         })
-    }
-
-    fn check(&self, _: &str, _: &Map<String, Value>) -> Result<(), (String, String)> {
-        Ok(())
-    }
-
-    fn check_type(&self, _: &str, _: &str) -> Result<(), String> {
-        Ok(())
     }
 }

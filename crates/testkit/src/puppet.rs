@@ -6,7 +6,6 @@ use std::time::Duration;
 use runnel_engines::engine::Execution;
 use runnel_engines::{Engine, EngineError, Entry, InputForm, Product, Work};
 use runnel_types::{InputSpec, InputType, ModelAbout, ModelId, ModelSpec};
-use serde_json::{Map, Value};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// How long a test waits for an execution before it fails.
@@ -149,13 +148,5 @@ impl Engine for Strung {
             let let_go = |_| Err(EngineError::failed("the test let the execution go"));
             answered.await.unwrap_or_else(let_go)
         })
-    }
-
-    fn check(&self, _model: &str, _input: &Map<String, Value>) -> Result<(), (String, String)> {
-        Ok(())
-    }
-
-    fn check_type(&self, _model: &str, _mime_type: &str) -> Result<(), String> {
-        Ok(())
     }
 }

@@ -36,7 +36,9 @@ pub use id::{
 };
 pub use idempotency::{Answer, Used};
 pub use job::Job;
-pub use model::{BadValue, InputSpec, InputType, ModelAbout, ModelSpec, OutputSpec, ReferenceForm};
+pub use model::{
+    BadValue, InputSpec, InputType, ModelAbout, ModelSpec, OutputSpec, ReferenceForm, is_asset_key,
+};
 pub use org::Org;
 pub use page::{Cursor, Page, PageRequest};
 pub use run::{FailureCode, FailureStage, LogLevel, Run, RunFailure, RunLog, RunSource, RunStatus};

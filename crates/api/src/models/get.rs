@@ -24,6 +24,6 @@ pub(crate) async fn get(
     Authenticated(caller): Authenticated,
     Path(path): Path<ModelPath>,
 ) -> Result<Json<ModelResponse>, ApiError> {
-    let view = services.get_model(&caller, &path.model())?;
+    let view = services.get_model(&caller, &path.model()).await?;
     Ok(Json(view.into()))
 }

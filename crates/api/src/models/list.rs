@@ -27,6 +27,6 @@ pub(crate) async fn list(
     Authenticated(caller): Authenticated,
     query: ListQuery<ModelSpec>,
 ) -> Result<Listing<ModelResponse>, ApiError> {
-    let page = services.list_models(&caller, &query.request);
+    let page = services.list_models(&caller, &query.request).await;
     Listing::new(query, page, ModelResponse::from)
 }

@@ -33,7 +33,8 @@ pub(crate) struct ModelResponse {
     category_code: Option<String>,
     /// Always `active`.
     status_code: &'static str,
-    /// Always `available`: runs of a model whose engine is away wait for it.
+    /// `available`, or `unavailable` when its engine did not answer when it was
+    /// asked last, some seconds ago at most. Runs wait for an engine that is away.
     availability_status: &'static str,
     /// Under which licence it is.
     license_code: Option<String>,
@@ -127,7 +128,11 @@ impl From<ModelView> for ModelResponse {
             is_public: true,
             category_code: about.category.clone(),
             status_code: STATUS,
-            availability_status: "available",
+            availability_status: if view.is_available {
+                "available"
+            } else {
+                "unavailable"
+            },
             license_code: about.license.clone(),
             max_resolution: None,
             supports_streaming: false,

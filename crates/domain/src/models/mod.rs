@@ -4,6 +4,7 @@
 //! The catalogue lies in memory and is the same for every organization; any key
 //! may read it, as the contract has no scope for models.
 
+mod availability;
 mod json_schema;
 mod schema;
 
@@ -15,6 +16,7 @@ use runnel_types::{Fault, InputSpec, InputType, ModelSpec, Page, words};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+pub use availability::Availability;
 pub(crate) use schema::check_input;
 
 use crate::{Caller, Services};
@@ -26,12 +28,18 @@ pub struct ModelView {
     pub spec: Arc<ModelSpec>,
     /// The JSON Schema of a run's `input`.
     pub input_schema: Value,
+    /// Whether its engine could work when it was asked last.
+    pub is_available: bool,
 }
 
 impl ModelView {
-    fn of(spec: Arc<ModelSpec>) -> Self {
+    fn of(spec: Arc<ModelSpec>, is_available: bool) -> Self {
         let input_schema = json_schema::input_schema(&spec);
-        Self { spec, input_schema }
+        Self {
+            spec,
+            input_schema,
+            is_available,
+        }
     }
 
     /// The id of one of its inputs.
@@ -77,9 +85,11 @@ impl Services {
     /// # Errors
     /// `MODEL_NOT_FOUND`, also for a model that is only passed on: nothing is
     /// known of its inputs here.
-    pub fn get_model(&self, _caller: &Caller, name: &str) -> Result<ModelView, Fault> {
+    pub async fn get_model(&self, _caller: &Caller, name: &str) -> Result<ModelView, Fault> {
         if let Some(entry) = self.models.models().get(name) {
-            return Ok(ModelView::of(Arc::clone(&entry.spec)));
+            let is_available = self.availability_of(std::slice::from_ref(entry)).await;
+            let is_available = is_available.first().is_none_or(|answer| *answer);
+            return Ok(ModelView::of(Arc::clone(&entry.spec), is_available));
         }
         if self.models.get(name).is_some() {
             let message = format!(
@@ -91,10 +101,16 @@ impl Services {
     }
 
     /// A page of the catalogue.
-    pub fn list_models(&self, _caller: &Caller, request: &ListRequest) -> Page<ModelView, Place> {
-        let models = self.models.models();
-        let specs = models.values().map(|entry| Arc::clone(&entry.spec));
-        list::page_of(specs, request, |spec| spec.id.as_uuid(), value).map(ModelView::of)
+    pub async fn list_models(
+        &self,
+        _caller: &Caller,
+        request: &ListRequest,
+    ) -> Page<ModelView, Place> {
+        let entries = self.models.models().values().cloned().collect::<Vec<_>>();
+        let id = |entry: &Entry| entry.spec.id.as_uuid();
+        let page = list::page_of(entries, request, id, value);
+        let mut answers = self.availability_of(&page.items).await.into_iter();
+        page.map(|entry| ModelView::of(entry.spec, answers.next().unwrap_or(true)))
     }
 
     fn no_model(&self, name: &str) -> Fault {
@@ -115,7 +131,8 @@ impl Services {
 }
 
 /// What a model has in a field of its list.
-fn value(spec: &Arc<ModelSpec>, field: &Field) -> list::Value {
+fn value(entry: &Entry, field: &Field) -> list::Value {
+    let spec = &entry.spec;
     let text = |text: &str| list::Value::Text(text.to_owned());
     let maybe = |word: &Option<String>| word.as_deref().map_or(list::Value::Null, text);
     let about = &spec.about;

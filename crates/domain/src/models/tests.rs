@@ -8,7 +8,7 @@ use super::*;
 fn view(model: &str) -> ModelView {
     let models = builtin::entries(1);
     let found = models.iter().find(|entry| entry.spec.model == model);
-    ModelView::of(Arc::clone(&found.unwrap().spec))
+    ModelView::of(Arc::clone(&found.unwrap().spec), true)
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl Engine for Builtin {
         catalogue::check(model, input)
     }
 
-    fn check_type(&self, model: &str, mime_type: &str) -> Result<(), String> {
-        sources::check_type(model, mime_type)
+    fn check_type(&self, _model: &str, input: &str, mime_type: &str) -> Result<(), String> {
+        sources::check_type(input, mime_type)
     }
 }

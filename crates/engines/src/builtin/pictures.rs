@@ -57,11 +57,12 @@ pub(super) fn run(network: &Network, work: &Work) -> Result<Product, EngineError
 
 fn upscaled(work: &Work, picture: &Picture) -> Result<Picture, EngineError> {
     let scale = number(work, "scale").unwrap_or(2.0);
-    let made = upscale(picture, scale as u32);
-    made.map_err(|error| match error {
+    let made = upscale(picture, scale as u32, || work.reporter.is_cancelled());
+    let made = made.map_err(|error| match error {
         MediaError::ScaleTooLarge { .. } => EngineError::invalid_input(error.to_string()),
         other => failed(&other),
-    })
+    })?;
+    made.ok_or_else(EngineError::cancelled)
 }
 
 fn resized(network: &Network, work: &Work, picture: Picture) -> Result<Picture, EngineError> {

@@ -12,6 +12,9 @@ use crate::engine::{EngineError, InputContent, InputFile, Work};
 /// it becomes a background, and is not sharp there.
 const REFERENCE_SIDE: u32 = 4096;
 
+/// The input that is an archive with the pictures.
+const BUNDLE: &str = "zip_url";
+
 /// A decoded picture and what it was called.
 pub(super) struct Source {
     pub(super) name: String,
@@ -52,7 +55,7 @@ fn source(
         }));
     }
     let entry = work.input.get(in_bundle).and_then(|name| name.as_str());
-    let (Some(entry), Some(bundle)) = (entry, work.files.get("zip_url")) else {
+    let (Some(entry), Some(bundle)) = (entry, work.files.get(BUNDLE)) else {
         return Ok(None);
     };
     let budget = Budget::default();
@@ -107,11 +110,19 @@ fn has_pixels(kind: MediaType) -> bool {
     kind.is_picture() && kind != MediaType::Svg
 }
 
-/// Refuses what is no picture, or none made of pixels; a model that takes
-/// bundles takes an archive too.
-pub(super) fn check_type(model: &str, mime_type: &str) -> Result<(), String> {
-    let takes_bundles = model == catalogue::BACKGROUND_REPLACE;
-    let is_taken = |kind: MediaType| has_pixels(kind) || (takes_bundles && kind == MediaType::Zip);
+/// Refuses what is no picture, or none made of pixels; and what is no archive
+/// where a bundle belongs.
+pub(super) fn check_type(input: &str, mime_type: &str) -> Result<(), String> {
+    if input == BUNDLE {
+        return if MediaType::from_mime(mime_type) == Some(MediaType::Zip) {
+            Ok(())
+        } else {
+            Err(format!(
+                "is {mime_type}, and a bundle is a ZIP archive with the pictures in it"
+            ))
+        };
+    }
+    let is_taken = has_pixels;
     if MediaType::from_mime(mime_type).is_some_and(is_taken) {
         return Ok(());
     }
@@ -139,7 +150,7 @@ mod tests {
             "image/tiff",
             "image/bmp",
         ] {
-            assert_eq!(check_type(catalogue::UPSCALE, taken), Ok(()));
+            assert_eq!(check_type("image_url", taken), Ok(()));
         }
         for refused in [
             "image/svg+xml",
@@ -149,13 +160,15 @@ mod tests {
             "audio/mpeg",
             "x",
         ] {
-            let message = check_type(catalogue::UPSCALE, refused).unwrap_err();
+            let message = check_type("asset_id", refused).unwrap_err();
             assert!(message.contains(refused), "{message}");
             assert!(message.contains("image/avif"), "{message}");
         }
-        let replace = catalogue::BACKGROUND_REPLACE;
-        assert_eq!(check_type(replace, "application/zip"), Ok(()));
-        assert!(check_type(replace, "application/pdf").is_err());
+        assert_eq!(check_type(BUNDLE, "application/zip"), Ok(()));
+        for refused in ["application/pdf", "image/png"] {
+            let message = check_type(BUNDLE, refused).unwrap_err();
+            assert!(message.contains("ZIP"), "{message}");
+        }
     }
 
     #[test]

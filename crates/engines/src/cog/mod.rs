@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use runnel_egress::{Egress, Method, Reply};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use toml::Table;
 
 use self::prediction::Prediction;
@@ -254,14 +254,6 @@ impl Engine for Cog {
                 Err(error) => Err(error.to_string()),
             }
         })
-    }
-
-    fn check(&self, _: &str, _: &Map<String, Value>) -> Result<(), (String, String)> {
-        Ok(())
-    }
-
-    fn check_type(&self, _: &str, _: &str) -> Result<(), String> {
-        Ok(())
     }
 }
 

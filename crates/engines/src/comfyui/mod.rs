@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use runnel_egress::{Egress, Method};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use toml::Table;
 use uuid::Uuid;
@@ -229,14 +229,6 @@ impl Engine for ComfyUi {
             let stats = self.server.json(call).await;
             stats.map(drop).map_err(|error| error.to_string())
         })
-    }
-
-    fn check(&self, _: &str, _: &Map<String, Value>) -> Result<(), (String, String)> {
-        Ok(())
-    }
-
-    fn check_type(&self, _: &str, _: &str) -> Result<(), String> {
-        Ok(())
     }
 }
 

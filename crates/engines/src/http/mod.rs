@@ -12,7 +12,7 @@ mod mapping;
 use std::sync::Arc;
 
 use runnel_egress::{Egress, Method, Reply};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use toml::Table;
 
 use self::mapping::{Request, Response};
@@ -147,14 +147,6 @@ impl Engine for Http {
 
     fn probe(&self) -> Probe<'_> {
         Box::pin(async { self.server.probe(self.health.as_deref()).await })
-    }
-
-    fn check(&self, _: &str, _: &Map<String, Value>) -> Result<(), (String, String)> {
-        Ok(())
-    }
-
-    fn check_type(&self, _: &str, _: &str) -> Result<(), String> {
-        Ok(())
     }
 }
 

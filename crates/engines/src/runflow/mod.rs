@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use runnel_egress::{Egress, Method};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use toml::Table;
 
 use self::remote_run::RemoteRun;
@@ -226,14 +226,6 @@ impl Engine for Runflow {
             let health = self.server.json(call).await;
             health.map(drop).map_err(|error| error.to_string())
         })
-    }
-
-    fn check(&self, _: &str, _: &Map<String, Value>) -> Result<(), (String, String)> {
-        Ok(())
-    }
-
-    fn check_type(&self, _: &str, _: &str) -> Result<(), String> {
-        Ok(())
     }
 }
 

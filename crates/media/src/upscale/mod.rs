@@ -26,18 +26,26 @@ const TILE: (usize, usize) = (128, 64);
 /// The pixels around a tile that its own depend on.
 const AROUND: usize = 12;
 
-/// Enlarges a picture by a scale of [`SCALES`]. Alpha is enlarged with it.
+/// Enlarges a picture by a scale of [`SCALES`]. Alpha is enlarged with it. `None`
+/// when `should_stop` said so on the way; it is asked for each strip.
 ///
 /// # Errors
 /// [`MediaError::ScaleTooLarge`] when the result would have more than
 /// [`MAX_PIXELS`], or the scale is none of those.
-pub fn upscale(picture: &Picture, scale: u32) -> Result<Picture, MediaError> {
+pub fn upscale(
+    picture: &Picture,
+    scale: u32,
+    should_stop: impl Fn() -> bool + Sync,
+) -> Result<Option<Picture>, MediaError> {
     check(picture.width(), picture.height(), scale)?;
     let (wide, high) = (picture.width() * scale, picture.height() * scale);
     let filter = Filter::lanczos(scale as usize);
     let stride = wide as usize * picture.channels().count();
     let mut pixels = vec![0; stride * high as usize];
     each_row(&mut pixels, stride * filter.scale * TILE.1, |at, strip| {
+        if should_stop() {
+            return;
+        }
         for first in (0..picture.width() as usize).step_by(TILE.0) {
             let made = enlarge(picture, (first, at * TILE.1), &filter);
             write(
@@ -49,7 +57,10 @@ pub fn upscale(picture: &Picture, scale: u32) -> Result<Picture, MediaError> {
             );
         }
     });
-    Picture::new(wide, high, picture.channels(), pixels)
+    if should_stop() {
+        return Ok(None);
+    }
+    Picture::new(wide, high, picture.channels(), pixels).map(Some)
 }
 
 fn check(width: u32, height: u32, scale: u32) -> Result<(), MediaError> {

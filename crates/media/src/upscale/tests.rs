@@ -12,6 +12,10 @@ fn picture(width: u32, height: u32, colour: impl Fn(u32, u32) -> [u8; 3]) -> Pic
     Picture::new(width, height, Channels::Rgb, pixels).unwrap()
 }
 
+fn enlarged(picture: &Picture, scale: u32) -> Picture {
+    upscale(picture, scale, || false).unwrap().unwrap()
+}
+
 /// The ratio of signal to noise between two pictures, in decibels.
 fn likeness(one: &Picture, other: &Picture) -> f64 {
     let pairs = one.pixels().iter().zip(other.pixels());
@@ -47,7 +51,7 @@ fn photo_and_small(scale: u32) -> (Picture, Picture) {
 fn a_photo_made_small_comes_back_better_than_by_lanczos() {
     for scale in [2, 4] {
         let (photo, small) = photo_and_small(scale);
-        let made = upscale(&small, scale).unwrap();
+        let made = enlarged(&small, scale);
         let plain = crate::resize::resize(
             small.clone(),
             crate::resize::Part {
@@ -68,7 +72,7 @@ fn every_size_and_scale_has_the_sides_and_colours_it_should() {
     for (width, height) in [(1, 1), (1, 200), (200, 1), (129, 65), (128, 64)] {
         for scale in SCALES {
             let flat = picture(width, height, |_, _| [10, 128, 250]);
-            let made = upscale(&flat, scale).unwrap();
+            let made = enlarged(&flat, scale);
             assert_eq!(
                 (made.width(), made.height()),
                 (width * scale, height * scale)
@@ -86,7 +90,7 @@ fn every_size_and_scale_has_the_sides_and_colours_it_should() {
 fn tiles_leave_no_seam() {
     // A slope is a slope in the result too, across every border of a tile.
     let slope = picture(300, 150, |x, y| [(x / 2) as u8, y as u8, 99]);
-    let made = upscale(&slope, 2).unwrap();
+    let made = enlarged(&slope, 2);
     for y in 8..292 {
         let row = made.row(y);
         for x in 8..592_usize {
@@ -102,7 +106,7 @@ fn tiles_leave_no_seam() {
 #[test]
 fn an_edge_becomes_crisp_and_has_no_halo() {
     let edge = picture(40, 40, |x, y| if x + y < 40 { [60; 3] } else { [190; 3] });
-    let made = upscale(&edge, 4).unwrap();
+    let made = enlarged(&edge, 4);
     assert!(made.pixels().iter().all(|value| (45..=205).contains(value)));
     // Across the edge, all but some eight pixels are one side or the other.
     let middle: Vec<u8> = made.row(80).chunks_exact(3).map(|pixel| pixel[0]).collect();
@@ -125,7 +129,7 @@ fn alpha_is_kept_and_colours_do_not_bleed_out_of_nothing() {
         });
     }
     let half = Picture::new(32, 32, Channels::Rgba, pixels).unwrap();
-    let made = upscale(&half, 3).unwrap();
+    let made = enlarged(&half, 3);
     assert_eq!(made.channels(), Channels::Rgba);
     for pixel in made.pixels().chunks_exact(4).filter(|pixel| pixel[3] > 8) {
         assert!(pixel[1] <= 2 && pixel[0] > 180, "{pixel:?}");
@@ -144,4 +148,10 @@ fn what_would_be_too_large_is_refused_with_the_largest_scale() {
     for scale in [0, 1, 5, 65_536, u32::MAX] {
         assert!(check(1, 1, scale).is_err());
     }
+}
+
+#[test]
+fn work_that_is_to_stop_has_no_picture() {
+    let flat = picture(40, 30, |_, _| [9, 9, 9]);
+    assert_eq!(upscale(&flat, 2, || true).unwrap(), None);
 }

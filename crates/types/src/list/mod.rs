@@ -15,7 +15,7 @@ mod token;
 pub use filter::{Filter, Operator, Piece, Test, Value};
 pub use parser::{equals, parse_filter};
 pub use place::Place;
-pub use rows::page_of;
+pub use rows::{cut_page, page_of};
 pub use sort::{Sort, parse_sort, sort_text};
 
 /// The most characters of what was sent that a message repeats.

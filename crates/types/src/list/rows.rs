@@ -51,15 +51,17 @@ pub fn page_of<T>(
         })
         .collect();
     found.sort_by(|(_, one), (_, other)| order(request, one, other));
-    let more_ahead = found.len() > request.limit as usize;
-    found.truncate(request.limit as usize);
+    cut_page(found, request.limit, request)
+}
+
+/// The page of at most `size` rows of those found from where it begins on, which
+/// come in the direction of the walk, one at least beyond the page if there is one.
+pub fn cut_page<T>(mut found: Vec<(T, Place)>, size: u32, request: &ListRequest) -> Page<T, Place> {
+    let more_ahead = found.len() > size as usize;
+    found.truncate(size as usize);
     if request.backward {
         found.reverse();
     }
-    page(found, more_ahead, request)
-}
-
-fn page<T>(found: Vec<(T, Place)>, more_ahead: bool, request: &ListRequest) -> Page<T, Place> {
     // The row that the cursor names lies behind, so there is something there.
     let more_behind = request.place.is_some();
     let (later, earlier) = if request.backward {
@@ -67,6 +69,7 @@ fn page<T>(found: Vec<(T, Place)>, more_ahead: bool, request: &ListRequest) -> P
     } else {
         (more_ahead, more_behind)
     };
+    // A page that turns out empty still leads back to where it came from.
     let of = |row: Option<&(T, Place)>| {
         row.map(|(_, place)| place.clone())
             .or_else(|| request.place.clone())

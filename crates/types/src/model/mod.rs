@@ -83,15 +83,20 @@ impl InputSpec {
 
     /// How its value refers to a file, when it does.
     pub fn reference_form(&self) -> Option<ReferenceForm> {
-        let is_id = self.name == "asset_id" || self.name.ends_with("_asset_id");
         match self.input_type {
-            InputType::String if is_id => Some(ReferenceForm::Id),
+            InputType::String if is_asset_key(&self.name) => Some(ReferenceForm::Id),
             InputType::String if self.is_file => Some(ReferenceForm::Url),
             InputType::Image | InputType::Video => Some(ReferenceForm::Url),
             InputType::ImageList => Some(ReferenceForm::Urls),
             _ => None,
         }
     }
+}
+
+/// Whether a text under this key of an input is the id of an asset, declared or
+/// not. SPEC: media.md, "Media by reference in a run's `input`".
+pub fn is_asset_key(key: &str) -> bool {
+    key == "asset_id" || key.ends_with("_asset_id")
 }
 
 /// How the value of an input refers to files.

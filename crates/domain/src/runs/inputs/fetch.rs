@@ -344,7 +344,7 @@ fn judge_head(
         ));
     };
     for (place, slot) in &wanted.places {
-        check_type(model, engine, *slot, media_type.as_mime())
+        check_type(model, engine, (place, *slot), media_type.as_mime())
             .map_err(|message| format!("{place} cannot be used: the file at {host} {message}"))?;
     }
     Ok(media_type)

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use runnel_blobs::Key;
+use runnel_blobs::{BlobError, Key};
 use runnel_engines::{Engine, InputContent, InputFile, InputForm};
 use runnel_types::{Asset, AssetId, Fault, ModelSpec, Run};
 use serde_json::{Map, Value};
@@ -105,7 +105,14 @@ impl Services {
         };
         let mut files = BTreeMap::new();
         for (place, asset) in assets {
-            files.insert(place, self.load_file(asset, model, form).await?);
+            let Some(file) = self.load_file(asset, model, form).await? else {
+                let message = format!(
+                    "{place}: the bytes of {} are lost from the storage; upload it again",
+                    asset.name
+                );
+                return Ok(Prepared::Failed(InputFailure::lasting(message)));
+            };
+            files.insert(place, file);
         }
         Ok(Prepared::Ready(Ready {
             input,
@@ -138,17 +145,19 @@ impl Services {
             .map_err(Fault::internal)
     }
 
+    /// The file of an asset; `None` when its object is gone.
     async fn load_file(
         &self,
         asset: &Asset,
         model: &ModelSpec,
         form: InputForm,
-    ) -> Result<InputFile, Fault> {
+    ) -> Result<Option<InputFile>, Fault> {
         let key: Key = asset.storage_key.parse().map_err(Fault::internal)?;
         let content = match form {
-            InputForm::Bytes => {
-                InputContent::Bytes(self.blobs.read_all(&key).await.map_err(faults::blob)?)
-            }
+            InputForm::Bytes => match self.blobs.read_all(&key).await {
+                Err(BlobError::Missing { .. }) => return Ok(None),
+                read => InputContent::Bytes(read.map_err(faults::blob)?),
+            },
             InputForm::Url => {
                 let needed = Duration::from_secs(model.time_limit_s).saturating_add(URL_MARGIN);
                 let valid_for = self.limits.asset_url_ttl.max(needed);
@@ -158,12 +167,12 @@ impl Services {
                 )
             }
         };
-        Ok(InputFile {
+        Ok(Some(InputFile {
             mime_type: asset.mime_type.clone(),
             name: asset.name.clone(),
             size_bytes: asset.size_bytes,
             content,
-        })
+        }))
     }
 }
 

@@ -121,7 +121,7 @@ impl Services {
         let ids: Vec<AssetId> = references.assets.values().map(|(id, _)| *id).collect();
         let live = self.live_assets(org, &ids).await?;
         let mut judge = |place: &str, slot, what: &str, mime_type: &str| {
-            if let Err(message) = check_type(model, engine, slot, mime_type) {
+            if let Err(message) = check_type(model, engine, (place, slot), mime_type) {
                 let message = format!("{what} {message}");
                 faults.push(fault(place, "unsupported", message));
             }
@@ -276,16 +276,17 @@ pub(super) fn put_references(
 fn check_type(
     model: &ModelSpec,
     engine: &dyn Engine,
-    slot: Slot,
+    (place, slot): (&str, Slot),
     mime_type: &str,
 ) -> Result<(), String> {
+    if slot == Slot::Free {
+        return Ok(());
+    }
+    let input = place.split('.').next().unwrap_or(place);
+    engine.check_type(&model.model, input, mime_type)?;
     let Slot::File(kind) = slot else {
-        return match slot {
-            Slot::Free => Ok(()),
-            _ => engine.check_type(&model.model, mime_type),
-        };
+        return Ok(());
     };
-    engine.check_type(&model.model, mime_type)?;
     let found = MediaType::from_mime(mime_type);
     let wanted = match kind {
         InputType::Image | InputType::ImageList if !found.is_some_and(MediaType::is_picture) => {

@@ -4,7 +4,7 @@
 //! serves everything that finds references and everything that replaces them, so
 //! that both always speak of the same places.
 
-use runnel_types::{InputType, ModelSpec, ReferenceForm};
+use runnel_types::{InputType, ModelSpec, ReferenceForm, is_asset_key};
 use serde_json::{Map, Value};
 
 /// What may stand at a place.
@@ -30,6 +30,8 @@ pub(super) fn visit(
         let slot = match form {
             Some((ReferenceForm::Id, _)) => Slot::Id,
             Some((ReferenceForm::Url | ReferenceForm::Urls, kind)) => Slot::File(kind),
+            // Passed on as it is, or part of a JSON value.
+            None if spec.is_none() && is_asset_key(name) => Slot::Id,
             None => Slot::Free,
         };
         visit_value(&mut name.clone(), slot, value, see);
@@ -55,6 +57,10 @@ fn visit_value(
         }
         Value::Object(fields) => {
             for (name, field) in fields {
+                let slot = match slot {
+                    Slot::Free if is_asset_key(name) => Slot::Id,
+                    slot => slot,
+                };
                 place.push('.');
                 place.push_str(name);
                 visit_value(place, slot, field, see);
@@ -80,6 +86,7 @@ mod tests {
             .unwrap();
         let given = json!({
             "asset_id": "a", "image_url": "b", "scene": {"layers": [1, {"picture": "c"}, ["d"]]},
+            "mask_asset_id": "e", "more": {"asset_id": "f", "its_asset_ids": "g"},
         });
         let mut input = given.as_object().unwrap().clone();
         let mut seen = Vec::new();
@@ -91,6 +98,9 @@ mod tests {
         let expected = [
             ("asset_id", Slot::Id, "a"),
             ("image_url", Slot::File(InputType::Image), "b"),
+            ("mask_asset_id", Slot::Id, "e"),
+            ("more.asset_id", Slot::Id, "f"),
+            ("more.its_asset_ids", Slot::Free, "g"),
             ("scene.layers.1.picture", Slot::Free, "c"),
             ("scene.layers.2.0", Slot::Free, "d"),
         ]

@@ -37,10 +37,6 @@ impl Engine for Settled {
     fn check(&self, _model: &str, _input: &Map<String, Value>) -> Result<(), (String, String)> {
         Err(("settings".to_owned(), format!("{:?}", self.0)))
     }
-
-    fn check_type(&self, _model: &str, _mime_type: &str) -> Result<(), String> {
-        Ok(())
-    }
 }
 
 fn build(_: &str, _: &str, table: &toml::Table) -> Result<Arc<dyn Engine>, BadSetting> {

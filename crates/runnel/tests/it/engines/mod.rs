@@ -1,6 +1,7 @@
 //! Models of a model file on engines elsewhere, from the request to the asset.
 //! What each engine says and hears is tested in its own crate.
 
+mod availability;
 mod http;
 mod runflow;
 

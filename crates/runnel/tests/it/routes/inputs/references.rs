@@ -32,6 +32,7 @@ async fn files_are_found_wherever_they_stand(db: Db) {
         "images": [reference, data_uri("image/png", &blue), reference],
         "prompt": "runflow is a word",
         "scene": {
+            "mask_asset_id": asset["id"],
             "title": "http://example.com/ stays a text here",
             "layers": [{"picture": reference}, 7, [reference, "x"], data_uri("image/png", &blue)],
             "key.with.dots/and~more": {"it": reference},
@@ -75,6 +76,7 @@ async fn files_are_found_wherever_they_stand(db: Db) {
             "scene.layers.0.picture",
             "scene.layers.2.0",
             "scene.layers.3",
+            "scene.mask_asset_id",
         ];
         assert_eq!(places, expected);
         for (place, file) in &call.work.files {

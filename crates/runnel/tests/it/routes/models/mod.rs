@@ -11,7 +11,6 @@ use runnel::models::Engines;
 use runnel_engines::engine::{Execution, InputForm, Product, Work};
 use runnel_engines::{BadSetting, Engine};
 use runnel_testkit::{Db, Storage, TestApp};
-use serde_json::{Map, Value};
 
 /// Engines under the names of real ones.
 pub(crate) const REPEATING: Engines = Engines {
@@ -43,14 +42,6 @@ impl Engine for Repeats {
                 files: Vec::new(),
             })
         })
-    }
-
-    fn check(&self, _model: &str, _input: &Map<String, Value>) -> Result<(), (String, String)> {
-        Ok(())
-    }
-
-    fn check_type(&self, _model: &str, _mime_type: &str) -> Result<(), String> {
-        Ok(())
     }
 }
 
