@@ -247,16 +247,21 @@ impl Actor {
         closing: &mut Option<oneshot::Sender<()>>,
     ) -> Result<AnyConnection, StoreError> {
         let began = Instant::now();
+        let mut savepoint = Savepoint::None;
         let mut next = Some(first);
         while let Some(asked) = next.take() {
             if !asked.is_closed() {
-                let (returned, commit) = lend(connection, asked, waiting.is_empty()).await?;
-                connection = returned;
-                if commit.is_none() && waiting.is_empty() {
-                    // It may have left something, which goes with the group.
-                    break;
+                if !waiting.is_empty() {
+                    savepoint.open(&mut connection).await?;
                 }
-                waiting.extend(commit);
+                let (returned, commit) = lend(connection, asked).await?;
+                connection = returned;
+                match commit {
+                    Some(member) => waiting.push(member),
+                    // It may have left something, which goes with the group.
+                    None if waiting.is_empty() => break,
+                    None => savepoint.undo(&mut connection).await?,
+                }
             }
             if waiting.len() >= MOST_MEMBERS || began.elapsed() >= LONGEST {
                 break;
@@ -271,16 +276,48 @@ impl Actor {
     }
 }
 
-/// Lends the connection to one member, and ends its savepoint. One that is alone
-/// in its group has none: the group ends with it when it is dropped.
-async fn lend(
-    mut connection: AnyConnection,
-    asked: Answer<Lease>,
-    is_alone: bool,
-) -> Result<(AnyConnection, Option<Answer<()>>), StoreError> {
-    if !is_alone {
-        execute(&mut connection, "SAVEPOINT member").await?;
+/// Where the changes of the member at work begin. The last member's need no end
+/// of their own, since the group's `COMMIT` is one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Savepoint {
+    /// There is none yet.
+    None,
+    /// The member before has committed after it.
+    Used,
+    /// Nothing has changed since.
+    Clean,
+}
+
+impl Savepoint {
+    /// Makes sure that the next member's changes can be undone alone. What the
+    /// member before changed is kept by the same trip to the connection's thread.
+    async fn open(&mut self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        let sql = match self {
+            Self::None => "SAVEPOINT member",
+            Self::Used => "RELEASE member; SAVEPOINT member",
+            Self::Clean => "",
+        };
+        if !sql.is_empty() {
+            execute(connection, sql).await?;
+        }
+        *self = Self::Used;
+        Ok(())
     }
+
+    /// Undoes what the member at work changed.
+    async fn undo(&mut self, connection: &mut AnyConnection) -> Result<(), StoreError> {
+        execute(connection, "ROLLBACK TO member").await?;
+        *self = Self::Clean;
+        Ok(())
+    }
+}
+
+/// Lends the connection to one member; answers with whom to tell of the commit,
+/// or with nobody when the member was dropped.
+async fn lend(
+    connection: AnyConnection,
+    asked: Answer<Lease>,
+) -> Result<(AnyConnection, Option<Answer<()>>), StoreError> {
     let (back, returned) = oneshot::channel();
     let lease = Lease {
         connection: Some(connection),
@@ -288,33 +325,17 @@ async fn lend(
     };
     // If the member is gone, this drops the lease, which comes back below.
     let _ = asked.send(Ok(lease));
-    let Ok(Return {
-        mut connection,
-        commit,
-    }) = returned.await
-    else {
+    let Ok(Return { connection, commit }) = returned.await else {
         return Err(StoreError::unavailable(
             "writing",
             "the connection was lost with its transaction",
         ));
     };
-    if is_alone {
-        return Ok((connection, commit));
-    }
-    if commit.is_none() {
-        execute(&mut connection, "ROLLBACK TO member").await?;
-    }
-    if let Err(error) = execute(&mut connection, "RELEASE member").await {
-        if let Some(member) = commit {
-            let _ = member.send(Err(error.clone()));
-        }
-        return Err(error);
-    }
     Ok((connection, commit))
 }
 
 async fn execute(connection: &mut AnyConnection, sql: &'static str) -> Result<(), StoreError> {
-    let done = sqlx::query(sql).execute(connection).await;
+    let done = sqlx::raw_sql(sql).execute(connection).await;
     done.map(drop)
         .map_err(|error| Dialect::Sqlite.error("writing", error))
 }
