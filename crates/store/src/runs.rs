@@ -307,7 +307,7 @@ impl Runs<&mut Tx> {
         Ok(is_changed)
     }
 
-    /// Ends a run. `None` when there is no such run, or it had ended before: a
+    /// Ends a run; one that told how far it was and succeeded is all done. `None` when there is no such run, or it had ended before: a
     /// late result is dropped.
     pub async fn finish(
         &mut self,
@@ -322,7 +322,11 @@ impl Runs<&mut Tx> {
                 failure_code = $5,
                 failure_stage = $6,
                 failure_message = $7,
-                completed_at = $8
+                completed_at = $8,
+                progress_millionths = CASE
+                    WHEN $3 = 'succeeded' AND progress_millionths IS NOT NULL THEN 1000000
+                    ELSE progress_millionths
+                END
             WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running')
             RETURNING ",
             columns!()

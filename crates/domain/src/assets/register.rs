@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use runnel_blobs::{Key, Staged};
+use runnel_media::MediaType;
 use runnel_store::Tx;
 use runnel_types::{ApiKeyId, Asset, AssetId, Fault, Job, OrgId, SourceType};
 
@@ -47,6 +48,20 @@ impl Described {
     /// The record.
     pub(crate) const fn asset(&self) -> &Asset {
         &self.asset
+    }
+}
+
+/// `name` with the extension of what the file is, unless it has one of them.
+pub(crate) fn with_extension(name: String, media_type: MediaType) -> String {
+    let extensions = media_type.extensions();
+    let has_one = name.rsplit_once('.').is_some_and(|(_, extension)| {
+        extensions
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(extension))
+    });
+    match extensions.first() {
+        Some(extension) if !has_one => format!("{name}.{extension}"),
+        _ => name,
     }
 }
 

@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use runnel_engines::engine::OutputStream;
 use runnel_engines::{EngineError, OutputContent, OutputFile, Product};
 use runnel_media::HEAD_BYTES;
 use runnel_types::{Fault, ModelSpec, Run, SourceType};
 use serde_json::Value;
 
 use super::attend::{CALL_OFF, Ending, Stops};
-use crate::Services;
-use crate::assets::{Described, NewFile, reference, refuse_head};
+use crate::assets::{Described, NewFile, reference, refuse_head, with_extension};
+use crate::{Limits, Services};
 
 /// The most files that one run may make.
 const MOST_FILES: usize = 1000;
@@ -113,59 +114,99 @@ impl Services {
         run: &Run,
         file: OutputFile,
     ) -> Result<Result<Described, EngineError>, Fault> {
-        let unusable = |name: &str, why: &str| {
-            EngineError::output_invalid(format!("the model's output {name} cannot be used: {why}"))
+        let given = file.name;
+        let unusable = |why: &str| {
+            EngineError::output_invalid(format!("the model's output {given} cannot be used: {why}"))
         };
-        let name = file.name.clone();
+        let chunks = match file.content {
+            OutputContent::Bytes(bytes) => stream::iter([Ok(Bytes::from(bytes))]).boxed(),
+            OutputContent::Stream(chunks) => chunks,
+        };
+        let mut chunks = Measured {
+            chunks,
+            left: self.limits.max_output_bytes,
+        };
+        // The first bytes say what it is, and whether the rest is worth waiting for.
+        let mut head = Vec::new();
+        while head.len() < HEAD_BYTES {
+            match chunks.next().await {
+                Some(Ok(chunk)) => head.extend_from_slice(&chunk),
+                Some(Err(stopped)) => return Ok(Err(stopped.told(&unusable, &self.limits))),
+                None => break,
+            }
+        }
+        if head.is_empty() {
+            return Ok(Err(unusable("it is empty")));
+        }
+        if head.len() >= HEAD_BYTES
+            && let Some(why) = refuse_head(&head, None)
+        {
+            return Ok(Err(unusable(&why)));
+        }
+        let name = match runnel_media::sniff(&head).media_type {
+            Some(media_type) => with_extension(given.clone(), media_type),
+            None => given.clone(),
+        };
         let mut storing = self.begin_storing(NewFile {
             org_id: run.org_id,
-            name: file.name,
+            name,
             declared: None,
             source_type: SourceType::RunOutput,
             source_id: Some(run.id.to_string()),
             created_by: run.created_by,
         });
-        let mut chunks = match file.content {
-            OutputContent::Bytes(bytes) => stream::iter([Ok(Bytes::from(bytes))]).boxed(),
-            OutputContent::Stream(chunks) => chunks,
-        };
-        let limit = self.limits.max_output_bytes;
-        // The first bytes say whether the rest is worth waiting for.
-        let mut head = Some(Vec::new());
-        let mut size = 0;
+        storing.write(&head).await?;
+        drop(head);
         while let Some(chunk) = chunks.next().await {
-            let chunk = match chunk {
-                Ok(chunk) => chunk,
-                Err(error) => return Ok(Err(error)),
-            };
-            size += chunk.len() as u64;
-            if size > limit {
-                let why = format!(
-                    "it has more than {limit} bytes, the most that an output may have; make a smaller one, or set RUNNEL_MAX_OUTPUT_BYTES on the server"
-                );
-                return Ok(Err(unusable(&name, &why)));
+            match chunk {
+                Ok(chunk) => storing.write(&chunk).await?,
+                Err(stopped) => return Ok(Err(stopped.told(&unusable, &self.limits))),
             }
-            let Some(begun) = &mut head else {
-                storing.write(&chunk).await?;
-                continue;
-            };
-            begun.extend_from_slice(&chunk);
-            if begun.len() >= HEAD_BYTES {
-                if let Some(why) = refuse_head(begun, None) {
-                    return Ok(Err(unusable(&name, &why)));
-                }
-                storing.write(begun).await?;
-                head = None;
-            }
-        }
-        if size == 0 {
-            return Ok(Err(unusable(&name, "it is empty")));
-        }
-        if let Some(all) = head {
-            storing.write(&all).await?;
         }
         let stored = self.finish_storing(storing, self.limits.thumbnail_wait);
-        Ok(stored.await?.map_err(|why| unusable(&name, &why)))
+        Ok(stored.await?.map_err(|why| unusable(&why)))
+    }
+}
+
+/// The bytes of an output, up to the most that one may have.
+struct Measured {
+    chunks: OutputStream,
+    left: u64,
+}
+
+/// Why no more bytes of an output come.
+enum Stopped {
+    /// The engine says why.
+    Failed(EngineError),
+    /// There are too many.
+    TooLong,
+}
+
+impl Measured {
+    async fn next(&mut self) -> Option<Result<Bytes, Stopped>> {
+        let chunk = match self.chunks.next().await? {
+            Ok(chunk) => chunk,
+            Err(error) => return Some(Err(Stopped::Failed(error))),
+        };
+        Some(match self.left.checked_sub(chunk.len() as u64) {
+            Some(left) => {
+                self.left = left;
+                Ok(chunk)
+            }
+            None => Err(Stopped::TooLong),
+        })
+    }
+}
+
+impl Stopped {
+    fn told(self, unusable: &impl Fn(&str) -> EngineError, limits: &Limits) -> EngineError {
+        match self {
+            Self::Failed(error) => error,
+            Self::TooLong => unusable(&format!(
+                "it has more than {} bytes, the most that an output may have; make a smaller one, or set RUNNEL_MAX_OUTPUT_BYTES on the server",
+                limits.max_output_bytes
+            )),
+        }
     }
 }
 

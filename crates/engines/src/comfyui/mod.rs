@@ -179,13 +179,14 @@ impl ComfyUi {
             self.server.send(call.within(CANCEL_TIME))
         };
         let calling_off = async {
-            post("queue", &json!({ "delete": [prompt_id] })).await?;
-            // An older server interrupts whatever is at work: only when that is ours.
             let queue = self.server.json(Call::get("queue")).await?;
-            let is_ours = |entry: &Value| entry[1] == prompt_id;
-            let running = queue["queue_running"].as_array();
-            if running.is_some_and(|running| running.iter().any(is_ours)) {
-                post("interrupt", &json!({ "prompt_id": prompt_id })).await?;
+            let waiting = ours_in(&queue["queue_pending"], prompt_id);
+            post("queue", &json!({ "delete": waiting })).await?;
+            // It may have come to its turn meanwhile. An older server interrupts
+            // whatever is at work: only when that is ours.
+            let queue = self.server.json(Call::get("queue")).await?;
+            if let Some(running) = ours_in(&queue["queue_running"], prompt_id).first() {
+                post("interrupt", &json!({ "prompt_id": running })).await?;
             }
             Ok::<(), EngineError>(())
         };
@@ -194,6 +195,15 @@ impl ComfyUi {
             tracing::debug!(%error, prompt_id, "a prompt could not be called off");
         }
     }
+}
+
+/// The ids of a run's prompts in a list of the queue. Older servers give a prompt
+/// an id of their own; whose it is, the client's id says, which is the run's too.
+fn ours_in<'a>(queue: &'a Value, prompt_id: &str) -> Vec<&'a str> {
+    let is_ours = |entry: &&Value| entry[1] == prompt_id || entry[3]["client_id"] == prompt_id;
+    let entries = queue.as_array().into_iter().flatten();
+    let ours = entries.filter(is_ours);
+    ours.filter_map(|entry| entry[1].as_str()).collect()
 }
 
 fn prompt_id_of(work: &Work, attempt: u32) -> String {

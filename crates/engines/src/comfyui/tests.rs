@@ -1,6 +1,6 @@
 //! The engine against a stand-in of ComfyUI's HTTP and WebSocket protocol: its
-//! own server wants `PyTorch`, gigabytes of it. What the stand-in answers is written
-//! after the real server's routes and messages; no workflow is run by it.
+//! own server wants `PyTorch`, 2.9 GB of downloads. What the stand-in answers is
+//! what that server answered when the engine was tried with it; no workflow is run.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -117,6 +117,7 @@ async fn a_workflow_is_filled_queued_followed_and_its_files_collected() {
     work.files.insert("image_url".to_owned(), file);
     let product = engine("comfyui", &settings).execute(work).await.unwrap();
     assert_eq!(json!(product.output), json!({"image_urls": [null]}));
+    assert_eq!(product.files[0].name, "a_b.png");
     assert_eq!(bytes(product).await.unwrap(), [b"picture"]);
     let fractions: Vec<Report> = told(&mut reports);
     assert!(
@@ -312,6 +313,40 @@ async fn only_a_prompt_of_ours_is_interrupted() {
         let interrupted = asked.contains(&"POST /interrupt".to_owned());
         assert_eq!(interrupted, is_ours, "{asked:?}");
     }
+}
+
+/// Servers of before 2025 pass over the id that a client wants its prompt to have.
+#[tokio::test]
+async fn a_prompt_with_an_id_of_the_servers_own_is_called_off_too() {
+    let of_client = |id: &str, client: &str| json!([0, id, {}, {"client_id": client}, []]);
+    let stub = Stub::start(move |seen| match seen.path.as_str() {
+        path if path.starts_with("/history/") => Answer::json(200, &json!({})),
+        "/prompt" => Answer::json(200, &json!({"prompt_id": "own-1", "node_errors": {}})),
+        "/queue" if seen.method == "GET" => Answer::json(
+            200,
+            &json!({
+                "queue_running": [of_client("own-1", PROMPT)],
+                "queue_pending": [of_client("own-2", PROMPT), of_client("own-3", "another")],
+            }),
+        ),
+        _ => comfy(seen),
+    })
+    .await;
+    let (_folder, settings) = workflow(&stub.url, "");
+    let engine = engine("comfyui", &settings);
+    let (work, _, cancel) = cancellable_work(&json!({}));
+    let working = tokio::spawn(async move { engine.execute(work).await });
+    stub.wait_for("GET /queue").await;
+    cancel.cancel();
+    let error = working.await.unwrap().unwrap_err();
+    assert_eq!(error.kind, EngineErrorKind::Cancelled);
+    let seen = stub.seen();
+    let sent = |path: &str| {
+        let mut posts = seen.iter().filter(|seen| seen.method == "POST");
+        posts.find(|seen| seen.path == path).unwrap().json()
+    };
+    assert_eq!(sent("/queue"), json!({"delete": ["own-2"]}));
+    assert_eq!(sent("/interrupt"), json!({"prompt_id": "own-1"}));
 }
 
 #[test]

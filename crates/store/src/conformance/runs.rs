@@ -265,7 +265,25 @@ pub(super) async fn progress_is_kept_within_bounds(db: Db) {
     let again = tx.runs().mark_running(org, run.id, at(2)).await.unwrap();
     assert_eq!(again.unwrap().progress, None);
     assert!(tx.runs().record_progress(org, run.id, 0.1).await.unwrap());
+    // One that succeeds is all done, however far it said that it was.
+    let outcome = succeeded();
+    let ended = tx.runs().finish(org, run.id, &outcome).await.unwrap();
+    assert_eq!(ended.unwrap().progress, Some(1.0));
     tx.commit().await.unwrap();
+    let silent = stored_run(&db, org).await;
+    let mut tx = db.store.begin().await.unwrap();
+    let ended = tx.runs().finish(org, silent.id, &outcome).await.unwrap();
+    assert_eq!(ended.unwrap().progress, None, "it never said anything");
+    tx.commit().await.unwrap();
+}
+
+fn succeeded() -> Outcome {
+    Outcome {
+        status: RunStatus::Succeeded,
+        output: None,
+        failure: None,
+        at: at(9),
+    }
 }
 
 pub(super) async fn a_run_that_waits_again_has_not_started(db: Db) {

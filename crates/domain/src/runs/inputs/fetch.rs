@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::data_uri::unescape;
 use super::places::{Slot, visit};
 use super::{check_type, is_url};
-use crate::assets::{Described, NewFile, Storing, reference};
+use crate::assets::{Described, NewFile, Storing, reference, with_extension};
 use crate::runs::Lease;
 use crate::{Services, faults};
 
@@ -364,16 +364,7 @@ fn file_name(url: &str, place: &str, media_type: MediaType) -> String {
         .filter(|letter| !letter.is_control())
         .take(LONGEST_NAME)
         .collect();
-    let extensions = media_type.extensions();
-    let has_one = plain.rsplit_once('.').is_some_and(|(_, extension)| {
-        extensions
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(extension))
-    });
-    match extensions.first() {
-        Some(extension) if !has_one => format!("{plain}.{extension}"),
-        _ => plain,
-    }
+    with_extension(plain, media_type)
 }
 
 #[cfg(test)]

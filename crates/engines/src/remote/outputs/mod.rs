@@ -202,7 +202,13 @@ fn with_extension(name: &str, media_type: &str) -> String {
 /// The name of a URL's file, where it has one with an extension.
 fn last_segment(url: &Url) -> Option<String> {
     let segment = url.path_segments()?.next_back()?;
-    segment.contains('.').then(|| clean(segment))
+    if segment.contains('.') {
+        return Some(clean(segment));
+    }
+    // Servers that serve any file at one path, as ComfyUI does.
+    let mut pairs = url.query_pairs();
+    let (_, named) = pairs.find(|(key, named)| key == "filename" && named.contains('.'))?;
+    Some(clean(&named))
 }
 
 fn is_url(text: &str) -> bool {
