@@ -91,7 +91,8 @@ impl Worker {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = &mut woken => {}
-                () = in_hand.one_ended() => {}
+                // Only then: a claim for each job that ends would be one for each job.
+                () = in_hand.one_ended(), if claims.is_limited => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }

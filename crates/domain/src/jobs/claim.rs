@@ -130,6 +130,8 @@ pub struct Claims {
     /// Another worker was claiming of a lane with a limit just then, so that it
     /// was passed over: there may be more in a moment.
     pub is_contended: bool,
+    /// Room was lacking for what may be there: a job that ends makes some.
+    pub is_limited: bool,
 }
 
 /// A lane in which somebody stands.
@@ -184,6 +186,7 @@ impl Services {
                 limit: lane.limit,
             };
             if room.places == 0 {
+                claims.is_limited = true;
                 continue;
             }
             if lane.limit.is_some()
@@ -201,6 +204,8 @@ impl Services {
                 .claim(&lane.name, room, claim.worker, now, until)
                 .await
                 .map_err(faults::store)?;
+            // One with a limit of its own may be full, which an end here changes.
+            claims.is_limited |= rows.len() == room.places || lane.limit.is_some();
             for row in rows {
                 if let Some(job) = known(&mut tx, row, &lane, claim.worker).await? {
                     left.take(lane.pool, &lane.name);
