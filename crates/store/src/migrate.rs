@@ -86,6 +86,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0009_callback_secrets",
         sql: Sql::Both(include_str!("../migrations/0009_callback_secrets.sql")),
     },
+    Migration {
+        version: 10,
+        name: "0010_delivery_queue",
+        sql: Sql::Both(include_str!("../migrations/0010_delivery_queue.sql")),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -35,7 +35,7 @@ pub use id::{
     IdSource, JobId, LogId, ModelId, OrgId, RequestId, RunId, SeededEntropy, SystemEntropy,
 };
 pub use idempotency::{Answer, Used};
-pub use job::Job;
+pub use job::{Job, Queue};
 pub use model::{
     BadValue, InputSpec, InputType, ModelAbout, ModelSpec, OutputSpec, ReferenceForm, is_asset_key,
 };

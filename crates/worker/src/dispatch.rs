@@ -7,9 +7,7 @@ use runnel_domain::runs::Lease;
 use runnel_types::{Fault, Job};
 use tokio_util::sync::CancellationToken;
 
-use crate::jobs::{
-    attempt_delivery, derive_thumbnail, execute_run, forget_answers, purge_assets, sweep_uploads,
-};
+use crate::jobs::{derive_thumbnail, execute_run, forget_answers, purge_assets, sweep_uploads};
 
 /// What is left to do with a job's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,10 +34,8 @@ pub(crate) async fn work(services: &Services, job: &Job, lease: &Lease, stop: &C
         Job::ExecuteRun { org_id, run_id } => {
             execute_run::handle(services, *org_id, *run_id, lease, stop).await
         }
-        Job::AttemptDelivery {
-            org_id,
-            delivery_id,
-        } => attempt_delivery::handle(services, *org_id, *delivery_id, lease).await,
+        // Of the release before, which had them among the others: the deliverer takes it.
+        Job::AttemptDelivery { .. } => Ok(Outcome::HandBack),
         Job::DeriveThumbnail { org_id, asset_id } => {
             derive_thumbnail::handle(services, *org_id, *asset_id, lease, stop).await
         }

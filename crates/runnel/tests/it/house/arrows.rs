@@ -63,14 +63,14 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("folders", &[]),
             ("assets", &["folders"]),
             ("models", &[]),
-            ("deliveries", &["runs"]),
+            ("deliveries", &["jobs", "runs"]),
             ("uploads", &["assets", "folders"]),
             ("runs", &["assets", "models"]),
             ("jobs", &["runs"]),
             ("batches", &["assets", "runs"]),
         ],
     ),
-    ("worker", &[("jobs", &[])]),
+    ("worker", &[("deliverer", &[]), ("jobs", &[])]),
     (
         "api",
         &[
