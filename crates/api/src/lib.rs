@@ -20,6 +20,7 @@ mod form;
 mod health;
 mod idempotency;
 mod list;
+mod metrics;
 mod model_path;
 mod models;
 mod openapi;

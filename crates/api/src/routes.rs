@@ -16,8 +16,8 @@ use tower::ServiceExt;
 use crate::cors::{self, Cors};
 use crate::error::ApiError;
 use crate::{
-    assets, auth, batches, callback_secrets, docs, folders, health, idempotency, model_path,
-    models, openapi, request, runs, storage, uploads,
+    assets, auth, batches, callback_secrets, docs, folders, health, idempotency, metrics,
+    model_path, models, openapi, request, runs, storage, uploads,
 };
 
 /// Where the storage URLs of the local disk begin; the domain signs what follows.
@@ -55,6 +55,7 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .finish_api(&mut api);
     let router = documented
         .route(OPENAPI, get(openapi::serve(&api)))
+        .route("/metrics", get(metrics::metrics))
         .route("/docs", get(docs::page))
         .route(VIEWER, get(docs::viewer))
         .route(

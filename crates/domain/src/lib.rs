@@ -18,6 +18,7 @@ pub mod folders;
 mod idempotency;
 pub mod jobs;
 pub mod keys;
+mod meters;
 pub mod models;
 mod readiness;
 pub mod runs;
@@ -29,6 +30,7 @@ pub mod uploads;
 
 pub use caller::Caller;
 pub use idempotency::Begun;
+pub use meters::Meters;
 pub use readiness::Readiness;
 pub use sealing::Sealer;
 pub use services::{Limits, Services};

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::assets::Flights;
 use crate::deliveries::Circuits;
 use crate::runs::{InputMemory, Streams};
-use crate::{Sealer, models, thumbnails, uploads};
+use crate::{Meters, Sealer, models, thumbnails, uploads};
 
 /// Limits and lifetimes that an operator may set.
 #[derive(Debug, Clone)]
@@ -116,6 +116,8 @@ pub struct Services {
     pub flights: Flights,
     /// Which receivers of callbacks are away.
     pub circuits: Circuits,
+    /// What this process counts of its work.
+    pub meters: Meters,
     /// The streams of runs' events that are open.
     pub streams: Streams,
     /// Cancelled when the server stops: whoever waits for a run then answers.

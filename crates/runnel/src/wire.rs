@@ -8,7 +8,7 @@ use runnel_blobs::{Blobs, UrlSigner};
 use runnel_domain::assets::Programs;
 use runnel_domain::deliveries::Circuits;
 use runnel_domain::runs::InputMemory;
-use runnel_domain::{Limits, Services};
+use runnel_domain::{Limits, Meters, Services};
 use runnel_domain::{thumbnails, uploads};
 use runnel_egress::{Egress, EgressConfig, Pace, Policy, Resolve, SystemResolver};
 use runnel_engines::Registry;
@@ -295,6 +295,7 @@ pub async fn open_services(
         input_memory: InputMemory::new(settings.input_memory_bytes),
         thumbnail_turns: thumbnails::Turns::default(),
         circuits: Circuits::default(),
+        meters: Meters::default(),
         flights: runnel_domain::assets::Flights::default(),
         streams: runnel_domain::runs::Streams::default(),
         stopping: CancellationToken::new(),

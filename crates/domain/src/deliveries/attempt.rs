@@ -11,6 +11,7 @@ use super::circuits::Pass;
 use super::claim::Due;
 use super::schedule::pause_after;
 use crate::Services;
+use crate::meters::Attempted;
 
 /// How much of a receiver's answer is kept, in bytes.
 const KEPT_ANSWER: usize = 4096;
@@ -63,6 +64,7 @@ impl Services {
         if matches!(self.circuits.pass(&receiver, started), Pass::Nothing { .. }) {
             return Finished::put_back(due);
         }
+        let began = tokio::time::Instant::now();
         let result = self.send(&due, started).await;
         if is_away(&result) {
             self.circuits.failed(&receiver, self.now());
@@ -71,6 +73,7 @@ impl Services {
         }
         let number = due.delivery.attempt_count + 1;
         let outcome = self.judge(number, due.delivery.max_attempts, &result);
+        self.meters.attempted(ended(&outcome), began.elapsed());
         let attempt = self.describe(&due, number, started, &result);
         tell(&due, &attempt);
         Finished {
@@ -197,6 +200,14 @@ fn is_away(result: &Result<Answer, EgressError>) -> bool {
             | EgressError::Timeout { .. }
             | EgressError::Protocol { .. },
         ) => true,
+    }
+}
+
+const fn ended(outcome: &AttemptOutcome) -> Attempted {
+    match outcome {
+        AttemptOutcome::Succeeded => Attempted::Succeeded,
+        AttemptOutcome::RetryAt(_) => Attempted::Retried,
+        AttemptOutcome::Failed { .. } => Attempted::Failed,
     }
 }
 

@@ -32,10 +32,10 @@ pub(crate) enum Pass {
     All,
     /// One delivery, to see whether it is back.
     One,
-    /// Nothing. `is_new` is true the first time that this is said of an opening.
+    /// Nothing.
     Nothing {
-        /// Nobody has been told so since it opened.
-        is_new: bool,
+        /// Something may have waited too long since it opened.
+        may_be_overdue: bool,
     },
 }
 
@@ -59,7 +59,8 @@ struct Circuit {
     failures: u32,
     openings: u32,
     open_until: Option<Timestamp>,
-    was_told: bool,
+    /// Nothing has waited too long, as was seen since it opened.
+    none_overdue: bool,
 }
 
 impl Circuit {
@@ -73,13 +74,20 @@ impl Circuit {
 impl Circuits {
     /// What `receiver` may be sent now.
     pub(crate) fn pass(&self, receiver: &str, now: Timestamp) -> Pass {
-        let mut circuits = self.lock();
-        match circuits.get_mut(receiver) {
+        match self.lock().get(receiver) {
             Some(circuit) if circuit.is_open(now) => Pass::Nothing {
-                is_new: !std::mem::replace(&mut circuit.was_told, true),
+                may_be_overdue: !circuit.none_overdue,
             },
             Some(circuit) if circuit.open_until.is_some() => Pass::One,
             _ => Pass::All,
+        }
+    }
+
+    /// Notes that nothing has waited too long for `receiver`: until its circuit opens
+    /// again nobody has to look.
+    pub(crate) fn none_overdue(&self, receiver: &str) {
+        if let Some(circuit) = self.lock().get_mut(receiver) {
+            circuit.none_overdue = true;
         }
     }
 
@@ -108,7 +116,7 @@ impl Circuits {
             (FIRST_PAUSE * 2_u32.saturating_pow(circuit.openings.min(8))).min(LONGEST_PAUSE);
         circuit.openings = circuit.openings.saturating_add(1);
         circuit.open_until = Some(now.plus(pause));
-        circuit.was_told = false;
+        circuit.none_overdue = false;
         if circuit.openings == 1 {
             tracing::warn!(
                 receiver,
@@ -161,8 +169,10 @@ mod tests {
     #[test]
     fn failures_in_a_row_open_it_and_one_answer_closes_it() {
         let circuits = tripped();
-        assert_eq!(circuits.pass("r", START), Pass::Nothing { is_new: true });
-        assert_eq!(circuits.pass("r", START), Pass::Nothing { is_new: false });
+        let nothing = |may_be_overdue| Pass::Nothing { may_be_overdue };
+        assert_eq!(circuits.pass("r", START), nothing(true));
+        circuits.none_overdue("r");
+        assert_eq!(circuits.pass("r", START), nothing(false));
         assert_eq!(circuits.pass("other", START), Pass::All);
         let back = START.plus(FIRST_PAUSE);
         assert_eq!(circuits.next_change(START), Some(back));

@@ -90,12 +90,18 @@ impl Services {
             match pass {
                 Pass::All => claiming.take(&mut tx, &lane, usize::MAX).await?,
                 Pass::One if in_hand == 0 => claiming.take(&mut tx, &lane, 1).await?,
-                Pass::Nothing { is_new: true } => {
+                Pass::Nothing {
+                    may_be_overdue: true,
+                } => {
                     let before = claiming.claims.jobs.len();
-                    claiming
+                    let has_looked = claiming
                         .take_waiting(&mut tx, &lane, GIVEN_UP_AT_MOST, PATIENCE)
                         .await?;
-                    overdue.extend(claiming.claims.jobs[before..].iter().map(|job| job.id));
+                    let found = &claiming.claims.jobs[before..];
+                    if has_looked && found.is_empty() {
+                        self.circuits.none_overdue(&lane.name);
+                    }
+                    overdue.extend(found.iter().map(|job| job.id));
                 }
                 Pass::One | Pass::Nothing { .. } => {}
             }

@@ -175,24 +175,26 @@ impl<'a> Claiming<'a> {
         lane: &Lane,
         at_most: usize,
     ) -> Result<(), Fault> {
-        self.take_waiting(tx, lane, at_most, Duration::ZERO).await
+        let taking = self.take_waiting(tx, lane, at_most, Duration::ZERO);
+        taking.await.map(drop)
     }
 
-    /// The same of what has been due for `waited` or longer.
+    /// The same of what has been due for `waited` or longer; says whether there was
+    /// room to look.
     pub(crate) async fn take_waiting(
         &mut self,
         tx: &mut Tx,
         lane: &Lane,
         at_most: usize,
         waited: Duration,
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
         let room = Room {
             places: self.left.places(lane.pool, &lane.name).min(at_most),
             limit: lane.limit,
         };
         if room.places == 0 {
             self.claims.is_limited = true;
-            return Ok(());
+            return Ok(false);
         }
         if lane.limit.is_some()
             && !tx
@@ -202,7 +204,7 @@ impl<'a> Claiming<'a> {
                 .map_err(faults::store)?
         {
             self.claims.is_contended = true;
-            return Ok(());
+            return Ok(false);
         }
         let worker = self.claim.worker;
         let until = self.now.plus(self.claim.lease);
@@ -226,7 +228,7 @@ impl<'a> Claiming<'a> {
                 self.claims.jobs.push(job);
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 
