@@ -40,13 +40,15 @@ pub struct Limits {
     pub max_fetch_bytes: u64,
     /// How fast whoever sends such a file must be.
     pub fetch_pace: Pace,
+    /// How long the receiver of a callback may take to answer.
+    pub callback_timeout: Duration,
     /// The largest file of a run's output, in bytes.
     pub max_output_bytes: u64,
 }
 
 impl Default for Limits {
     /// The contract's defaults: 50 MiB, one hour, one day, one day, seven days,
-    /// two seconds, 2 GiB; and one day to begin a resumable upload.
+    /// two seconds, 2 GiB, ten seconds; and one day to begin a resumable upload.
     fn default() -> Self {
         Self {
             max_upload_bytes: 52_428_800,
@@ -59,6 +61,7 @@ impl Default for Limits {
             thumbnail_wait: Duration::from_secs(2),
             max_fetch_bytes: 2 * 1024 * 1024 * 1024,
             fetch_pace: Pace::default(),
+            callback_timeout: Duration::from_secs(10),
             max_output_bytes: 2 * 1024 * 1024 * 1024,
         }
     }

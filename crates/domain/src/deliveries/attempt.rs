@@ -1,21 +1,15 @@
 //! Attempts a delivery once, and records what came of it.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use runnel_egress::{Answer, EgressError, Post};
 use runnel_store::deliveries::AttemptOutcome;
 use runnel_types::{Attempt, Delivery, DeliveryId, Fault, OrgId, RequestId, Timestamp};
 
+use super::answer;
 use super::schedule::pause_after;
 use super::sign::Signed;
 use crate::runs::Lease;
 use crate::{Services, faults};
-
-/// How long a receiver may take. SPEC: runs.md, "Callbacks".
-const TIME_LIMIT: Duration = Duration::from_secs(10);
-/// How much of a receiver's answer is kept, in bytes.
-const KEPT_ANSWER: usize = 4096;
 
 /// How an attempt went, for whoever keeps the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,8 +115,8 @@ impl Services {
                 url: delivery.callback_url.clone(),
                 headers,
                 body: Bytes::from(delivery.payload.clone()),
-                timeout: TIME_LIMIT,
-                max_response_bytes: KEPT_ANSWER,
+                timeout: self.limits.callback_timeout,
+                max_response_bytes: answer::KEPT,
                 purpose: "callback",
             })
             .await
@@ -141,12 +135,13 @@ impl Services {
             delivery_id: delivery.id,
             attempt_number: number,
             status_code: answer.map(|answer| answer.status),
-            // NUL cannot be stored as text by every database.
-            response_body: answer
-                .map(|answer| String::from_utf8_lossy(&answer.body).replace('\0', "\u{fffd}")),
+            response_body: answer.map(|answer| answer::readable(&answer.body)),
             response_time_ms: answer
                 .map(|answer| i64::try_from(answer.elapsed.as_millis()).unwrap_or(i64::MAX)),
-            error_message: result.as_ref().err().map(ToString::to_string),
+            error_message: match result {
+                Ok(answer) => answer.broken_off.clone(),
+                Err(error) => Some(error.to_string()),
+            },
             created_at: at,
         }
     }

@@ -6,6 +6,7 @@
 //! end. A crash between an attempt and its record repeats the attempt:
 //! the receiver sees the same `webhook-id` twice, never none.
 
+mod answer;
 mod attempt;
 mod payload;
 mod plan;
