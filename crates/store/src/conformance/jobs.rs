@@ -241,6 +241,18 @@ pub(super) async fn an_expired_lease_is_claimed_again_and_counted(db: Db) {
     assert_eq!((ids(&again), again[0].attempt), (made, 2));
 }
 
+pub(super) async fn what_was_never_put_off_is_ready_by_a_clock_that_stepped_back(db: Db) {
+    let made = stored_jobs(&db, 1).await;
+    let before = NOW.minus(Duration::from_hours(1));
+    let claimed = claim(&db.store, 1, "one", before).await;
+    assert_eq!(ids(&claimed), made);
+    let mut tx = db.store.begin().await.unwrap();
+    assert!(tx.jobs().retry_at(made[0], "one", at(5)).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(claim(&db.store, 1, "two", before).await, [], "put off");
+    assert_eq!(ids(&claim(&db.store, 1, "two", at(5)).await), made);
+}
+
 pub(super) async fn a_lost_lease_can_neither_be_extended_nor_completed(db: Db) {
     let id = stored_jobs(&db, 1).await[0];
     claim(&db.store, 1, "one", NOW).await;

@@ -135,10 +135,12 @@ pub(crate) fn due_statement(lock: &str) -> String {
 }
 
 /// The ids of the lane `$1` in the order of their seats. Index: `jobs_ready`. The time
-/// is asked for because the release before makes nothing wait when it takes it.
+/// is asked for because the release before makes nothing wait when it takes it; but
+/// what was never put off is ready by any clock, also by one that has stepped back.
 pub(crate) fn ready_statement(lock: &str) -> String {
     format!(
-        "SELECT id FROM jobs WHERE state = 'ready' AND lane = $1 AND due_at <= $2
+        "SELECT id FROM jobs
+        WHERE state = 'ready' AND lane = $1 AND (due_at <= $2 OR due_at = first_due_at)
         ORDER BY seat, id LIMIT $3{lock}"
     )
 }
