@@ -35,6 +35,7 @@ case "${1:-test}" in
         want chromium chromium
         want curl curl
         want ffmpeg ffmpeg ffprobe
+        want golang-go go
         want libheif-examples heif-convert heif-enc
         want librsvg2-bin rsvg-convert
         want nodejs node

@@ -60,9 +60,9 @@ pub(crate) struct AttemptResponse {
     status_code: Option<u16>,
     /// The first 4 KiB of the receiver's answer.
     response_body: Option<String>,
-    /// How long the receiver took.
+    /// How long the receiver took to answer.
     response_time_ms: Option<i64>,
-    /// Why there was no answer.
+    /// Why there was no answer, or why its body broke off.
     error_message: Option<String>,
     /// When it was made.
     created_at: String,

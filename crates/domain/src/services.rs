@@ -41,10 +41,10 @@ pub struct Limits {
     pub max_fetch_bytes: u64,
     /// How fast whoever sends such a file must be.
     pub fetch_pace: Pace,
+    /// How long the receiver of a callback may take to answer.
+    pub callback_timeout: Duration,
     /// The largest file of a run's output, in bytes.
     pub max_output_bytes: u64,
-    /// How long a receiver of callbacks may take to answer.
-    pub callback_timeout: Duration,
 }
 
 impl Default for Limits {

@@ -39,8 +39,17 @@ pub enum EgressError {
         /// What went wrong.
         reason: String,
     },
+    /// A connection that is not secure: a certificate that does not hold, or
+    /// no TLS at the other end.
+    #[error("no secure connection to {host}: {reason}")]
+    Tls {
+        /// The host in the URL.
+        host: String,
+        /// What went wrong.
+        reason: String,
+    },
     /// The time limit passed.
-    #[error("no answer from {host} within {} s", .limit.as_secs())]
+    #[error("no answer from {host} within {} s", .limit.as_secs_f64())]
     Timeout {
         /// The host in the URL.
         host: String,
@@ -65,6 +74,7 @@ impl EgressError {
             Self::Refused { .. } => "ADDRESS_REFUSED",
             Self::Resolve { .. } => "NAME_NOT_RESOLVED",
             Self::Connect { .. } => "CONNECTION_FAILED",
+            Self::Tls { .. } => "TLS_FAILED",
             Self::Timeout { .. } => "TIMEOUT",
             Self::Protocol { .. } => "PROTOCOL_ERROR",
         }

@@ -49,8 +49,13 @@ pub struct Environment {
     pub engines: Engines,
     /// Who finds the addresses of names for outgoing requests.
     pub resolver: Arc<dyn Resolve>,
+    /// Certificate authorities, in PEM, that outgoing requests trust beside the
+    /// public ones.
+    pub authorities: Option<Vec<u8>>,
     /// How fast whoever sends a file that a run names by URL must be.
     pub fetch_pace: Pace,
+    /// How long the receiver of a callback may take to answer.
+    pub callback_timeout: Duration,
 }
 
 impl Environment {
@@ -63,7 +68,9 @@ impl Environment {
             thumbnail_wait: Limits::default().thumbnail_wait,
             engines: Engines::default(),
             resolver: Arc::new(SystemResolver),
+            authorities: None,
             fetch_pace: Pace::default(),
+            callback_timeout: Limits::default().callback_timeout,
         }
     }
 }
@@ -244,7 +251,10 @@ pub async fn open_services(
         Failure::new(format!("RUNNEL_EGRESS_ALLOW: {error}"))
             .hint("give ranges such as 127.0.0.0/8,10.1.0.0/16")
     })?;
-    let config = EgressConfig::new(policy).with_resolver(Arc::clone(&environment.resolver));
+    let mut config = EgressConfig::new(policy).with_resolver(Arc::clone(&environment.resolver));
+    if let Some(authorities) = &environment.authorities {
+        config = config.with_ca(authorities.clone());
+    }
     let egress = Egress::new(config).map_err(|error| Failure::new(error.to_string()))?;
     let database_url = settings
         .database_url()
@@ -282,6 +292,7 @@ pub async fn open_services(
             thumbnail_wait: environment.thumbnail_wait,
             max_fetch_bytes: settings.max_fetch_bytes,
             fetch_pace: environment.fetch_pace,
+            callback_timeout: environment.callback_timeout,
             max_output_bytes: settings.max_output_bytes,
             ..Limits::default()
         },

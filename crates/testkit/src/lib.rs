@@ -17,6 +17,7 @@ mod puppet;
 mod receiver;
 mod s3;
 pub mod samples;
+mod unruly_receiver;
 mod wait;
 
 pub use app::{Db, Storage, TestApp, database_url};
@@ -29,6 +30,7 @@ pub use process::Process;
 pub use puppet::{Call, Puppet};
 pub use receiver::Receiver;
 pub use s3::S3Server;
+pub use unruly_receiver::{Conduct, UnrulyReceiver};
 pub use wait::wait_until;
 
 /// Expands a test `async fn name(db: Db)` to one on each database.

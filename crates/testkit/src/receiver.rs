@@ -81,7 +81,8 @@ impl Drop for Receiver {
     }
 }
 
-async fn read(stream: &mut tokio::net::TcpStream) -> (String, Vec<u8>) {
+/// Reads a request: its head, and its body as long as it says it is.
+pub(crate) async fn read(stream: &mut tokio::net::TcpStream) -> (String, Vec<u8>) {
     let mut raw = Vec::new();
     let mut chunk = [0; 4096];
     loop {

@@ -95,9 +95,9 @@ pub struct Attempt {
     pub status_code: Option<u16>,
     /// The first 4 KiB of the receiver's answer.
     pub response_body: Option<String>,
-    /// How long the receiver took, in milliseconds.
+    /// How long the receiver took to answer, in milliseconds.
     pub response_time_ms: Option<i64>,
-    /// Why there was no answer.
+    /// Why there was no answer, or why its body broke off.
     pub error_message: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,

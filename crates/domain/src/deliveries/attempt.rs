@@ -7,14 +7,12 @@ use runnel_egress::{Answer, EgressError, Post};
 use runnel_store::deliveries::AttemptOutcome;
 use runnel_types::{Attempt, RequestId, Timestamp};
 
+use super::answer;
 use super::circuits::Pass;
 use super::claim::Due;
 use super::schedule::pause_after;
 use crate::Services;
 use crate::meters::Attempted;
-
-/// How much of a receiver's answer is kept, in bytes.
-const KEPT_ANSWER: usize = 4096;
 
 /// What came of a delivery in hand, to be recorded.
 #[derive(Debug)]
@@ -99,7 +97,7 @@ impl Services {
                 headers,
                 body: Bytes::from(delivery.payload.clone()),
                 timeout: self.limits.callback_timeout,
-                max_response_bytes: KEPT_ANSWER,
+                max_response_bytes: answer::KEPT,
                 purpose: "callback",
             })
             .await
@@ -118,12 +116,13 @@ impl Services {
             delivery_id: due.delivery.id,
             attempt_number: number,
             status_code: answer.map(|answer| answer.status),
-            // NUL cannot be stored as text by every database.
-            response_body: answer
-                .map(|answer| String::from_utf8_lossy(&answer.body).replace('\0', "\u{fffd}")),
+            response_body: answer.map(|answer| answer::readable(&answer.body)),
             response_time_ms: answer
                 .map(|answer| i64::try_from(answer.elapsed.as_millis()).unwrap_or(i64::MAX)),
-            error_message: result.as_ref().err().map(ToString::to_string),
+            error_message: match result {
+                Ok(answer) => answer.broken_off.clone(),
+                Err(error) => Some(error.to_string()),
+            },
             created_at: at,
         }
     }
@@ -197,6 +196,7 @@ fn is_away(result: &Result<Answer, EgressError>) -> bool {
         Err(
             EgressError::Resolve { .. }
             | EgressError::Connect { .. }
+            | EgressError::Tls { .. }
             | EgressError::Timeout { .. }
             | EgressError::Protocol { .. },
         ) => true,

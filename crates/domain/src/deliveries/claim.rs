@@ -95,7 +95,7 @@ impl Services {
                 } => {
                     let before = claiming.claims.jobs.len();
                     let has_looked = claiming
-                        .take_waiting(&mut tx, &lane, GIVEN_UP_AT_MOST, PATIENCE)
+                        .take_since(&mut tx, &lane, GIVEN_UP_AT_MOST, Some(PATIENCE))
                         .await?;
                     let found = &claiming.claims.jobs[before..];
                     if has_looked && found.is_empty() {

@@ -15,6 +15,7 @@
 //! A crash between an attempt and its record repeats the attempt: the receiver
 //! sees the same `webhook-id` twice, never none.
 
+mod answer;
 mod attempt;
 mod circuits;
 mod claim;

@@ -175,22 +175,23 @@ impl<'a> Claiming<'a> {
         lane: &Lane,
         at_most: usize,
     ) -> Result<(), Fault> {
-        let taking = self.take_waiting(tx, lane, at_most, Duration::ZERO);
+        let taking = self.take_since(tx, lane, at_most, None);
         taking.await.map(drop)
     }
 
-    /// The same of what has been due for `waited` or longer; says whether there was
-    /// room to look.
-    pub(crate) async fn take_waiting(
+    /// The same, with `waited` only of what has been due for so long; says whether
+    /// there was room to look.
+    pub(crate) async fn take_since(
         &mut self,
         tx: &mut Tx,
         lane: &Lane,
         at_most: usize,
-        waited: Duration,
+        waited: Option<Duration>,
     ) -> Result<bool, Fault> {
         let room = Room {
             places: self.left.places(lane.pool, &lane.name).min(at_most),
             limit: lane.limit,
+            since: waited.map(|waited| self.now.minus(waited)),
         };
         if room.places == 0 {
             self.claims.is_limited = true;
@@ -210,14 +211,7 @@ impl<'a> Claiming<'a> {
         let until = self.now.plus(self.claim.lease);
         let rows = tx
             .jobs()
-            .claim(
-                self.queue,
-                &lane.name,
-                room,
-                worker,
-                self.now.minus(waited),
-                until,
-            )
+            .claim(self.queue, &lane.name, room, worker, self.now, until)
             .await
             .map_err(faults::store)?;
         // One with a limit of its own may be full, which an end here changes.

@@ -1,10 +1,12 @@
 //! The client: one request, one answer, within limits.
 
+mod post;
+
 use std::error::Error as _;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
@@ -14,6 +16,8 @@ use url::{Host, Url};
 use crate::error::EgressError;
 use crate::policy::Policy;
 use crate::resolver::{CheckedResolver, Resolve, ResolveError, SystemResolver};
+
+pub use post::{Answer, Post};
 
 /// How long a connection may take to come about.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
@@ -63,34 +67,6 @@ pub struct Egress {
     pub(crate) trusted: reqwest::Client,
     resolver: CheckedResolver,
     extra_ca: Option<Vec<u8>>,
-}
-
-/// A POST whose answer matters only up to its first bytes.
-#[derive(Debug, Clone)]
-pub struct Post {
-    /// Where it goes.
-    pub url: String,
-    /// Its headers.
-    pub headers: Vec<(String, String)>,
-    /// Its body.
-    pub body: Bytes,
-    /// How long the whole exchange may take.
-    pub timeout: Duration,
-    /// How much of the answer is read.
-    pub max_response_bytes: usize,
-    /// What it is for, for messages: `callback`.
-    pub purpose: &'static str,
-}
-
-/// What came back.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The first bytes of the body.
-    pub body: Bytes,
-    /// How long it took.
-    pub elapsed: Duration,
 }
 
 /// The body of a request.
@@ -187,35 +163,6 @@ impl Egress {
     /// [`EgressError::InvalidUrl`], or [`EgressError::Refused`] for an address.
     pub fn check_url(&self, url: &str) -> Result<(), EgressError> {
         self.parse(url, MAX_URL, "callback").map(drop)
-    }
-
-    /// Sends a POST and reads the beginning of its answer. Redirects are not
-    /// followed: their status is the answer.
-    ///
-    /// # Errors
-    /// Every [`EgressError`].
-    pub async fn post(&self, post: Post) -> Result<Answer, EgressError> {
-        let started = Instant::now();
-        let (url, host) = self.parse(&post.url, MAX_URL, post.purpose)?;
-        self.check_name(&url, &host, post.purpose).await?;
-        let mut request = self.client.post(url).body(post.body).timeout(post.timeout);
-        for (name, value) in &post.headers {
-            request = request.header(name, value);
-        }
-        let exchange = async {
-            let response = request.send().await?;
-            let status = response.status().as_u16();
-            let (body, _) = read_up_to(response, post.max_response_bytes).await?;
-            Ok((status, body))
-        };
-        let (status, body) = exchange
-            .await
-            .map_err(|error| describe(&error, &host, post.purpose, post.timeout))?;
-        Ok(Answer {
-            status,
-            body,
-            elapsed: started.elapsed(),
-        })
     }
 
     /// Sends a request of any kind; the caller reads the answer's body.
@@ -351,15 +298,28 @@ pub(crate) fn describe(
             };
         }
         reason = cause.to_string();
+        if is_of_tls(cause) {
+            return EgressError::Tls { host, reason };
+        }
         source = cause.source();
     }
-    if error.is_timeout() {
-        EgressError::Timeout { host, limit }
-    } else if error.is_connect() {
-        EgressError::Connect { host, reason }
-    } else {
-        EgressError::Protocol { host, reason }
+    match (error.is_connect(), error.is_timeout()) {
+        (true, true) => EgressError::Connect {
+            host,
+            reason: format!("none came about within {} s", CONNECT_TIME.as_secs()),
+        },
+        (true, false) => EgressError::Connect { host, reason },
+        (false, true) => EgressError::Timeout { host, limit },
+        (false, false) => EgressError::Protocol { host, reason },
     }
+}
+
+/// Whether an error is one of TLS, which I/O hands on wrapped, perhaps twice.
+fn is_of_tls(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let wrapped = cause
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    cause.is::<rustls::Error>() || wrapped.is_some_and(|inner| is_of_tls(inner))
 }
 
 fn build_client(

@@ -143,6 +143,7 @@ impl FetchError {
                 error,
                 EgressError::Resolve { .. }
                     | EgressError::Connect { .. }
+                    | EgressError::Tls { .. }
                     | EgressError::Timeout { .. }
                     | EgressError::Protocol { .. }
             ),

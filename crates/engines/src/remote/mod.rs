@@ -223,9 +223,10 @@ fn too_large(host: &str) -> EngineError {
 pub(crate) fn away(error: &EgressError) -> EngineError {
     let message = format!("the engine cannot be worked with: {error}");
     match error {
-        EgressError::Resolve { .. } | EgressError::Connect { .. } | EgressError::Timeout { .. } => {
-            EngineError::unavailable(message)
-        }
+        EgressError::Resolve { .. }
+        | EgressError::Connect { .. }
+        | EgressError::Tls { .. }
+        | EgressError::Timeout { .. } => EngineError::unavailable(message),
         EgressError::Protocol { .. } => EngineError::failed(message).passing(),
         EgressError::InvalidUrl { .. } | EgressError::Refused { .. } => {
             EngineError::failed(message)

@@ -22,6 +22,7 @@ async fn claim(store: &Store, limit: usize, worker: &str, now: Timestamp) -> Vec
         let room = Room {
             places: limit - claimed.len(),
             limit: None,
+            since: None,
         };
         let until = now.plus(Duration::from_secs(30));
         let of_lane = tx
@@ -55,6 +56,7 @@ async fn claim_limited(
     let room = Room {
         places,
         limit: Some(limit),
+        since: None,
     };
     let until = now.plus(Duration::from_secs(30));
     let claimed = tx
@@ -139,6 +141,7 @@ pub(super) async fn lanes_stand_apart(db: Db) {
     let room = Room {
         places: 9,
         limit: Some(1),
+        since: None,
     };
     for (lane, expected) in [
         ("a/slow", vec![slow]),
@@ -253,6 +256,18 @@ pub(super) async fn an_expired_lease_is_claimed_again_and_counted(db: Db) {
     assert_eq!((ids(&again), again[0].attempt), (made, 2));
 }
 
+pub(super) async fn what_was_never_put_off_is_ready_by_a_clock_that_stepped_back(db: Db) {
+    let made = stored_jobs(&db, 1).await;
+    let before = NOW.minus(Duration::from_hours(1));
+    let claimed = claim(&db.store, 1, "one", before).await;
+    assert_eq!(ids(&claimed), made);
+    let mut tx = db.store.begin().await.unwrap();
+    assert!(tx.jobs().retry_at(made[0], "one", at(5)).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(claim(&db.store, 1, "two", before).await, [], "put off");
+    assert_eq!(ids(&claim(&db.store, 1, "two", at(5)).await), made);
+}
+
 pub(super) async fn a_lost_lease_can_neither_be_extended_nor_completed(db: Db) {
     let id = stored_jobs(&db, 1).await[0];
     claim(&db.store, 1, "one", NOW).await;
@@ -344,6 +359,7 @@ async fn claim_deliveries(db: &Db, lane: &str, worker: &str, now: Timestamp) -> 
     let room = Room {
         places: 1000,
         limit: None,
+        since: None,
     };
     let claimed = tx
         .jobs()

@@ -190,6 +190,7 @@ suite! {
         a_delayed_job_is_not_due_before_its_time,
         two_workers_never_share_a_job,
         an_expired_lease_is_claimed_again_and_counted,
+        what_was_never_put_off_is_ready_by_a_clock_that_stepped_back,
         a_lost_lease_can_neither_be_extended_nor_completed,
         a_job_handed_back_does_not_count_the_attempt,
         a_job_is_held_by_its_worker_and_removed_by_anybody,

@@ -72,6 +72,7 @@ async fn claims(db: Db, name: &str) {
         let room = Room {
             places: 4,
             limit: None,
+            since: None,
         };
         tx.jobs().wake(NOW).await.unwrap();
         let lanes = tx.jobs().lanes(Queue::Work, "").await.unwrap();

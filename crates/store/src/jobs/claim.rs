@@ -25,6 +25,8 @@ pub struct Room {
     pub places: usize,
     /// How many of the lane may be in hand at once, all processes counted.
     pub limit: Option<u32>,
+    /// Only what has been due since then or longer.
+    pub since: Option<Timestamp>,
 }
 
 /// Lanes looked at in one go; there may be as many receivers as there are jobs.
@@ -127,10 +129,15 @@ impl Jobs<&mut Tx> {
         if places <= 0 {
             return Ok(Vec::new());
         }
-        let sql = claim_statement(queue, self.0.dialect().for_update_skip_locked());
+        let lock = self.0.dialect().for_update_skip_locked();
+        let chosen = match room.since {
+            Some(_) => waiting_statement(queue, lock),
+            None => ready_statement(queue, lock),
+        };
+        let sql = claim_statement(&chosen);
         let args = Args::new()
             .text(lane)
-            .time(now)
+            .time(room.since.unwrap_or(now))
             .int(places)
             .text(worker)
             .time(lease_until);
@@ -162,20 +169,29 @@ pub(crate) fn due_statement(lock: &str) -> String {
 
 /// The ids of the lane `$1` in the order of their seats. Index: `jobs_ready` or
 /// `jobs_deliverable`. The time is asked for because the release before makes nothing
-/// wait when it takes it.
+/// wait when it takes it; but what was never put off is ready by any clock, also by
+/// one that has stepped back.
 pub(crate) fn ready_statement(queue: Queue, lock: &str) -> String {
+    standing(queue, "(due_at <= $2 OR due_at = first_due_at)", lock)
+}
+
+/// Those that have been due since `$2` or longer.
+fn waiting_statement(queue: Queue, lock: &str) -> String {
+    standing(queue, "due_at <= $2", lock)
+}
+
+fn standing(queue: Queue, since: &str, lock: &str) -> String {
     let ready = ready(queue);
     format!(
-        "SELECT id FROM jobs WHERE state = '{ready}' AND lane = $1 AND due_at <= $2
+        "SELECT id FROM jobs WHERE state = '{ready}' AND lane = $1 AND {since}
         ORDER BY seat, id LIMIT $3{lock}"
     )
 }
 
-fn claim_statement(queue: Queue, lock: &str) -> String {
+fn claim_statement(chosen: &str) -> String {
     format!(
         "UPDATE jobs SET state = 'waiting', worker_id = $4, due_at = $5, attempts = attempts + 1
-        WHERE id IN ({ready})
-        RETURNING id, kind, payload, due_at, attempts, first_due_at, seat",
-        ready = ready_statement(queue, lock)
+        WHERE id IN ({chosen})
+        RETURNING id, kind, payload, due_at, attempts, first_due_at, seat"
     )
 }

@@ -133,8 +133,10 @@ impl Deliverer {
             let (ended, stop) = (ended.clone(), stop.clone());
             tokio::spawn(async move {
                 let finished = tokio::select! {
-                    Ok(_place) = places.acquire() => services.attempt(due.clone()).await,
+                    // First: a place that comes free after the stop is not taken.
+                    biased;
                     () = stop.cancelled() => Finished::put_back(due.clone()),
+                    Ok(_place) = places.acquire() => services.attempt(due.clone()).await,
                 };
                 // Nobody records any more when the process has ended; the lease ends too.
                 let _ = ended.send((finished, ticket)).await;

@@ -1,15 +1,17 @@
 //! The receivers of `docs/callbacks.md`, taken out of the page and run: what is
 //! genuine is taken once, everything else is refused.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Lines};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
-use runnel_testkit::{Db, Request, TestApp};
-use runnel_types::{Clock, SystemClock};
-use serde_json::{Value, json};
+use runnel_testkit::{Db, Receiver, Request, Storage, TestApp};
+use runnel_types::{Clock, SeededEntropy, SystemClock};
+use serde_json::json;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -61,36 +63,121 @@ impl Drop for Running {
     }
 }
 
-async fn takes_what_is_genuine_once(start: impl FnOnce(&Path, &str) -> Running) {
-    let app = TestApp::start_with(Db::Sqlite, |settings| {
-        "127.0.0.0/8".clone_into(&mut settings.egress_allow);
-    })
-    .await;
-    let behind = SystemClock.now().as_micros() - app.clock.now().as_micros();
-    app.advance(Duration::from_micros(behind.unsigned_abs()));
-    let secret = app.post("/v1/callback-secrets", &json!({})).send().await;
-    let secret = secret.assert(201).json();
-    let folder = tempfile::tempdir().unwrap();
-    let mut receiver = start(folder.path(), secret["plain_secret"].as_str().unwrap());
+/// A message as it arrived once.
+#[derive(Clone)]
+struct Message {
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    run: String,
+}
 
-    let forged = Request::new("POST", &receiver.url)
-        .header("webhook-id", "forged")
-        .header(
-            "webhook-timestamp",
-            &SystemClock.now().as_seconds().to_string(),
-        )
-        .header("webhook-signature", "v1,AAAA")
-        .json(&json!({"event": "run.completed", "run_id": "forged"}));
-    forged.send().await.assert(401);
-    let body = json!({"input": {"text": "größer"}, "callback_url": receiver.url});
+impl Message {
+    /// That of a run whose callback goes to somebody who keeps it.
+    async fn kept(app: &TestApp) -> Self {
+        let keeper = Receiver::start(&[]).await;
+        let run = tell_of_a_run(app, keeper.url()).await;
+        let (head, body) = keeper.received_exactly().remove(0);
+        let headers = head.lines().filter_map(|line| line.split_once(": "));
+        let proofs = headers.filter(|(name, _)| {
+            name.starts_with("webhook-") || name.eq_ignore_ascii_case("runflow-signature")
+        });
+        Self {
+            headers: proofs
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            body,
+            run,
+        }
+    }
+
+    /// Sends it to a receiver; answers with the status.
+    async fn send(&self, url: &str) -> u16 {
+        let request = Request::new("POST", url).body(self.body.clone());
+        let headers = self.headers.iter();
+        let request = headers.fold(request, |request, (name, value)| {
+            request.header(name, value)
+        });
+        request.send().await.status
+    }
+
+    fn with_body(&self, from: &str, to: &str) -> Self {
+        let body = String::from_utf8(self.body.clone()).unwrap();
+        let changed = body.replace(from, to);
+        assert_ne!(changed, body);
+        Self {
+            body: changed.into_bytes(),
+            ..self.clone()
+        }
+    }
+}
+
+/// Ends a run that tells `url` so; answers with the run's id.
+async fn tell_of_a_run(app: &TestApp, url: &str) -> String {
+    let body = json!({"input": {"text": "größer"}, "callback_url": url});
     let run = app.post("/v1/models/runnel/echo/runs", &body).send().await;
     let id = run.assert(201).json()["id"].as_str().unwrap().to_owned();
     app.run_jobs().await;
     let callback = app.get(&format!("/v1/runs/{id}/callback")).send().await;
-    let callback: Value = callback.assert(200).json();
-    assert_eq!(callback[0]["attempts"][0]["status_code"], 204, "{callback}");
-    let told = receiver.lines.next().unwrap().unwrap();
-    assert_eq!(told, format!("run.completed {id}"));
+    let callback = callback.assert(200).json();
+    assert_eq!(callback[0]["status_code"], "succeeded", "{callback}");
+    id
+}
+
+/// A server that may call the loopback, and its callback secret, which follows
+/// from the seed.
+async fn signing_app(seed: u64) -> (TestApp, String) {
+    let app = TestApp::start_in(Db::Sqlite, Storage::Disk, |settings, environment| {
+        "127.0.0.0/8".clone_into(&mut settings.egress_allow);
+        environment.entropy = Arc::new(SeededEntropy::new(seed));
+    })
+    .await;
+    let secret = app.post("/v1/callback-secrets", &json!({})).send().await;
+    let secret = secret.assert(201).json()["plain_secret"].clone();
+    (app, secret.as_str().unwrap().to_owned())
+}
+
+async fn takes_what_is_genuine_once(start: impl FnOnce(&Path, &str) -> Running) {
+    let (app, secret) = signing_app(1).await;
+    let (other, _) = signing_app(2).await;
+    // First, since building one may take longer than a message is good for.
+    let folder = tempfile::tempdir().unwrap();
+    let mut receiver = start(folder.path(), &secret);
+    let now = SystemClock.now();
+    app.clock.set(now.minus(Duration::from_mins(10)));
+    let stale = Message::kept(&app).await;
+    app.clock.set(now);
+    other.clock.set(now);
+    let genuine = Message::kept(&app).await;
+    let wrongly_signed = Message::kept(&other).await;
+    let bare = Message {
+        headers: Vec::new(),
+        ..genuine.clone()
+    };
+    for (message, status, name) in [
+        (&wrongly_signed, 401, "signed with another secret"),
+        (&stale, 401, "ten minutes old"),
+        (&bare, 401, "not signed"),
+        (
+            &genuine.with_body("größer", "kleiner"),
+            401,
+            "tampered with",
+        ),
+        (
+            &genuine.with_body("}", "} "),
+            401,
+            "the same JSON in other bytes",
+        ),
+        (&genuine, 204, "genuine"),
+        (&genuine, 204, "again"),
+    ] {
+        assert_eq!(message.send(&receiver.url).await, status, "{name}");
+    }
+    let id = tell_of_a_run(&app, &receiver.url).await;
+    for run in [genuine.run, id] {
+        let told = receiver.lines.next().unwrap().unwrap();
+        assert_eq!(told, format!("run.completed {run}"));
+    }
+    other.stop().await;
     app.stop().await;
 }
 
@@ -118,4 +205,62 @@ async fn the_receiver_for_python() {
         Running::start(python, secret)
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_receiver_for_go() {
+    takes_what_is_genuine_once(|folder, secret| {
+        let (file, program) = (folder.join("receiver.go"), folder.join("receiver"));
+        std::fs::write(&file, block("receiver.go")).unwrap();
+        let mut go = Command::new("go");
+        go.args(["build", "-o"]).args([&program, &file]);
+        // The standard library is all that it needs; kept, since building that
+        // takes a while.
+        go.env("GOCACHE", root().join("target/test-tools/go"))
+            .envs([("GO111MODULE", "off"), ("CGO_ENABLED", "0")])
+            .envs([("GOFLAGS", ""), ("GOPROXY", "off")]);
+        build(go);
+        Running::start(Command::new(program), secret)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_receiver_for_rust() {
+    let shown = block("receiver.rs");
+    let file = root().join("crates/api/examples/receiver.rs");
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(
+        kept.ends_with(&shown),
+        "docs/callbacks.md must show {} from its first `use` to its end",
+        file.display()
+    );
+    takes_what_is_genuine_once(|_, secret| {
+        // Beside this executable, by the same profile and with the features of
+        // the whole workspace, so that nothing is built but the program itself.
+        let it = std::env::current_exe().unwrap();
+        let folder = it.parent().and_then(Path::parent).unwrap();
+        let profile = match folder.file_name().and_then(OsStr::to_str).unwrap() {
+            "debug" => "dev",
+            other => other,
+        };
+        let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+        let mut cargo = Command::new(cargo);
+        cargo
+            .args(["build", "--quiet", "--locked", "--offline", "--workspace"])
+            .args(["--example", "receiver", "--profile", profile])
+            .arg("--target-dir")
+            .arg(folder.parent().unwrap())
+            .current_dir(root());
+        build(cargo);
+        Running::start(Command::new(folder.join("examples/receiver")), secret)
+    })
+    .await;
+}
+
+fn build(mut command: Command) {
+    let output = command.output();
+    let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {told}");
 }

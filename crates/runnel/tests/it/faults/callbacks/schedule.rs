@@ -1,38 +1,17 @@
-//! Receivers that fail: retried on the schedule, recorded, given up in the end.
+//! Receivers that answer that they failed: retried on the schedule, recorded,
+//! given up in the end.
 
 use std::time::Duration;
 
-use runnel_testkit::{Db, Receiver, TestApp, on_both_databases};
-use serde_json::{Value, json};
+use runnel_testkit::{Db, Receiver, on_both_databases};
+use serde_json::json;
+
+use super::{allowing, delivery, echo_with_callback};
 
 on_both_databases!(
     a_failing_receiver_is_tried_eight_times_over_a_day,
     gone_ends_it,
-    a_redirect_is_not_followed,
-    a_name_that_leads_home_is_refused_on_the_record,
 );
-
-async fn echo_with_callback(app: &TestApp, url: &str) -> String {
-    let body = json!({"input": {"text": "hi"}, "callback_url": url});
-    let run = app
-        .post("/v1/models/runnel/echo/runs", &body)
-        .send()
-        .await
-        .assert(201)
-        .json();
-    format!("/v1/runs/{}/callback", run["id"].as_str().unwrap())
-}
-
-async fn delivery(app: &TestApp, path: &str) -> Value {
-    app.get(path).send().await.assert(200).json()[0].clone()
-}
-
-async fn allowing(db: Db) -> TestApp {
-    TestApp::start_with(db, |settings| {
-        "127.0.0.0/8".clone_into(&mut settings.egress_allow);
-    })
-    .await
-}
 
 async fn a_failing_receiver_is_tried_eight_times_over_a_day(db: Db) {
     let app = allowing(db).await;
@@ -93,41 +72,5 @@ async fn gone_ends_it(db: Db) {
     );
     app.advance(Duration::from_hours(48));
     assert_eq!(app.run_jobs().await, 0);
-    app.stop().await;
-}
-
-async fn a_redirect_is_not_followed(db: Db) {
-    let app = allowing(db).await;
-    let receiver = Receiver::start(&[302]).await;
-    let path = echo_with_callback(&app, receiver.url()).await;
-    app.run_jobs().await;
-    assert_eq!(
-        delivery(&app, &path).await["attempts"][0]["status_code"],
-        302
-    );
-    app.advance(Duration::from_secs(6));
-    app.run_jobs().await;
-    let succeeded = delivery(&app, &path).await;
-    assert_eq!(
-        (&succeeded["status_code"], receiver.received().len()),
-        (&json!("succeeded"), 2),
-        "{succeeded}"
-    );
-    app.stop().await;
-}
-
-async fn a_name_that_leads_home_is_refused_on_the_record(db: Db) {
-    let app = TestApp::start(db).await;
-    let receiver = Receiver::start(&[]).await;
-    let url = receiver.url().replace("127.0.0.1", "localhost");
-    let path = echo_with_callback(&app, &url).await;
-    app.run_jobs().await;
-    let pending = delivery(&app, &path).await;
-    let message = pending["attempts"][0]["error_message"].as_str().unwrap();
-    assert!(
-        message.contains("RUNNEL_EGRESS_ALLOW") && message.contains("loopback"),
-        "{message}"
-    );
-    assert!(receiver.received().is_empty());
     app.stop().await;
 }
