@@ -11,7 +11,8 @@ use super::Db;
 use super::fixtures::{api_key, org};
 use crate::StoreError;
 use crate::column::Args;
-use crate::reader::{Statement, changed};
+use crate::reader::Statement;
+use crate::reader::changed;
 
 async fn slugs(db: &Db) -> Vec<String> {
     db.store
@@ -26,7 +27,7 @@ async fn slugs(db: &Db) -> Vec<String> {
 }
 
 /// Polls `future` once and drops it; says whether it was done.
-async fn poll_once<T>(future: impl Future<Output = T>) -> bool {
+pub(super) async fn poll_once<T>(future: impl Future<Output = T>) -> bool {
     let mut future = pin!(future);
     poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
 }
