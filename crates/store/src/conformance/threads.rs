@@ -20,12 +20,27 @@ const SOON: Duration = Duration::from_secs(20);
 /// Counts up to `$1`, which may take as long as one likes.
 const COUNT: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
     SELECT COUNT(*) AS n FROM n";
-/// Days.
-const ENDLESS: i64 = 1_000_000_000_000;
+/// Longer than the patience of a test.
+const ENDLESS: i64 = 500_000_000;
 
 async fn counted(mut on: impl Reader, until: i64) -> Result<i64, StoreError> {
     let statement = Statement::new("none", COUNT, Args::new().int(until));
     one(&mut on, statement, |row| row.int("n")).await
+}
+
+/// Writes so many rows.
+fn fill(rows: i64) -> Statement {
+    let sql = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1)
+        INSERT INTO settings (name, value) SELECT 'n' || i, 'v' FROM n";
+    Statement::new("settings", sql, Args::new().int(rows))
+}
+
+async fn settings(db: &Db) -> i64 {
+    let sql = "SELECT COUNT(*) AS n FROM settings";
+    let statement = Statement::new("settings", sql, Args::new());
+    one(&mut &db.store.read(), statement, |row| row.int("n"))
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -76,6 +91,18 @@ async fn a_long_read_keeps_no_task_waiting_and_costs_its_transaction_nothing() {
     assert_eq!(read.orgs().list().await.unwrap().len(), 1);
 }
 
+/// Stopping it would undo its whole transaction, and its group's.
+#[tokio::test]
+async fn a_write_is_not_stopped_however_long_it_takes() {
+    let db = Db::sqlite().await;
+    let mut tx = db.store.begin().await.unwrap();
+    tx.orgs().insert(&org(&db, "kept")).await.unwrap();
+    changed(&mut &mut tx, fill(20_000)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(settings(&db).await, 20_000);
+    assert_eq!(db.store.read().orgs().list().await.unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn a_long_read_that_nobody_waits_for_is_stopped() {
     let db = Db::sqlite().await;
@@ -116,9 +143,6 @@ async fn a_long_write_that_nobody_waits_for_leaves_nothing() {
     let (first, second) = tokio::join!(first.commit(), second);
     first.unwrap();
     second.unwrap();
-    let sql = "SELECT COUNT(*) AS n FROM settings";
-    let statement = Statement::new("settings", sql, Args::new());
-    let left = one(&mut &db.store.read(), statement, |row| row.int("n")).await;
-    assert_eq!(left.unwrap(), 0);
+    assert_eq!(settings(&db).await, 0);
     assert_eq!(db.store.read().orgs().list().await.unwrap().len(), 1);
 }
