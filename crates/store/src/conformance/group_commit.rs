@@ -7,8 +7,7 @@ use tokio::time::timeout;
 use super::Db;
 use super::fixtures::org;
 use crate::column::Args;
-use crate::reader::Statement;
-use crate::reader::changed;
+use crate::reader::{Statement, changed};
 use crate::{Store, StoreError, Tx};
 
 const SOON: Duration = Duration::from_secs(20);

@@ -11,8 +11,7 @@ use super::{Db, NOW};
 use crate::Store;
 use crate::column::Args;
 use crate::jobs::{Claimed, Place, Room};
-use crate::reader::Statement;
-use crate::reader::changed;
+use crate::reader::{Statement, changed};
 
 /// Claims of every lane, one after the other.
 async fn claim(store: &Store, limit: usize, worker: &str, now: Timestamp) -> Vec<Claimed> {

@@ -11,8 +11,7 @@ use super::Db;
 use super::fixtures::{api_key, org};
 use crate::StoreError;
 use crate::column::Args;
-use crate::reader::Statement;
-use crate::reader::changed;
+use crate::reader::{Statement, changed};
 
 async fn slugs(db: &Db) -> Vec<String> {
     db.store
