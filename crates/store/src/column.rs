@@ -10,86 +10,97 @@ use std::str::FromStr;
 
 use runnel_types::Timestamp;
 use serde_json::Value;
-use sqlx::any::{AnyArguments, AnyRow};
-use sqlx::{Arguments, Row as _};
+use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 
 use crate::error::StoreError;
+use crate::sqlite::SqliteRow;
 
 /// Announces an escaped character. A noncharacter, so it hardly ever occurs itself.
 const ESCAPE: char = '\u{FFFE}';
 
+/// A parameter of a statement.
+#[derive(Clone)]
+pub(crate) enum Parameter {
+    /// A number, or none.
+    Int(Option<i64>),
+    /// A text, or none.
+    Text(Option<String>),
+}
+
 /// The parameters of a statement, in the order of their numbers.
 #[derive(Default)]
-pub(crate) struct Args(pub(crate) AnyArguments);
+pub(crate) struct Args(pub(crate) Vec<Parameter>);
 
 impl Args {
     /// No parameters yet.
-    pub(crate) fn new() -> Self {
-        Self::default()
+    pub(crate) const fn new() -> Self {
+        Self(Vec::new())
     }
 
-    fn add<T>(mut self, value: T) -> Self
-    where
-        T: for<'q> sqlx::Encode<'q, sqlx::Any> + sqlx::Type<sqlx::Any>,
-    {
-        // INVARIANT: encoding integers and text only appends to a list.
-        self.0.add(value).expect("integers and text can be encoded");
+    fn number(mut self, value: Option<i64>) -> Self {
+        self.0.push(Parameter::Int(value));
+        self
+    }
+
+    fn words(mut self, value: Option<String>) -> Self {
+        self.0.push(Parameter::Text(value));
         self
     }
 
     /// A number, a count, a flag.
     pub(crate) fn int(self, value: i64) -> Self {
-        self.add(value)
+        self.number(Some(value))
     }
 
     /// A number that may be absent.
     pub(crate) fn opt_int(self, value: Option<i64>) -> Self {
-        self.add(value)
+        self.number(value)
     }
 
     /// A count of bytes or pixels; one beyond 8 EiB is taken for 8 EiB.
     pub(crate) fn size(self, value: u64) -> Self {
-        self.add(i64::try_from(value).unwrap_or(i64::MAX))
+        self.int(i64::try_from(value).unwrap_or(i64::MAX))
     }
 
     /// A time.
     pub(crate) fn time(self, value: Timestamp) -> Self {
-        self.add(value.as_micros())
+        self.int(value.as_micros())
     }
 
     /// A time that may be absent.
     pub(crate) fn opt_time(self, value: Option<Timestamp>) -> Self {
-        self.add(value.map(Timestamp::as_micros))
+        self.number(value.map(Timestamp::as_micros))
     }
 
     /// Text that a person or a program gave.
     pub(crate) fn text(self, value: &str) -> Self {
-        self.add(escape(value).into_owned())
+        self.opt_text(Some(value))
     }
 
     /// Text that may be absent.
     pub(crate) fn opt_text(self, value: Option<&str>) -> Self {
-        self.add(value.map(|text| escape(text).into_owned()))
+        self.words(value.map(|text| escape(text).into_owned()))
     }
 
     /// An id, or a word of an enum.
     pub(crate) fn word(self, value: impl Display) -> Self {
-        self.add(value.to_string())
+        self.words(Some(value.to_string()))
     }
 
     /// An id or a word that may be absent.
     pub(crate) fn opt_word(self, value: Option<impl Display>) -> Self {
-        self.add(value.map(|value| value.to_string()))
+        self.words(value.map(|value| value.to_string()))
     }
 
     /// JSON.
     pub(crate) fn json(self, value: &Value) -> Self {
-        self.add(value.to_string())
+        self.words(Some(value.to_string()))
     }
 
     /// JSON that may be absent.
     pub(crate) fn opt_json(self, value: Option<&Value>) -> Self {
-        self.add(value.map(Value::to_string))
+        self.words(value.map(Value::to_string))
     }
 }
 
@@ -110,31 +121,67 @@ fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-fn unescape(text: String) -> String {
+fn unescape(text: &str) -> String {
     if !text.contains(ESCAPE) {
-        return text;
+        return text.to_owned();
     }
     text.replace("\u{FFFE}0", "\0")
         .replace("\u{FFFE}1", "\u{FFFE}")
 }
 
+/// A row as its engine gave it.
+#[derive(Debug)]
+pub enum RawRow {
+    /// From SQLite.
+    Sqlite(SqliteRow),
+    /// From PostgreSQL.
+    Postgres(PgRow),
+}
+
+impl RawRow {
+    /// The number in a column, or why there is none to be had.
+    fn int(&self, column: &str) -> Result<Option<i64>, String> {
+        match self {
+            Self::Sqlite(row) => row.int(column),
+            Self::Postgres(row) => row.try_get(column).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// The text in a column, or why there is none to be had.
+    fn text(&self, column: &str) -> Result<Option<&str>, String> {
+        match self {
+            Self::Sqlite(row) => row.text(column),
+            Self::Postgres(row) => row.try_get(column).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// The text in the first column, if it is one.
+    fn key(&self) -> Option<&str> {
+        match self {
+            Self::Sqlite(row) => row.key(),
+            Self::Postgres(row) => row.try_get(0).ok(),
+        }
+    }
+}
+
 /// A row of `table`, whose first column is its key.
 pub(crate) struct Row {
     table: &'static str,
-    row: AnyRow,
+    row: RawRow,
 }
 
 impl Row {
     /// Takes a row of `table`.
-    pub(crate) const fn new(table: &'static str, row: AnyRow) -> Self {
+    pub(crate) const fn new(table: &'static str, row: RawRow) -> Self {
         Self { table, row }
     }
 
     fn corrupt(&self, column: &'static str, reason: impl Display) -> StoreError {
         let row = self
             .row
-            .try_get::<String, _>(0)
-            .unwrap_or_else(|_| "without a readable key".to_owned());
+            .key()
+            .unwrap_or("without a readable key")
+            .to_owned();
         StoreError::Corrupt {
             table: self.table,
             column,
@@ -143,23 +190,30 @@ impl Row {
         }
     }
 
-    fn get<'r, T>(&'r self, column: &'static str) -> Result<T, StoreError>
-    where
-        T: sqlx::Decode<'r, sqlx::Any> + sqlx::Type<sqlx::Any>,
-    {
+    fn present<T>(&self, column: &'static str, value: Option<T>) -> Result<T, StoreError> {
+        value.ok_or_else(|| self.corrupt(column, "it is empty"))
+    }
+
+    fn opt_str(&self, column: &'static str) -> Result<Option<&str>, StoreError> {
         self.row
-            .try_get(column)
-            .map_err(|error| self.corrupt(column, error))
+            .text(column)
+            .map_err(|reason| self.corrupt(column, reason))
+    }
+
+    fn str(&self, column: &'static str) -> Result<&str, StoreError> {
+        self.present(column, self.opt_str(column)?)
     }
 
     /// A number.
     pub(crate) fn int(&self, column: &'static str) -> Result<i64, StoreError> {
-        self.get(column)
+        self.present(column, self.opt_int(column)?)
     }
 
     /// A number that may be absent.
     pub(crate) fn opt_int(&self, column: &'static str) -> Result<Option<i64>, StoreError> {
-        self.get(column)
+        self.row
+            .int(column)
+            .map_err(|reason| self.corrupt(column, reason))
     }
 
     /// A number of a narrower type.
@@ -192,13 +246,12 @@ impl Row {
 
     /// Text.
     pub(crate) fn text(&self, column: &'static str) -> Result<String, StoreError> {
-        self.get(column).map(unescape)
+        self.str(column).map(unescape)
     }
 
     /// Text that may be absent.
     pub(crate) fn opt_text(&self, column: &'static str) -> Result<Option<String>, StoreError> {
-        self.get::<Option<String>>(column)
-            .map(|text| text.map(unescape))
+        self.opt_str(column).map(|text| text.map(unescape))
     }
 
     /// An id, or a word of an enum.
@@ -206,8 +259,9 @@ impl Row {
         &self,
         column: &'static str,
     ) -> Result<T, StoreError> {
-        let text: String = self.get(column)?;
-        text.parse().map_err(|error| self.corrupt(column, error))
+        self.str(column)?
+            .parse()
+            .map_err(|error| self.corrupt(column, error))
     }
 
     /// An id or a word that may be absent.
@@ -215,21 +269,20 @@ impl Row {
         &self,
         column: &'static str,
     ) -> Result<Option<T>, StoreError> {
-        let text: Option<String> = self.get(column)?;
-        text.map(|text| text.parse().map_err(|error| self.corrupt(column, error)))
+        self.opt_str(column)?
+            .map(|text| text.parse().map_err(|error| self.corrupt(column, error)))
             .transpose()
     }
 
     /// JSON.
     pub(crate) fn json(&self, column: &'static str) -> Result<Value, StoreError> {
-        let text: String = self.get(column)?;
-        serde_json::from_str(&text).map_err(|error| self.corrupt(column, error))
+        serde_json::from_str(self.str(column)?).map_err(|error| self.corrupt(column, error))
     }
 
     /// JSON that may be absent.
     pub(crate) fn opt_json(&self, column: &'static str) -> Result<Option<Value>, StoreError> {
-        let text: Option<String> = self.get(column)?;
-        text.map(|text| serde_json::from_str(&text).map_err(|error| self.corrupt(column, error)))
+        self.opt_str(column)?
+            .map(|text| serde_json::from_str(text).map_err(|error| self.corrupt(column, error)))
             .transpose()
     }
 
@@ -238,8 +291,8 @@ impl Row {
         &self,
         column: &'static str,
     ) -> Result<Vec<T>, StoreError> {
-        let text: String = self.get(column)?;
-        text.split_whitespace()
+        self.str(column)?
+            .split_whitespace()
             .map(|word| word.parse().map_err(|error| self.corrupt(column, error)))
             .collect()
     }
@@ -263,7 +316,7 @@ mod tests {
         ] {
             let stored = escape(text).into_owned();
             assert!(!stored.contains('\0'), "{text:?}");
-            assert_eq!(unescape(stored), text);
+            assert_eq!(unescape(&stored), text);
         }
     }
 }

@@ -1,38 +1,45 @@
-//! From a URL to open connections: pools, pragmas, the file and its folder.
+//! From a URL to an open database: the file and its folder, or the server.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Once;
 use std::time::Duration;
 
 use fs_err::os::unix::fs::OpenOptionsExt;
-use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyConnection, AnyPool, ConnectOptions, Connection};
+use sqlx::PgPool;
+use sqlx::postgres::PgConnectOptions;
 
 use crate::dialect::Dialect;
 use crate::error::StoreError;
-use crate::group_commit::Writer;
-use crate::migrate::migrate;
+use crate::postgres;
+use crate::sqlite::{Connection, Purpose, Readers, Writer, elsewhere};
 
 /// How long a caller waits for a connection before it is told that there is none.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// SQLite readers: more than the cores that a server of one file has, yet few
-/// enough that their page caches (2 MiB each) do not count.
-const SQLITE_READERS: u32 = 8;
-/// PostgreSQL allows 100 connections by default; a handful of processes fit.
-const POSTGRES_CONNECTIONS: u32 = 16;
+/// The way to the database.
+#[derive(Debug)]
+pub(crate) enum Engine {
+    /// A file.
+    Sqlite {
+        /// What reads.
+        readers: Readers,
+        /// The one that writes.
+        writer: Writer,
+    },
+    /// A server.
+    Postgres(PgPool),
+}
 
-/// `synchronous = FULL` is what makes an answered commit durable: in WAL mode
-/// the lesser setting syncs only at checkpoints. SQLite's lock between processes
-/// is not fair, so a command beside a busy server gets 20 s to get it.
-const WRITER_PRAGMAS: &str = "PRAGMA busy_timeout = 20000;
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = FULL;
-    PRAGMA foreign_keys = ON;";
-const READER_PRAGMAS: &str = "PRAGMA busy_timeout = 5000;
-    PRAGMA query_only = ON;";
+impl Engine {
+    /// Which one it is.
+    pub(crate) const fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite { .. } => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+}
 
 /// Where a database is.
 #[derive(Clone, PartialEq, Eq)]
@@ -60,23 +67,11 @@ impl DatabaseUrl {
         }
     }
 
-    /// The URL as the driver takes it.
-    pub(crate) fn for_driver(&self) -> Result<String, StoreError> {
+    /// The URL of the server, if it is one.
+    pub(crate) const fn server(&self) -> Option<&String> {
         match &self.0 {
-            Target::Postgres(url) => Ok(url.clone()),
-            Target::Sqlite(path) => {
-                let absolute = std::path::absolute(path).ok();
-                let text = absolute.as_deref().and_then(Path::to_str);
-                let text = text.ok_or_else(|| self.bad("the path must be UTF-8"))?;
-                Ok(format!("sqlite://{}", percent_encoded(text)))
-            }
-        }
-    }
-
-    fn bad(&self, reason: &str) -> StoreError {
-        StoreError::BadUrl {
-            given: self.to_string(),
-            reason: reason.to_owned(),
+            Target::Postgres(url) => Some(url),
+            Target::Sqlite(_) => None,
         }
     }
 }
@@ -90,7 +85,7 @@ impl FromStr for DatabaseUrl {
             reason: reason.to_owned(),
         };
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let options: Result<AnyConnectOptions, _> = url.parse();
+            let options: Result<PgConnectOptions, _> = url.parse();
             options.map_err(|error| bad(&error.to_string()))?;
             return Ok(Self(Target::Postgres(url.to_owned())));
         }
@@ -148,19 +143,6 @@ fn without_password(url: &str) -> String {
     }
 }
 
-fn percent_encoded(path: &str) -> String {
-    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
-    path.bytes()
-        .map(|byte| {
-            if keep(byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect()
-}
-
 fn percent_decoded(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.bytes();
@@ -176,80 +158,27 @@ fn percent_decoded(path: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Connects and migrates: the pool, and SQLite's writer.
-pub(crate) async fn open(url: &DatabaseUrl) -> Result<(AnyPool, Option<Writer>), StoreError> {
-    static DRIVERS: Once = Once::new();
-    DRIVERS.call_once(sqlx::any::install_default_drivers);
-    let options: AnyConnectOptions = url
-        .for_driver()?
-        .parse()
-        .map_err(|error| url.dialect().error("connecting", error))?;
-    let options = options.disable_statement_logging();
+/// Connects and migrates, to version `until` at most.
+pub(crate) async fn open(url: &DatabaseUrl, until: i64) -> Result<Engine, StoreError> {
     match &url.0 {
-        Target::Sqlite(path) => open_sqlite(path, options).await,
-        Target::Postgres(_) => open_postgres(options).await,
+        Target::Sqlite(path) => open_sqlite(path.clone(), until).await,
+        Target::Postgres(url) => postgres::open(url, until).await.map(Engine::Postgres),
     }
 }
 
-async fn open_sqlite(
-    path: &Path,
-    options: AnyConnectOptions,
-) -> Result<(AnyPool, Option<Writer>), StoreError> {
-    create_file(path).map_err(|error| StoreError::unavailable("creating its file", error))?;
-    let failed = |error| Dialect::Sqlite.error("connecting", error);
-    let mut connection = connect_writer(&options).await?;
-    migrate(&mut connection, Dialect::Sqlite).await?;
-    let pool = AnyPoolOptions::new()
-        .min_connections(1)
-        .max_connections(SQLITE_READERS)
-        .acquire_timeout(PATIENCE)
-        // A file does not go away as a server does; the question costs a
-        // switch of threads for each read.
-        .test_before_acquire(false)
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                sqlx::raw_sql(READER_PRAGMAS)
-                    .execute(connection)
-                    .await
-                    .map(drop)
-            })
-        })
-        .connect_with(options.clone())
-        .await
-        .map_err(failed)?;
-    Ok((pool, Some(Writer::start(connection, options))))
-}
-
-/// Opens SQLite's connection that writes.
-pub(crate) async fn connect_writer(
-    options: &AnyConnectOptions,
-) -> Result<AnyConnection, StoreError> {
-    let failed = |error| Dialect::Sqlite.error("connecting", error);
-    let mut connection = AnyConnection::connect_with(options).await.map_err(failed)?;
-    sqlx::raw_sql(WRITER_PRAGMAS)
-        .execute(&mut connection)
-        .await
-        .map_err(failed)?;
-    Ok(connection)
-}
-
-async fn open_postgres(
-    options: AnyConnectOptions,
-) -> Result<(AnyPool, Option<Writer>), StoreError> {
-    let failed = |error| Dialect::Postgres.error("connecting", error);
-    let mut connection = AnyConnection::connect_with(&options)
-        .await
-        .map_err(failed)?;
-    migrate(&mut connection, Dialect::Postgres).await?;
-    connection.close().await.map_err(failed)?;
-    let pool = AnyPoolOptions::new()
-        .min_connections(1)
-        .max_connections(POSTGRES_CONNECTIONS)
-        .acquire_timeout(PATIENCE)
-        .connect_with(options)
-        .await
-        .map_err(failed)?;
-    Ok((pool, None))
+async fn open_sqlite(path: PathBuf, until: i64) -> Result<Engine, StoreError> {
+    let (path, writer) = elsewhere("connecting", move || {
+        let created = std::path::absolute(&path).and_then(|path| create_file(&path).map(|()| path));
+        let path = created.map_err(|error| StoreError::unavailable("creating its file", error))?;
+        let mut writer = Connection::open(&path, Purpose::Writing)?;
+        writer.migrate(until)?;
+        Ok((path, writer))
+    })
+    .await?;
+    Ok(Engine::Sqlite {
+        readers: Readers::new(&path),
+        writer: Writer::start(writer, &path),
+    })
 }
 
 /// Makes the file, for its owner's eyes alone; SQLite gives its log the same mode.

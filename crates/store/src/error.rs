@@ -101,6 +101,16 @@ impl StoreError {
         text
     }
 
+    pub(crate) fn other(
+        what: &'static str,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self::Other {
+            what,
+            source: Arc::from(source.into()),
+        }
+    }
+
     pub(crate) fn unavailable(
         what: &'static str,
         source: impl Into<Box<dyn Error + Send + Sync>>,

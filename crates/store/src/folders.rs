@@ -239,8 +239,10 @@ impl Folders<&mut Tx> {
             RETURNING id"
         );
         let args = || Args::new().word(org).word(id).time(at).opt_word(by);
-        changed(&mut self.0, Statement::new("assets", assets, args())).await?;
-        changed(&mut self.0, Statement::new(TABLE, folders, args())).await
+        let assets = Statement::new("assets", assets, args()).lengthy();
+        changed(&mut self.0, assets).await?;
+        let folders = Statement::new(TABLE, folders, args()).lengthy();
+        changed(&mut self.0, folders).await
     }
 }
 

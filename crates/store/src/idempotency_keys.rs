@@ -144,7 +144,7 @@ impl IdempotencyKeys<&mut Tx> {
              ORDER BY created_at LIMIT $2)
             RETURNING key";
         let args = Args::new().time(before).int(limit);
-        changed(&mut self.0, Statement::new(TABLE, sql, args)).await
+        changed(&mut self.0, Statement::new(TABLE, sql, args).lengthy()).await
     }
 }
 

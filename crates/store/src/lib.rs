@@ -15,21 +15,22 @@
 //! # Durability
 //! When [`Tx::commit`] returns `Ok`, the change survives the loss of power:
 //! SQLite has synced its log (transactions that wait at the same time share one
-//! sync: `group_commit.rs`), PostgreSQL its own. A [`Tx`] that is dropped
+//! sync: `sqlite/group_commit.rs`), PostgreSQL its own. A [`Tx`] that is dropped
 //! leaves nothing.
 
 mod column;
 mod connect;
 mod dialect;
 mod error;
-mod group_commit;
 mod migrate;
 mod page;
+mod postgres;
 mod query;
 mod reader;
 mod run_signal;
 mod sets;
 mod signal;
+mod sqlite;
 mod tx;
 
 pub mod api_keys;
@@ -52,14 +53,13 @@ mod conformance;
 
 use std::sync::{Arc, OnceLock};
 
-use sqlx::AnyPool;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 pub use crate::connect::DatabaseUrl;
+use crate::connect::Engine;
 pub use crate::dialect::Dialect;
 pub use crate::error::{Cause, StoreError};
-use crate::group_commit::Writer;
 pub use crate::reader::{Read, Reader};
 use crate::run_signal::RunSignals;
 pub use crate::run_signal::RunWatch;
@@ -71,12 +71,8 @@ pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    dialect: Dialect,
     url: DatabaseUrl,
-    /// SQLite: connections that only read. PostgreSQL: all of them.
-    pool: AnyPool,
-    /// SQLite's one connection that writes.
-    writer: Option<Writer>,
+    engine: Arc<Engine>,
     signal: Arc<Notify>,
     run_signals: Arc<RunSignals>,
     listener: OnceLock<[AbortHandle; 2]>,
@@ -91,14 +87,16 @@ impl Store {
     /// [`StoreError::NewerSchema`] when a newer version was at work on it,
     /// [`StoreError::Migration`] when a migration failed.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let dialect = url.dialect();
-        let (pool, writer) = connect::open(url).await?;
+        Self::open_at(url, i64::MAX).await
+    }
+
+    /// The same with a schema of version `until` at most, as an older program has it.
+    pub(crate) async fn open_at(url: &DatabaseUrl, until: i64) -> Result<Self, StoreError> {
+        let engine = Arc::new(connect::open(url, until).await?);
         let signal = Arc::new(Notify::new());
         Ok(Self(Arc::new(Inner {
-            dialect,
             url: url.clone(),
-            pool,
-            writer,
+            engine,
             signal,
             run_signals: Arc::new(RunSignals::new()),
             listener: OnceLock::new(),
@@ -117,12 +115,12 @@ impl Store {
 
     /// Reads what is committed, outside any transaction.
     pub fn read(&self) -> Read {
-        Read::new(self.0.dialect, self.0.pool.clone())
+        Read::new(Arc::clone(&self.0.engine))
     }
 
     /// Which engine this is.
     pub fn dialect(&self) -> Dialect {
-        self.0.dialect
+        self.0.engine.dialect()
     }
 
     /// Asks whether the database answers.
@@ -138,9 +136,12 @@ impl Store {
     /// [`StoreError::Unavailable`].
     pub async fn close(&self) {
         self.0.stop_listening();
-        self.0.pool.close().await;
-        if let Some(writer) = &self.0.writer {
-            writer.close().await;
+        match &*self.0.engine {
+            Engine::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Engine::Postgres(pool) => pool.close().await,
         }
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! The rules for writing them are in `migrations/README.md`.
 
+use std::error::Error;
 use std::sync::Arc;
 
-use sqlx::{AnyConnection, Row};
+use rusqlite::TransactionBehavior;
+use sqlx::{Connection as _, PgConnection};
 
 use crate::dialect::Dialect;
 use crate::error::StoreError;
+use crate::{postgres, sqlite};
 
 struct Migration {
     version: i64,
@@ -98,73 +101,79 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (
     name    TEXT   NOT NULL
 )";
 
-/// Brings the schema to the newest version, all of it or nothing.
-pub(crate) async fn migrate(
-    connection: &mut AnyConnection,
-    dialect: Dialect,
-) -> Result<(), StoreError> {
-    migrate_to(connection, dialect, i64::MAX).await
+const NEWEST: &str = "SELECT COALESCE(MAX(version), 0) FROM schema_migrations";
+const NOTE: &str = "INSERT INTO schema_migrations (version, name) VALUES ($1, $2)";
+/// Held until the commit. The number is an arbitrary one that nothing else on
+/// the server uses.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7885642096412301)";
+
+impl Migration {
+    fn failed(&self, error: impl Error + Send + Sync + 'static) -> StoreError {
+        StoreError::Migration {
+            name: self.name,
+            source: Arc::new(error),
+        }
+    }
 }
 
-/// The same up to `version`, as an older program did.
-pub(crate) async fn migrate_to(
-    connection: &mut AnyConnection,
-    dialect: Dialect,
-    version: i64,
-) -> Result<(), StoreError> {
-    let failed = |error| dialect.error("migrating", error);
-    sqlx::raw_sql(dialect.begin_exclusively())
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    let done = run_missing(connection, dialect, version).await;
-    let end = if done.is_ok() { "COMMIT" } else { "ROLLBACK" };
-    let ended = sqlx::raw_sql(end)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed);
-    done.and(ended.map(drop))
-}
-
-async fn run_missing(
-    connection: &mut AnyConnection,
-    dialect: Dialect,
-    until: i64,
-) -> Result<(), StoreError> {
-    let failed = |error| dialect.error("migrating", error);
-    sqlx::raw_sql(TABLE)
-        .execute(&mut *connection)
-        .await
-        .map_err(failed)?;
-    let sql = "SELECT COALESCE(MAX(version), 0) FROM schema_migrations";
-    let row = sqlx::query(sql)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(failed)?;
-    let found: i64 = row.try_get(0).map_err(failed)?;
+/// What takes the schema from version `found` to `until`.
+fn missing(found: i64, until: i64) -> Result<impl Iterator<Item = &'static Migration>, StoreError> {
     let known = MIGRATIONS.last().map_or(0, |migration| migration.version);
     if found > known {
         return Err(StoreError::NewerSchema { found, known });
     }
-    for migration in MIGRATIONS
+    Ok(MIGRATIONS
         .iter()
-        .filter(|migration| migration.version > found && migration.version <= until)
-    {
-        let failed = |error| StoreError::Migration {
-            name: migration.name,
-            source: Arc::new(error),
-        };
-        sqlx::raw_sql(migration.sql.on(dialect))
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
-        sqlx::query("INSERT INTO schema_migrations (version, name) VALUES ($1, $2)")
-            .bind(migration.version)
-            .bind(migration.name)
-            .execute(&mut *connection)
-            .await
-            .map_err(failed)?;
+        .filter(move |migration| migration.version > found && migration.version <= until))
+}
+
+/// Brings the schema to version `until`, all of it or nothing. Waits for the disk.
+pub(crate) fn migrate_sqlite(
+    connection: &mut rusqlite::Connection,
+    until: i64,
+) -> Result<(), StoreError> {
+    let failed = |error| sqlite::from_driver("migrating", error);
+    let tx = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed)?;
+    tx.execute_batch(TABLE).map_err(failed)?;
+    let found = tx.query_row(NEWEST, [], |row| row.get(0)).map_err(failed)?;
+    for migration in missing(found, until)? {
+        tx.execute_batch(migration.sql.on(Dialect::Sqlite))
+            .map_err(|error| migration.failed(error))?;
+        tx.execute(NOTE, (migration.version, migration.name))
+            .map_err(|error| migration.failed(error))?;
         tracing::info!(migration = migration.name, "database migrated");
     }
-    Ok(())
+    tx.commit().map_err(failed)
+}
+
+/// The same on PostgreSQL.
+pub(crate) async fn migrate_postgres(
+    connection: &mut PgConnection,
+    until: i64,
+) -> Result<(), StoreError> {
+    let failed = |error| postgres::from_driver("migrating", error);
+    let mut tx = connection.begin().await.map_err(failed)?;
+    for sql in [LOCK, TABLE] {
+        sqlx::raw_sql(sql).execute(&mut *tx).await.map_err(failed)?;
+    }
+    let found: i64 = sqlx::query_scalar(NEWEST)
+        .fetch_one(&mut *tx)
+        .await
+        .map_err(failed)?;
+    for migration in missing(found, until)? {
+        sqlx::raw_sql(migration.sql.on(Dialect::Postgres))
+            .execute(&mut *tx)
+            .await
+            .map_err(|error| migration.failed(error))?;
+        sqlx::query(NOTE)
+            .bind(migration.version)
+            .bind(migration.name)
+            .execute(&mut *tx)
+            .await
+            .map_err(|error| migration.failed(error))?;
+        tracing::info!(migration = migration.name, "database migrated");
+    }
+    tx.commit().await.map_err(failed)
 }

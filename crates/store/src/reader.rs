@@ -1,54 +1,81 @@
 //! Running statements: on the pool, or within a transaction.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, SqlSafeStr, SqlStr};
-
-use crate::column::{Args, Row};
+use crate::column::{Args, RawRow, Row};
+use crate::connect::Engine;
 use crate::dialect::Dialect;
 use crate::error::StoreError;
+use crate::postgres;
 
 /// A statement on one table, with its parameters.
 pub struct Statement {
     table: &'static str,
-    sql: SqlStr,
+    sql: Cow<'static, str>,
     args: Args,
+    is_lengthy: bool,
 }
 
 impl Statement {
     /// A statement that is written out in full.
-    pub(crate) fn new(table: &'static str, sql: &'static str, args: Args) -> Self {
+    pub(crate) const fn new(table: &'static str, sql: &'static str, args: Args) -> Self {
         Self {
             table,
-            sql: sql.into_sql_str(),
+            sql: Cow::Borrowed(sql),
             args,
+            is_lengthy: false,
         }
     }
 
     /// A statement put together from constants of this crate: never from what
     /// somebody gave, which goes into `args`.
-    pub(crate) fn composed(table: &'static str, sql: String, args: Args) -> Self {
+    pub(crate) const fn composed(table: &'static str, sql: String, args: Args) -> Self {
         Self {
             table,
-            sql: AssertSqlSafe(sql).into_sql_str(),
+            sql: Cow::Owned(sql),
             args,
+            is_lengthy: false,
         }
+    }
+
+    /// Says of a statement that writes that it may change many rows, so that it
+    /// must not keep a thread which serves requests. Of statements that only
+    /// read the engine finds out by itself.
+    pub(crate) const fn lengthy(mut self) -> Self {
+        self.is_lengthy = true;
+        self
     }
 
     /// The same statement behind a word such as `EXPLAIN`.
     #[cfg(test)]
     pub(crate) fn explained(self, word: &str, table: &'static str) -> Self {
-        Self::composed(table, format!("{word} {}", self.sql.as_str()), self.args)
+        Self::composed(table, format!("{word} {}", self.sql), self.args)
     }
 
-    pub(crate) async fn run(
-        self,
-        connection: &mut AnyConnection,
-    ) -> Result<Vec<AnyRow>, sqlx::Error> {
-        sqlx::query_with(self.sql, self.args.0)
-            .fetch_all(connection)
-            .await
+    /// The table, for messages.
+    pub(crate) const fn table(&self) -> &'static str {
+        self.table
+    }
+
+    /// The text.
+    pub(crate) fn sql(&self) -> &str {
+        &self.sql
+    }
+
+    /// The parameters.
+    pub(crate) const fn args(&self) -> &Args {
+        &self.args
+    }
+
+    /// Whether [`Self::lengthy`] was said.
+    pub(crate) const fn is_lengthy(&self) -> bool {
+        self.is_lengthy
+    }
+
+    /// Its text and its parameters.
+    pub(crate) fn into_parts(self) -> (Cow<'static, str>, Args) {
+        (self.sql, self.args)
     }
 }
 
@@ -72,39 +99,29 @@ pub trait Reader: Send {
     fn rows(
         &mut self,
         statement: Statement,
-    ) -> impl Future<Output = Result<Vec<AnyRow>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<RawRow>, StoreError>> + Send;
 }
 
 /// What is committed, each statement for itself.
 #[derive(Debug, Clone)]
-pub struct Read {
-    dialect: Dialect,
-    pool: AnyPool,
-}
+pub struct Read(Arc<Engine>);
 
 impl Read {
-    pub(crate) const fn new(dialect: Dialect, pool: AnyPool) -> Self {
-        Self { dialect, pool }
+    pub(crate) const fn new(engine: Arc<Engine>) -> Self {
+        Self(engine)
     }
 }
 
 impl Reader for &Read {
     fn dialect(&self) -> Dialect {
-        self.dialect
+        self.0.dialect()
     }
 
-    async fn rows(&mut self, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
-        let table = statement.table;
-        let failed = |error| self.dialect.error(table, error);
-        let mut connection = self.pool.acquire().await.map_err(failed)?;
-        statement.run(&mut connection).await.map_err(failed)
-    }
-}
-
-impl Statement {
-    /// The table, for messages.
-    pub(crate) const fn table(&self) -> &'static str {
-        self.table
+    async fn rows(&mut self, statement: Statement) -> Result<Vec<RawRow>, StoreError> {
+        match &*self.0 {
+            Engine::Sqlite { readers, .. } => readers.run(statement).await,
+            Engine::Postgres(pool) => postgres::read(pool, statement).await,
+        }
     }
 }
 
@@ -117,7 +134,7 @@ pub(crate) async fn all<T>(
     statement: Statement,
     decode: Decode<T>,
 ) -> Result<Vec<T>, StoreError> {
-    let table = statement.table;
+    let table = statement.table();
     let rows = on.rows(statement).await?;
     rows.into_iter()
         .map(|row| decode(&Row::new(table, row)))
@@ -130,7 +147,7 @@ pub(crate) async fn optional<T>(
     statement: Statement,
     decode: Decode<T>,
 ) -> Result<Option<T>, StoreError> {
-    let table = statement.table;
+    let table = statement.table();
     let first = on.rows(statement).await?.into_iter().next();
     first.map(|row| decode(&Row::new(table, row))).transpose()
 }
@@ -141,12 +158,9 @@ pub(crate) async fn one<T>(
     statement: Statement,
     decode: Decode<T>,
 ) -> Result<T, StoreError> {
-    let table = statement.table;
+    let table = statement.table();
     let found = optional(on, statement, decode).await?;
-    found.ok_or_else(|| StoreError::Other {
-        what: table,
-        source: Arc::new(sqlx::Error::RowNotFound),
-    })
+    found.ok_or_else(|| StoreError::other(table, "a statement that always has a row had none"))
 }
 
 /// How many rows a statement with `RETURNING` changed.

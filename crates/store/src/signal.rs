@@ -47,7 +47,7 @@ impl Store {
     pub(crate) fn raise_runs(&self, changes: &[Change]) {
         for change in changes {
             self.0.run_signals.wake(*change);
-            if self.0.dialect == Dialect::Postgres {
+            if self.dialect() == Dialect::Postgres {
                 self.0.run_signals.tell(*change);
             }
         }
@@ -58,10 +58,10 @@ impl Store {
     /// closed or its last clone is dropped. On SQLite, which has no such
     /// notifications, it does nothing. A second call does nothing either.
     pub fn listen(&self) {
-        if self.0.dialect != Dialect::Postgres || self.0.listener.get().is_some() {
+        if self.dialect() != Dialect::Postgres || self.0.listener.get().is_some() {
             return;
         }
-        let Ok(url) = self.0.url.for_driver() else {
+        let Some(url) = self.0.url.server().cloned() else {
             return;
         };
         let Some(unsent) = self.0.run_signals.take_unsent() else {

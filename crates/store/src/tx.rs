@@ -1,18 +1,18 @@
 //! The unit of work: begin, write state and jobs, commit.
 
 use runnel_types::RunId;
-use sqlx::any::AnyRow;
-use sqlx::{Any, AnyConnection};
+use sqlx::Postgres;
 
-use crate::column::Args;
+use crate::column::{Args, RawRow};
+use crate::connect::Engine;
 use crate::dialect::Dialect;
 use crate::error::StoreError;
-use crate::group_commit::Lease;
 use crate::reader::{Read, Reader, Statement};
 use crate::run_signal::Change;
+use crate::sqlite::{self, Lease};
 use crate::{
     Store, api_keys, assets, batches, callback_secrets, deliveries, folders, idempotency_keys,
-    jobs, orgs, resumable_uploads, run_logs, runs, settings, signal, uploads,
+    jobs, orgs, postgres, resumable_uploads, run_logs, runs, settings, signal, uploads,
 };
 
 /// A transaction. Dropping it leaves nothing of it.
@@ -31,28 +31,38 @@ pub struct Tx {
 
 #[derive(Debug)]
 enum Link {
-    Sqlite(Lease),
-    Postgres(sqlx::Transaction<'static, Any>),
+    /// Absent while another thread is at work with it, or for ever when that
+    /// one was lost.
+    Sqlite(Option<Lease>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
 }
 
 impl Link {
-    fn connection(&mut self) -> &mut AnyConnection {
+    async fn run(&mut self, statement: Statement) -> Result<Vec<RawRow>, StoreError> {
         match self {
-            Self::Sqlite(lease) => lease.connection(),
-            Self::Postgres(transaction) => transaction,
+            Self::Sqlite(lease) => {
+                let held = lease.take().ok_or(StoreError::Broken)?;
+                let (back, rows) = sqlite::run(held, statement).await;
+                *lease = back;
+                rows
+            }
+            Self::Postgres(transaction) => postgres::run(transaction, statement).await,
+        }
+    }
+
+    async fn commit(self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(lease) => lease.ok_or(StoreError::Broken)?.commit().await,
+            Self::Postgres(transaction) => postgres::commit(transaction).await,
         }
     }
 }
 
 impl Tx {
     pub(crate) async fn begin(store: &Store) -> Result<Self, StoreError> {
-        let link = if let Some(writer) = &store.0.writer {
-            Link::Sqlite(writer.begin().await?)
-        } else {
-            let begun = store.0.pool.begin().await;
-            Link::Postgres(
-                begun.map_err(|error| store.dialect().error("beginning a transaction", error))?,
-            )
+        let link = match &*store.0.engine {
+            Engine::Sqlite { writer, .. } => Link::Sqlite(Some(writer.begin().await?)),
+            Engine::Postgres(pool) => Link::Postgres(postgres::begin(pool).await?),
         };
         Ok(Self {
             store: store.clone(),
@@ -83,15 +93,7 @@ impl Tx {
                 .rows(Statement::new("jobs", signal::NOTIFY, Args::new()))
                 .await?;
         }
-        match self.link {
-            Link::Sqlite(lease) => lease.commit().await?,
-            Link::Postgres(transaction) => {
-                transaction
-                    .commit()
-                    .await
-                    .map_err(|error| Dialect::Postgres.error("committing", error))?;
-            }
-        }
+        self.link.commit().await?;
         if self.enqueued {
             self.store.raise();
         }
@@ -123,18 +125,13 @@ impl Reader for &mut Tx {
         Tx::dialect(self)
     }
 
-    async fn rows(&mut self, statement: Statement) -> Result<Vec<AnyRow>, StoreError> {
+    async fn rows(&mut self, statement: Statement) -> Result<Vec<RawRow>, StoreError> {
         // Set until the statement has ended well, so that a cancelled one counts
         // as failed too.
         if std::mem::replace(&mut self.broken, true) {
             return Err(StoreError::Broken);
         }
-        let table = statement.table();
-        let dialect = Tx::dialect(self);
-        let rows = statement
-            .run(self.link.connection())
-            .await
-            .map_err(|error| dialect.error(table, error))?;
+        let rows = self.link.run(statement).await?;
         self.broken = false;
         Ok(rows)
     }

@@ -27,10 +27,17 @@ impl Services {
         let folder: Option<FolderId> = fields.optional_id("folder_id");
         fields.finish()?;
         let mut may_collect = true;
+        let mut collected: Option<Body> = None;
         loop {
             let upload = self.upload_of(caller, asset_id).await?;
             if upload.confirmed_at.is_some() {
-                return self.confirmed_asset(caller, asset_id).await;
+                let asset = self.confirmed_asset(caller, asset_id).await?;
+                // Another confirmation took the copy that this one had made,
+                // and knows nothing of what it was made from.
+                let taken = |body: &Body| body.received.storage_key == asset.storage_key;
+                self.forget(&upload, collected.as_ref().filter(|body| taken(body)))
+                    .await;
+                return Ok(asset);
             }
             self.check_folder(caller, folder).await?;
             // Collected once: two confirmations that take each other's copies
@@ -77,6 +84,7 @@ impl Services {
             }
             // Another confirmation or another PUT came first: look again. Each
             // round means that somebody else got on, so this ends.
+            collected = body.or(collected);
         }
     }
 

@@ -24,6 +24,7 @@ mod schema;
 mod settings;
 mod signal;
 mod speed;
+mod threads;
 mod tx;
 mod uploads;
 

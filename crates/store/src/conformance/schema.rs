@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 
 use runnel_types::{AttemptId, DeliveryId, DeliverySubject, OrgId, RunId};
-use sqlx::{AnyConnection, Connection};
 
 use super::Db;
 use super::fixtures::nobody;
 use crate::column::Args;
 use crate::dialect::Dialect;
-use crate::migrate::migrate_to;
 use crate::reader::{Statement, all, changed};
 use crate::{Store, StoreError};
 
@@ -82,11 +80,8 @@ pub(super) async fn deliveries_stay_when_their_table_is_made_anew(db: Db) {
         (db.ids.next(), db.ids.next(), db.ids.next());
     empty(&db.store).await;
     db.store.close().await;
-    let url = db.url.for_driver().unwrap();
-    let mut connection = AnyConnection::connect(&url).await.unwrap();
-    migrate_to(&mut connection, db.url.dialect(), 5)
-        .await
-        .unwrap();
+    let old = Store::open_at(&db.url, 5).await.unwrap();
+    let mut tx = old.begin().await.unwrap();
     for sql in [
         format!("INSERT INTO orgs (id, name, slug, created_at) VALUES ('{org}', 'a', 'a', 1)"),
         format!(
@@ -100,12 +95,11 @@ pub(super) async fn deliveries_stay_when_their_table_is_made_anew(db: Db) {
             VALUES ('{attempt}', '{org}', '{tried}', 1, 7)"
         ),
     ] {
-        sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
-            .execute(&mut connection)
-            .await
-            .unwrap();
+        let statement = Statement::composed("none", sql, Args::new());
+        changed(&mut &mut tx, statement).await.unwrap();
     }
-    connection.close().await.unwrap();
+    tx.commit().await.unwrap();
+    old.close().await;
 
     let store = db.another().await;
     let subject = DeliverySubject::Run(run);

@@ -26,7 +26,7 @@ async fn slugs(db: &Db) -> Vec<String> {
 }
 
 /// Polls `future` once and drops it; says whether it was done.
-async fn poll_once<T>(future: impl Future<Output = T>) -> bool {
+pub(super) async fn poll_once<T>(future: impl Future<Output = T>) -> bool {
     let mut future = pin!(future);
     poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await
 }

@@ -49,6 +49,7 @@ const ARROWS: &[Arrow] = &[
 /// kit may list each of them too.
 const DOORS: &[(&str, &str)] = &[
     ("sqlx", "store"),
+    ("rusqlite", "store"),
     ("axum", "api"),
     ("aide", "api"),
     ("reqwest", "egress"),

@@ -13,8 +13,7 @@
 //! 3. When others ask meanwhile, the next one joins the group, up to
 //!    [`MOST_MEMBERS`] and [`LONGEST`]. Nobody is waited for. Since others wait
 //!    in the group by now, this one is a savepoint of it, which is released or
-//!    rolled back. Most members are alone: for them it would be two switches of
-//!    threads for nothing.
+//!    rolled back. Most members are alone and need none.
 //! 4. `COMMIT` syncs once for all, and every member that waits is answered.
 //!
 //! # What goes wrong
@@ -22,20 +21,20 @@
 //!   that): every member that waits is told, none is answered with success.
 //! - Who asked is gone before the connection reaches it: the lease comes back
 //!   by its `Drop`, wherever it was on its way. The same holds for a panic.
-//! - A statement was cancelled halfway: the driver finishes it before it takes
-//!   the rollback, because both go through one queue.
+//! - A statement was cancelled while another thread is at work on it: that thread
+//!   has the lease, finishes the statement and then drops it.
 //! - The connection fails: it is thrown away and the next group opens another.
 //! - The process dies: SQLite drops the group, of which nobody was answered.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sqlx::any::AnyConnectOptions;
-use sqlx::{AnyConnection, Connection};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
-use crate::connect::{PATIENCE, connect_writer};
-use crate::dialect::Dialect;
+use super::connection::{Connection, Purpose};
+use super::{Held, elsewhere};
+use crate::connect::PATIENCE;
 use crate::error::StoreError;
 
 /// Members of a group at most, so that the first is not kept waiting by the last.
@@ -58,14 +57,14 @@ enum Request {
 pub(crate) struct Writer(mpsc::Sender<Request>);
 
 impl Writer {
-    /// Starts the actor over `connection`; `options` open another one when it fails.
-    pub(crate) fn start(connection: AnyConnection, options: AnyConnectOptions) -> Self {
+    /// Starts the actor over `connection` to the file at `path`.
+    pub(crate) fn start(connection: Connection, path: &Path) -> Self {
         let (sender, requests) = mpsc::channel(LINE);
         tokio::spawn(
             Actor {
                 requests,
                 connection: Some(connection),
-                options,
+                path: path.to_owned(),
             }
             .run(),
         );
@@ -107,26 +106,27 @@ fn closed() -> StoreError {
 /// The connection, lent to one transaction. Dropping it rolls the transaction back.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    connection: Option<AnyConnection>,
+    connection: Option<Connection>,
     back: Option<oneshot::Sender<Return>>,
 }
 
 #[derive(Debug)]
 struct Return {
-    connection: AnyConnection,
+    connection: Connection,
     /// Whom to tell about the commit; `None` rolls back.
     commit: Option<Answer<()>>,
 }
 
-impl Lease {
-    /// The connection.
-    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
+impl Held for Lease {
+    fn connection(&mut self) -> &mut Connection {
         // INVARIANT: only `give_back` takes it, from `commit` and `drop`, which end the lease.
         self.connection
             .as_mut()
             .expect("a lease has its connection until its end")
     }
+}
 
+impl Lease {
     /// Commits with the group and returns when the change is on the disk.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         let (answer, committed) = oneshot::channel();
@@ -151,8 +151,8 @@ impl Drop for Lease {
 struct Actor {
     requests: mpsc::Receiver<Request>,
     /// Absent when the last one failed.
-    connection: Option<AnyConnection>,
-    options: AnyConnectOptions,
+    connection: Option<Connection>,
+    path: PathBuf,
 }
 
 impl Actor {
@@ -167,15 +167,13 @@ impl Actor {
             };
         }
         self.requests.close();
-        if let Some(mut connection) = self.connection.take() {
-            if let Err(error) = execute(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await {
-                tracing::warn!(
-                    error = error.with_causes(),
-                    "SQLite's log was not folded into its file; the next start does it"
-                );
-            }
-            // The process may end any moment; nothing depends on this close.
-            let _ = connection.close().await;
+        if let Some(connection) = self.connection.take()
+            && let Err(error) = elsewhere("closing", || fold(connection)).await
+        {
+            tracing::warn!(
+                error = error.with_causes(),
+                "SQLite's log was not folded into its file; the next start does it"
+            );
         }
         if let Some(done) = closing {
             let _ = done.send(());
@@ -197,19 +195,7 @@ impl Actor {
             .members(connection, first, &mut waiting, &mut closing)
             .await
         {
-            Ok(mut connection) => {
-                // A group of which nothing remains needs no sync.
-                let end = if waiting.is_empty() {
-                    "ROLLBACK"
-                } else {
-                    "COMMIT"
-                };
-                let ended = execute(&mut connection, end).await;
-                if ended.is_ok() {
-                    self.connection = Some(connection);
-                }
-                ended
-            }
+            Ok(connection) => self.end_group(connection, !waiting.is_empty()).await,
             Err(error) => Err(error),
         };
         if let Err(error) = &result {
@@ -226,33 +212,66 @@ impl Actor {
         closing
     }
 
-    async fn open_group(&mut self) -> Result<AnyConnection, StoreError> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => connect_writer(&self.options).await?,
-        };
+    async fn open_group(&mut self) -> Result<Connection, StoreError> {
         // IMMEDIATE, because a transaction that first reads and then wants to
         // write fails at once when another process has written between.
-        execute(&mut connection, "BEGIN IMMEDIATE").await?;
-        Ok(connection)
+        const BEGIN: &str = "BEGIN IMMEDIATE";
+        let mut connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            let path = self.path.clone();
+            elsewhere("connecting", move || {
+                Connection::open(&path, Purpose::Writing)
+            })
+            .await?
+        };
+        if connection.try_word(BEGIN)? {
+            return Ok(connection);
+        }
+        elsewhere("writing", move || {
+            connection.patient_word(BEGIN)?;
+            Ok(connection)
+        })
+        .await
+    }
+
+    /// Commits the group, or rolls it back when nothing of it remains. After an
+    /// error the connection is not used again.
+    async fn end_group(
+        &mut self,
+        mut connection: Connection,
+        keep: bool,
+    ) -> Result<(), StoreError> {
+        let connection = if keep {
+            elsewhere("committing", move || {
+                connection.patient_word("COMMIT")?;
+                Ok(connection)
+            })
+            .await?
+        } else {
+            connection.patient_word("ROLLBACK")?;
+            connection
+        };
+        self.connection = Some(connection);
+        Ok(())
     }
 
     /// Lends the connection to one member after another. On an error the group
     /// is lost, and the connection with it.
     async fn members(
         &mut self,
-        mut connection: AnyConnection,
+        mut connection: Connection,
         first: Answer<Lease>,
         waiting: &mut Vec<Answer<()>>,
         closing: &mut Option<oneshot::Sender<()>>,
-    ) -> Result<AnyConnection, StoreError> {
+    ) -> Result<Connection, StoreError> {
         let began = Instant::now();
         let mut savepoint = Savepoint::None;
         let mut next = Some(first);
         while let Some(asked) = next.take() {
             if !asked.is_closed() {
                 if !waiting.is_empty() {
-                    savepoint.open(&mut connection).await?;
+                    savepoint.open(&mut connection)?;
                 }
                 let (returned, commit) = lend(connection, asked).await?;
                 connection = returned;
@@ -260,7 +279,7 @@ impl Actor {
                     Some(member) => waiting.push(member),
                     // It may have left something, which goes with the group.
                     None if waiting.is_empty() => break,
-                    None => savepoint.undo(&mut connection).await?,
+                    None => savepoint.undo(&mut connection)?,
                 }
             }
             if waiting.len() >= MOST_MEMBERS || began.elapsed() >= LONGEST {
@@ -289,24 +308,21 @@ enum Savepoint {
 }
 
 impl Savepoint {
-    /// Makes sure that the next member's changes can be undone alone. What the
-    /// member before changed is kept by the same trip to the connection's thread.
-    async fn open(&mut self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        let sql = match self {
-            Self::None => "SAVEPOINT member",
-            Self::Used => "RELEASE member; SAVEPOINT member",
-            Self::Clean => "",
-        };
-        if !sql.is_empty() {
-            execute(connection, sql).await?;
+    /// Makes sure that the next member's changes can be undone alone.
+    fn open(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
+        if *self == Self::Used {
+            connection.patient_word("RELEASE member")?;
+        }
+        if *self != Self::Clean {
+            connection.patient_word("SAVEPOINT member")?;
         }
         *self = Self::Used;
         Ok(())
     }
 
     /// Undoes what the member at work changed.
-    async fn undo(&mut self, connection: &mut AnyConnection) -> Result<(), StoreError> {
-        execute(connection, "ROLLBACK TO member").await?;
+    fn undo(&mut self, connection: &mut Connection) -> Result<(), StoreError> {
+        connection.patient_word("ROLLBACK TO member")?;
         *self = Self::Clean;
         Ok(())
     }
@@ -315,9 +331,9 @@ impl Savepoint {
 /// Lends the connection to one member; answers with whom to tell of the commit,
 /// or with nobody when the member was dropped.
 async fn lend(
-    connection: AnyConnection,
+    connection: Connection,
     asked: Answer<Lease>,
-) -> Result<(AnyConnection, Option<Answer<()>>), StoreError> {
+) -> Result<(Connection, Option<Answer<()>>), StoreError> {
     let (back, returned) = oneshot::channel();
     let lease = Lease {
         connection: Some(connection),
@@ -334,8 +350,7 @@ async fn lend(
     Ok((connection, commit))
 }
 
-async fn execute(connection: &mut AnyConnection, sql: &'static str) -> Result<(), StoreError> {
-    let done = sqlx::raw_sql(sql).execute(connection).await;
-    done.map(drop)
-        .map_err(|error| Dialect::Sqlite.error("writing", error))
+/// Folds the log into the file and closes the connection.
+fn fold(mut connection: Connection) -> Result<(), StoreError> {
+    connection.patient_word("PRAGMA wal_checkpoint(TRUNCATE)")
 }
