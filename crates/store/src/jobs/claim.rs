@@ -16,7 +16,7 @@ use crate::reader::{Reader, Statement, all, changed, one};
 use crate::tx::Tx;
 
 /// Jobs made ready in one claim; the next claim goes on.
-const WAKE_AT_MOST: i64 = 1000;
+const WAKE_AT_MOST: i64 = 256;
 
 /// How much of a lane a worker may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
