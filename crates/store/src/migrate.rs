@@ -86,6 +86,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0009_callback_secrets",
         sql: Sql::Both(include_str!("../migrations/0009_callback_secrets.sql")),
     },
+    Migration {
+        version: 11,
+        name: "0011_webhooks",
+        sql: Sql::Both(include_str!("../migrations/0011_webhooks.sql")),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

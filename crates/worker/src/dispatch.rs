@@ -8,7 +8,8 @@ use runnel_types::{Fault, Job};
 use tokio_util::sync::CancellationToken;
 
 use crate::jobs::{
-    attempt_delivery, derive_thumbnail, execute_run, forget_answers, purge_assets, sweep_uploads,
+    attempt_delivery, derive_thumbnail, end_deliveries, execute_run, forget_answers, purge_assets,
+    sweep_uploads, tell_deletion,
 };
 
 /// What is left to do with a job's row.
@@ -42,6 +43,14 @@ pub(crate) async fn work(services: &Services, job: &Job, lease: &Lease, stop: &C
         } => attempt_delivery::handle(services, *org_id, *delivery_id, lease).await,
         Job::DeriveThumbnail { org_id, asset_id } => {
             derive_thumbnail::handle(services, *org_id, *asset_id, lease, stop).await
+        }
+        Job::TellDeletion {
+            org_id,
+            deletion_id,
+            after,
+        } => tell_deletion::handle(services, (*org_id, *deletion_id), *after, lease).await,
+        Job::EndDeliveries { org_id, webhook_id } => {
+            end_deliveries::handle(services, *org_id, *webhook_id, lease).await
         }
         Job::SweepUploads {} => sweep_uploads::handle(services).await,
         Job::PurgeAssets {} => purge_assets::handle(services).await,

@@ -5,10 +5,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use runnel_egress::{Answer, EgressError, Post};
 use runnel_store::deliveries::AttemptOutcome;
-use runnel_types::{Attempt, Delivery, DeliveryId, Fault, OrgId, RequestId, Timestamp};
+use runnel_types::{
+    Attempt, Delivery, DeliveryId, DeliverySubject, Fault, OrgId, RequestId, Timestamp,
+};
 
 use super::schedule::pause_after;
-use super::sign::Signed;
+use super::sign::{Signed, signed_by};
 use crate::runs::Lease;
 use crate::{Services, faults};
 
@@ -16,6 +18,18 @@ use crate::{Services, faults};
 const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// How much of a receiver's answer is kept, in bytes.
 const KEPT_ANSWER: usize = 4096;
+
+/// Why a delivery ends that its receiver wants no more of.
+pub(crate) const GONE: &str = "GONE";
+
+/// Why a delivery ends without an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Over {
+    /// A stable word.
+    pub(crate) code: &'static str,
+    /// For a person.
+    pub(crate) detail: String,
+}
 
 /// How an attempt went, for whoever keeps the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,21 +62,37 @@ impl Services {
             .await
             .map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)?;
-        let Some(delivery) = delivery else {
+        let Some(mut delivery) = delivery else {
             return Ok(Attempted::Stale);
         };
         let started = self.now();
-        let signed = self
-            .sign(org, &id.to_string(), started, &delivery.payload)
-            .await?;
+        let name = id.to_string();
+        let webhook = delivery.subject.webhook().map(|event| event.webhook_id);
+        let signed = match webhook {
+            Some(webhook) => match self.aim_at_webhook(org, webhook).await? {
+                Ok(target) => {
+                    delivery.callback_url = target.url;
+                    signed_by(&target.secret, &name, started, &delivery.payload)
+                }
+                Err(over) => return self.end_unsent(org, id, &over, lease).await,
+            },
+            None => self.sign(org, &name, started, &delivery.payload).await?,
+        };
         let current = signed.current;
-        let is_signed = !signed.headers.is_empty();
+        let uses_callback_secrets = webhook.is_none() && !signed.headers.is_empty();
         let result = self.send(&delivery, started, signed).await;
         let number = delivery.attempt_count + 1;
         let attempt = self.describe(&delivery, number, started, &result);
-        let outcome = self.judge(&delivery, number, &result);
+        let mut outcome = self.judge(&delivery, number, &result);
 
         let mut tx = self.store.begin().await.map_err(faults::store)?;
+        // ORDER: the webhook decides what follows, and is held before the delivery
+        // by everyone. Without the lease nothing of it is committed.
+        if let Some(webhook) = webhook {
+            outcome = self
+                .note_webhook_attempt(&mut tx, (org, webhook), outcome, started)
+                .await?;
+        }
         // ORDER: the lease first; a worker that lost it must not write.
         let held = match &outcome {
             AttemptOutcome::RetryAt(at) => {
@@ -79,7 +109,7 @@ impl Services {
                 .await
                 .map_err(faults::store)?;
         }
-        if is_signed {
+        if uses_callback_secrets {
             tx.callback_secrets()
                 .note_used(org, started)
                 .await
@@ -94,11 +124,33 @@ impl Services {
             delivery.id = %id,
             run.id = delivery.subject.run().map(tracing::field::display),
             batch.id = delivery.subject.batch().map(tracing::field::display),
+            webhook.id = webhook.map(tracing::field::display),
             attempt = number,
             status = attempt.status_code,
             error = attempt.error_message,
-            "callback attempted"
+            "delivery attempted"
         );
+        Ok(Attempted::Recorded)
+    }
+
+    /// Ends a delivery that is not sent any more.
+    async fn end_unsent(
+        &self,
+        org: OrgId,
+        id: DeliveryId,
+        over: &Over,
+        lease: &Lease,
+    ) -> Result<Attempted, Fault> {
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let is_held = tx.jobs().complete(lease.job_id, &lease.worker).await;
+        if !is_held.map_err(faults::store)? {
+            return Ok(Attempted::Stale);
+        }
+        tx.deliveries()
+            .give_up(org, id, (over.code, &over.detail), self.now())
+            .await
+            .map_err(faults::store)?;
+        tx.commit().await.map_err(faults::store)?;
         Ok(Attempted::Recorded)
     }
 
@@ -123,7 +175,10 @@ impl Services {
                 body: Bytes::from(delivery.payload.clone()),
                 timeout: TIME_LIMIT,
                 max_response_bytes: KEPT_ANSWER,
-                purpose: "callback",
+                purpose: match delivery.subject {
+                    DeliverySubject::Webhook(_) => "webhook",
+                    DeliverySubject::Run(_) | DeliverySubject::Batch(_) => "callback",
+                },
             })
             .await
     }
@@ -162,7 +217,7 @@ impl Services {
             Ok(answer) if answer.status == 410 => {
                 let detail = "the receiver answered 410: it wants no more of these".to_owned();
                 return AttemptOutcome::Failed {
-                    code: "GONE".to_owned(),
+                    code: GONE.to_owned(),
                     detail,
                 };
             }

@@ -1,5 +1,5 @@
-//! Callbacks: planned with the end of a run or a batch, attempted until they are
-//! delivered.
+//! Callbacks, and events for webhooks: planned with what they tell, attempted until
+//! they are delivered.
 //!
 //! The body is frozen when the delivery is made; every attempt sends the same
 //! bytes. A delivery and the job of its first attempt are written with that
@@ -7,6 +7,7 @@
 //! the receiver sees the same `webhook-id` twice, never none.
 
 mod attempt;
+mod events;
 mod payload;
 mod plan;
 mod read;
@@ -15,3 +16,5 @@ mod schedule;
 mod sign;
 
 pub use attempt::Attempted;
+pub(crate) use attempt::{GONE, Over};
+pub(crate) use plan::News;

@@ -1,4 +1,5 @@
-//! Signs what is sent to receivers, with every live secret of the organization.
+//! Signs what is sent to callbacks, with every live secret of the organization, and
+//! what is sent to a webhook, with its own.
 //!
 //! `Runflow-Signature` is the current secret's; `webhook-signature` lists one of
 //! each live secret, so that a receiver verifies through a rotation whichever of
@@ -15,6 +16,19 @@ use crate::{Services, faults};
 pub(super) struct Signed {
     pub(super) headers: Vec<(String, String)>,
     pub(super) current: Option<CallbackSecretId>,
+}
+
+/// The headers of a message that one secret signs, as a webhook's does.
+pub(super) fn signed_by(secret: &str, id: &str, at: Timestamp, body: &str) -> Signed {
+    let plain = plain_signature(secret, body);
+    let standard = standard_signature(secret, id, at.as_seconds(), body);
+    Signed {
+        headers: vec![
+            ("runflow-signature".to_owned(), plain),
+            ("webhook-signature".to_owned(), standard),
+        ],
+        current: None,
+    }
 }
 
 impl Services {

@@ -31,6 +31,7 @@ async fn empty(store: &Store) {
         "callback_secrets",
         "delivery_attempts",
         "deliveries",
+        "webhooks",
         "run_logs",
         "runs",
         "batches",

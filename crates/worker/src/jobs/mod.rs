@@ -2,7 +2,9 @@
 
 pub(crate) mod attempt_delivery;
 pub(crate) mod derive_thumbnail;
+pub(crate) mod end_deliveries;
 pub(crate) mod execute_run;
 pub(crate) mod forget_answers;
 pub(crate) mod purge_assets;
 pub(crate) mod sweep_uploads;
+pub(crate) mod tell_deletion;

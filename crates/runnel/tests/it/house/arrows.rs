@@ -64,6 +64,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("assets", &["folders"]),
             ("models", &[]),
             ("deliveries", &["runs"]),
+            ("webhooks", &["assets", "deliveries", "runs"]),
             ("uploads", &["assets", "folders"]),
             ("runs", &["assets", "models"]),
             ("jobs", &["runs"]),
@@ -84,6 +85,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("runs", &[]),
             ("storage", &[]),
             ("uploads", &["assets"]),
+            ("webhooks", &[]),
         ],
     ),
 ];
