@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::assets::Flights;
+use crate::deliveries::Circuits;
 use crate::runs::{InputMemory, Streams};
 use crate::{Sealer, models, thumbnails, uploads};
 
@@ -42,11 +43,13 @@ pub struct Limits {
     pub fetch_pace: Pace,
     /// The largest file of a run's output, in bytes.
     pub max_output_bytes: u64,
+    /// How long a receiver of callbacks may take to answer.
+    pub callback_timeout: Duration,
 }
 
 impl Default for Limits {
     /// The contract's defaults: 50 MiB, one hour, one day, one day, seven days,
-    /// two seconds, 2 GiB; and one day to begin a resumable upload.
+    /// two seconds, 2 GiB, ten seconds; and one day to begin a resumable upload.
     fn default() -> Self {
         Self {
             max_upload_bytes: 52_428_800,
@@ -60,6 +63,7 @@ impl Default for Limits {
             max_fetch_bytes: 2 * 1024 * 1024 * 1024,
             fetch_pace: Pace::default(),
             max_output_bytes: 2 * 1024 * 1024 * 1024,
+            callback_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -110,6 +114,8 @@ pub struct Services {
     pub thumbnail_turns: thumbnails::Turns,
     /// The transforms that are being made.
     pub flights: Flights,
+    /// Which receivers of callbacks are away.
+    pub circuits: Circuits,
     /// The streams of runs' events that are open.
     pub streams: Streams,
     /// Cancelled when the server stops: whoever waits for a run then answers.

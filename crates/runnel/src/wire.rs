@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use runnel_blobs::{Blobs, UrlSigner};
 use runnel_domain::assets::Programs;
+use runnel_domain::deliveries::Circuits;
 use runnel_domain::runs::InputMemory;
 use runnel_domain::{Limits, Services};
 use runnel_domain::{thumbnails, uploads};
@@ -13,7 +14,7 @@ use runnel_egress::{Egress, EgressConfig, Pace, Policy, Resolve, SystemResolver}
 use runnel_engines::Registry;
 use runnel_store::Store;
 use runnel_types::{Clock, Entropy, IdSource, JobId, SystemClock, SystemEntropy};
-use runnel_worker::Worker;
+use runnel_worker::{Deliverer, Worker};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -125,6 +126,7 @@ impl App {
         ));
         let working = (0..settings.workers)
             .map(|_| spawn_worker(&services, stop.clone()))
+            .chain((settings.workers > 0).then(|| spawn_deliverer(&services, stop.clone())))
             .collect();
         Ok(Self {
             services,
@@ -166,9 +168,16 @@ impl App {
     /// other, until none is; answers with how many. For servers without workers.
     pub async fn run_due_jobs(&self) -> usize {
         let name = format!("pump-{}", self.services.ids.next::<JobId>());
-        Worker::new(Arc::clone(&self.services), name)
-            .run_due()
-            .await
+        let worker = Worker::new(Arc::clone(&self.services), name.clone());
+        let mut deliverer = Deliverer::new(Arc::clone(&self.services), name);
+        let mut done = 0;
+        loop {
+            let now = worker.run_due().await + deliverer.run_due().await;
+            if now == 0 {
+                return done;
+            }
+            done += now;
+        }
     }
 
     /// Stops accepting, finishes or hands back what is in hand, closes.
@@ -204,6 +213,19 @@ fn spawn_worker(services: &Arc<Services>, stop: CancellationToken) -> JoinHandle
         if !worker.run(stop, JOB_GRACE).await.is_clean {
             tracing::warn!(
                 "jobs were still in hand at the end; other workers take them when their leases end"
+            );
+        }
+    })
+}
+
+/// One for the process, however many workers it has.
+fn spawn_deliverer(services: &Arc<Services>, stop: CancellationToken) -> JoinHandle<()> {
+    let name = format!("{}-{}", std::process::id(), services.ids.next::<JobId>());
+    let deliverer = Deliverer::new(Arc::clone(services), name);
+    tokio::spawn(async move {
+        if !deliverer.run(stop, JOB_GRACE).await.is_clean {
+            tracing::warn!(
+                "deliveries were still on their way at the end; they are made again when their leases end"
             );
         }
     })
@@ -272,6 +294,7 @@ pub async fn open_services(
         fetch_slots: Semaphore::new(FETCHES),
         input_memory: InputMemory::new(settings.input_memory_bytes),
         thumbnail_turns: thumbnails::Turns::default(),
+        circuits: Circuits::default(),
         flights: runnel_domain::assets::Flights::default(),
         streams: runnel_domain::runs::Streams::default(),
         stopping: CancellationToken::new(),

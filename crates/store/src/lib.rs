@@ -28,6 +28,7 @@ mod page;
 mod query;
 mod reader;
 mod run_signal;
+mod sets;
 mod signal;
 mod tx;
 

@@ -87,6 +87,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: Sql::Both(include_str!("../migrations/0009_callback_secrets.sql")),
     },
     Migration {
+        version: 10,
+        name: "0010_delivery_queue",
+        sql: Sql::Both(include_str!("../migrations/0010_delivery_queue.sql")),
+    },
+    Migration {
         version: 11,
         name: "0011_webhooks",
         sql: Sql::Both(include_str!("../migrations/0011_webhooks.sql")),

@@ -58,12 +58,29 @@ pub enum Job {
     ForgetAnswers {},
 }
 
+/// Who takes jobs: what waits for one never stands in the way of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// Workers, one job at a time; a lane is a model, or a kind of job.
+    Work,
+    /// The deliverer, many at a time; a lane is a receiver.
+    Deliveries,
+}
+
 /// Names of kinds that earlier versions made and this one only consumes.
 pub const RETIRED: &[&str] = &[];
 
 impl Job {
     /// The stored name of [`Job::AttemptDelivery`].
     pub const ATTEMPT_DELIVERY: &str = "attempt_delivery";
+
+    /// Who takes it.
+    pub const fn queue(&self) -> Queue {
+        match self {
+            Self::AttemptDelivery { .. } => Queue::Deliveries,
+            _ => Queue::Work,
+        }
+    }
 
     /// The jobs that come again for ever, each with the id that there is one of.
     pub const RECURRING: [(Self, JobId); 3] = [

@@ -8,8 +8,8 @@ use runnel_types::{Fault, Job};
 use tokio_util::sync::CancellationToken;
 
 use crate::jobs::{
-    attempt_delivery, derive_thumbnail, end_deliveries, execute_run, forget_answers, purge_assets,
-    sweep_uploads, tell_deletion,
+    derive_thumbnail, end_deliveries, execute_run, forget_answers, purge_assets, sweep_uploads,
+    tell_deletion,
 };
 
 /// What is left to do with a job's row.
@@ -37,10 +37,8 @@ pub(crate) async fn work(services: &Services, job: &Job, lease: &Lease, stop: &C
         Job::ExecuteRun { org_id, run_id } => {
             execute_run::handle(services, *org_id, *run_id, lease, stop).await
         }
-        Job::AttemptDelivery {
-            org_id,
-            delivery_id,
-        } => attempt_delivery::handle(services, *org_id, *delivery_id, lease).await,
+        // Of the release before, which had them among the others: the deliverer takes it.
+        Job::AttemptDelivery { .. } => Ok(Outcome::HandBack),
         Job::DeriveThumbnail { org_id, asset_id } => {
             derive_thumbnail::handle(services, *org_id, *asset_id, lease, stop).await
         }

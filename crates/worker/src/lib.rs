@@ -5,10 +5,12 @@
 //! commit, work, record. The rule records its outcome together with the end of
 //! the job; what this crate does itself is the time in between.
 
+mod deliverer;
 mod dispatch;
 mod jobs;
 mod lease;
 mod run_loop;
 
+pub use deliverer::Deliverer;
 pub use dispatch::SWEEP_PAUSE;
 pub use run_loop::{Drained, Worker};

@@ -20,7 +20,7 @@ use crate::lease::{HEARTBEAT, LEASE};
 
 /// How long the loop waits when nothing wakes it. Wake-ups are the rule; this
 /// finds leases that ended and what a lost notification would have told.
-const POLL: Duration = Duration::from_secs(2);
+pub(crate) const POLL: Duration = Duration::from_secs(2);
 
 /// How long the loop waits when another worker was claiming of a lane just then;
 /// a claim takes a few milliseconds.
@@ -29,15 +29,10 @@ const CONTENDED: Duration = Duration::from_millis(20);
 /// How much a worker has in hand of each pool. Of what keeps the cores busy one
 /// is worked on while the next gets its inputs; what waits for others, or is
 /// small, may be many.
-const POOLS: [(Pool, usize); 4] = [
-    (Pool::Cores, 2),
-    (Pool::Engines, 64),
-    (Pool::Callbacks, 64),
-    (Pool::Chores, 8),
-];
+const POOLS: [(Pool, usize); 3] = [(Pool::Cores, 2), (Pool::Engines, 64), (Pool::Chores, 8)];
 
-/// How much of one lane: less than a pool, so that a slow model or a dead receiver
-/// leaves room for others.
+/// How much of one lane: less than a pool, so that a slow model leaves room for
+/// others.
 const LANE: usize = 48;
 
 /// What was done on a worker's behalf when it was asked to stop.
@@ -91,7 +86,8 @@ impl Worker {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = &mut woken => {}
-                () = in_hand.one_ended() => {}
+                // Only then: a claim for each job that ends would be one for each job.
+                () = in_hand.one_ended(), if claims.is_limited => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }

@@ -1,21 +1,17 @@
-//! Attempts a delivery once, and records what came of it.
-
-use std::time::Duration;
+//! Attempts a delivery once: signs it, sends it, and judges what came back.
+//!
+//! Nothing is written here; see [`super::record`].
 
 use bytes::Bytes;
 use runnel_egress::{Answer, EgressError, Post};
 use runnel_store::deliveries::AttemptOutcome;
-use runnel_types::{
-    Attempt, Delivery, DeliveryId, DeliverySubject, Fault, OrgId, RequestId, Timestamp,
-};
+use runnel_types::{Attempt, DeliverySubject, RequestId, Timestamp};
 
+use super::circuits::Pass;
+use super::claim::Due;
 use super::schedule::pause_after;
-use super::sign::{Signed, signed_by};
-use crate::runs::Lease;
-use crate::{Services, faults};
+use crate::Services;
 
-/// How long a receiver may take. SPEC: runs.md, "Callbacks".
-const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// How much of a receiver's answer is kept, in bytes.
 const KEPT_ANSWER: usize = 4096;
 
@@ -31,149 +27,93 @@ pub(crate) struct Over {
     pub(crate) detail: String,
 }
 
-/// How an attempt went, for whoever keeps the job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Attempted {
-    /// The outcome is recorded, and with it the end of the job or its next time.
-    Recorded,
-    /// The delivery had ended before; only the job is left to be removed.
-    Stale,
+/// What came of a delivery in hand, to be recorded.
+#[derive(Debug)]
+pub struct Finished {
+    pub(super) due: Due,
+    pub(super) end: End,
+}
+
+impl Finished {
+    /// A delivery that is given back without an attempt.
+    pub const fn put_back(due: Due) -> Self {
+        Self {
+            due,
+            end: End::PutBack,
+        }
+    }
+
+    /// The lane that its job stood in.
+    pub fn lane(&self) -> &str {
+        &self.due.lane
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum End {
+    /// It was not tried.
+    PutBack,
+    /// Nothing is sent to its webhook any more.
+    Over(Over),
+    /// It was, or it was given up.
+    Attempted {
+        attempt: Attempt,
+        outcome: AttemptOutcome,
+    },
 }
 
 impl Services {
-    /// Sends a delivery once, on behalf of a job.
-    ///
-    /// # Errors
-    /// When the database fails; the job is then tried again.
+    /// Sends a delivery once, unless its receiver turned out to be away meanwhile.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the job leased: the attempt is made again,
     /// and the receiver may see it twice.
-    pub async fn attempt_delivery(
-        &self,
-        org: OrgId,
-        id: DeliveryId,
-        lease: &Lease,
-    ) -> Result<Attempted, Fault> {
-        let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let delivery = tx
-            .deliveries()
-            .mark_delivering(org, id, self.now())
-            .await
-            .map_err(faults::store)?;
-        tx.commit().await.map_err(faults::store)?;
-        let Some(mut delivery) = delivery else {
-            return Ok(Attempted::Stale);
-        };
+    pub async fn attempt(&self, mut due: Due) -> Finished {
         let started = self.now();
-        let name = id.to_string();
-        let webhook = delivery.subject.webhook().map(|event| event.webhook_id);
-        let signed = match webhook {
-            Some(webhook) => match self.aim_at_webhook(org, webhook).await? {
-                Ok(target) => {
-                    delivery.callback_url = target.url;
-                    signed_by(&target.secret, &name, started, &delivery.payload)
-                }
-                Err(over) => return self.end_unsent(org, id, &over, lease).await,
-            },
-            None => self.sign(org, &name, started, &delivery.payload).await?,
-        };
-        let current = signed.current;
-        let uses_callback_secrets = webhook.is_none() && !signed.headers.is_empty();
-        let result = self.send(&delivery, started, signed).await;
-        let number = delivery.attempt_count + 1;
-        let attempt = self.describe(&delivery, number, started, &result);
-        let mut outcome = self.judge(&delivery, number, &result);
-
-        let mut tx = self.store.begin().await.map_err(faults::store)?;
-        // ORDER: the webhook decides what follows, and is held before the delivery
-        // by everyone. Without the lease nothing of it is committed.
-        if let Some(webhook) = webhook {
-            outcome = self
-                .note_webhook_attempt(&mut tx, (org, webhook), outcome, started)
-                .await?;
+        if let Some(over) = due.over.take() {
+            let end = End::Over(over);
+            return Finished { due, end };
         }
-        // ORDER: the lease first; a worker that lost it must not write.
-        let held = match &outcome {
-            AttemptOutcome::RetryAt(at) => {
-                tx.jobs().retry_at(lease.job_id, &lease.worker, *at).await
-            }
-            _ => tx.jobs().complete(lease.job_id, &lease.worker).await,
-        };
-        if !held.map_err(faults::store)? {
-            return Ok(Attempted::Stale);
+        if due.is_overdue {
+            return self.give_up(due, started);
         }
-        if current != delivery.signing_secret_id {
-            tx.deliveries()
-                .note_signed(org, id, current)
-                .await
-                .map_err(faults::store)?;
+        let receiver = due.receiver();
+        if matches!(self.circuits.pass(&receiver, started), Pass::Nothing { .. }) {
+            return Finished::put_back(due);
         }
-        if uses_callback_secrets {
-            tx.callback_secrets()
-                .note_used(org, started)
-                .await
-                .map_err(faults::store)?;
+        let result = self.send(&due, started).await;
+        if is_away(&result) {
+            self.circuits.failed(&receiver, self.now());
+        } else if result.is_ok() {
+            self.circuits.answered(&receiver);
         }
-        tx.deliveries()
-            .record_attempt(org, &attempt, &outcome, self.now())
-            .await
-            .map_err(faults::store)?;
-        tx.commit().await.map_err(faults::store)?;
-        tracing::info!(
-            delivery.id = %id,
-            run.id = delivery.subject.run().map(tracing::field::display),
-            batch.id = delivery.subject.batch().map(tracing::field::display),
-            webhook.id = webhook.map(tracing::field::display),
-            attempt = number,
-            status = attempt.status_code,
-            error = attempt.error_message,
-            "delivery attempted"
-        );
-        Ok(Attempted::Recorded)
+        let number = due.delivery.attempt_count + 1;
+        let outcome = self.judge(number, due.delivery.max_attempts, &result);
+        let attempt = self.describe(&due, number, started, &result);
+        tell(&due, &attempt);
+        Finished {
+            due,
+            end: End::Attempted { attempt, outcome },
+        }
     }
 
-    /// Ends a delivery that is not sent any more.
-    async fn end_unsent(
-        &self,
-        org: OrgId,
-        id: DeliveryId,
-        over: &Over,
-        lease: &Lease,
-    ) -> Result<Attempted, Fault> {
-        let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let is_held = tx.jobs().complete(lease.job_id, &lease.worker).await;
-        if !is_held.map_err(faults::store)? {
-            return Ok(Attempted::Stale);
-        }
-        tx.deliveries()
-            .give_up(org, id, (over.code, &over.detail), self.now())
-            .await
-            .map_err(faults::store)?;
-        tx.commit().await.map_err(faults::store)?;
-        Ok(Attempted::Recorded)
-    }
-
-    async fn send(
-        &self,
-        delivery: &Delivery,
-        now: Timestamp,
-        signed: Signed,
-    ) -> Result<Answer, EgressError> {
+    async fn send(&self, due: &Due, now: Timestamp) -> Result<Answer, EgressError> {
+        let delivery = &due.delivery;
         let request_id: RequestId = self.ids.next();
+        let id = delivery.id.to_string();
         let mut headers = vec![
             ("content-type".to_owned(), "application/json".to_owned()),
             ("runflow-request-id".to_owned(), request_id.to_string()),
-            ("webhook-id".to_owned(), delivery.id.to_string()),
             ("webhook-timestamp".to_owned(), now.as_seconds().to_string()),
         ];
-        headers.extend(signed.headers);
+        headers.extend(due.signing.headers(&id, now, &delivery.payload));
+        headers.push(("webhook-id".to_owned(), id));
         self.egress
             .post(Post {
                 url: delivery.callback_url.clone(),
                 headers,
                 body: Bytes::from(delivery.payload.clone()),
-                timeout: TIME_LIMIT,
+                timeout: self.limits.callback_timeout,
                 max_response_bytes: KEPT_ANSWER,
                 purpose: match delivery.subject {
                     DeliverySubject::Webhook(_) => "webhook",
@@ -185,7 +125,7 @@ impl Services {
 
     fn describe(
         &self,
-        delivery: &Delivery,
+        due: &Due,
         number: u32,
         at: Timestamp,
         result: &Result<Answer, EgressError>,
@@ -193,7 +133,7 @@ impl Services {
         let answer = result.as_ref().ok();
         Attempt {
             id: self.ids.next(),
-            delivery_id: delivery.id,
+            delivery_id: due.delivery.id,
             attempt_number: number,
             status_code: answer.map(|answer| answer.status),
             // NUL cannot be stored as text by every database.
@@ -208,8 +148,8 @@ impl Services {
 
     fn judge(
         &self,
-        delivery: &Delivery,
         number: u32,
+        max_attempts: u32,
         result: &Result<Answer, EgressError>,
     ) -> AttemptOutcome {
         let (code, detail) = match result {
@@ -229,12 +169,88 @@ impl Services {
         };
         let mut random = [0_u8; 1];
         self.ids.fill(&mut random);
-        match pause_after(number, random[0]).filter(|_| number < delivery.max_attempts) {
+        match pause_after(number, random[0]).filter(|_| number < max_attempts) {
             Some(pause) => AttemptOutcome::RetryAt(self.now().plus(pause)),
             None => AttemptOutcome::Failed {
                 code: code.to_owned(),
                 detail: format!("given up after {number} attempts; the last one: {detail}"),
             },
         }
+    }
+
+    /// What has waited as long as its schedule spans for a receiver that is away
+    /// ends, with that as its reason.
+    fn give_up(&self, due: Due, at: Timestamp) -> Finished {
+        let made = due.delivery.attempt_count;
+        let attempt = Attempt {
+            id: self.ids.next(),
+            delivery_id: due.delivery.id,
+            attempt_number: made + 1,
+            status_code: None,
+            response_body: None,
+            response_time_ms: None,
+            error_message: Some("not sent: the receiver has been away for a day".to_owned()),
+            created_at: at,
+        };
+        let outcome = AttemptOutcome::Failed {
+            code: "RECEIVER_AWAY".to_owned(),
+            detail: format!(
+                "given up after {made} attempts and a day in which the receiver answered nothing; send it again when it is back"
+            ),
+        };
+        tell(&due, &attempt);
+        Finished {
+            due,
+            end: End::Attempted { attempt, outcome },
+        }
+    }
+}
+
+/// Whether the receiver itself is the trouble: no answer, or one that says so. What
+/// the guard refused was never asked.
+fn is_away(result: &Result<Answer, EgressError>) -> bool {
+    match result {
+        Ok(answer) => answer.status >= 500 || answer.status == 429,
+        Err(EgressError::InvalidUrl { .. } | EgressError::Refused { .. }) => false,
+        Err(
+            EgressError::Resolve { .. }
+            | EgressError::Connect { .. }
+            | EgressError::Timeout { .. }
+            | EgressError::Protocol { .. },
+        ) => true,
+    }
+}
+
+/// A success is a line for who looks for it; there may be thousands a second.
+fn tell(due: &Due, attempt: &Attempt) {
+    let delivery = &due.delivery;
+    let run = delivery.subject.run().map(tracing::field::display);
+    let batch = delivery.subject.batch().map(tracing::field::display);
+    let webhook = delivery.subject.webhook();
+    let webhook = webhook.map(|event| tracing::field::display(event.webhook_id));
+    if attempt
+        .status_code
+        .is_some_and(|status| (200..300).contains(&status))
+    {
+        tracing::debug!(
+            delivery.id = %delivery.id,
+            run.id = run,
+            batch.id = batch,
+            webhook.id = webhook,
+            attempt = attempt.attempt_number,
+            status = attempt.status_code,
+            "delivered"
+        );
+    } else {
+        tracing::info!(
+            delivery.id = %delivery.id,
+            run.id = run,
+            batch.id = batch,
+            webhook.id = webhook,
+            attempt = attempt.attempt_number,
+            status = attempt.status_code,
+            error = attempt.error_message,
+            "not delivered"
+        );
     }
 }

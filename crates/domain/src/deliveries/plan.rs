@@ -7,6 +7,7 @@ use runnel_types::{
 };
 use serde_json::Value;
 
+use super::claim::receiver;
 use super::payload;
 use super::schedule::MAX_ATTEMPTS;
 use crate::{Services, faults};
@@ -118,7 +119,8 @@ impl Services {
             org_id: delivery.org_id,
             delivery_id: delivery.id,
         };
-        self.enqueue(tx, &job, now).await?;
+        self.enqueue_delivery(tx, &job, &receiver(delivery.org_id, &delivery.callback_url))
+            .await?;
         Ok(delivery)
     }
 }

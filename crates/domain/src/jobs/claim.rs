@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use runnel_store::Tx;
 use runnel_store::jobs::{Claimed as Row, Room};
-use runnel_types::{Fault, Job, JobId};
+use runnel_types::{Fault, Job, JobId, Queue, Timestamp};
 
 use crate::{Services, faults};
 
@@ -59,13 +59,19 @@ impl Rooms {
         }
     }
 
+    /// How many jobs of a lane are in hand.
+    pub(crate) fn in_hand(&self, lane: &str) -> usize {
+        self.in_hand.get(lane).copied().unwrap_or(0)
+    }
+
     fn places(&self, pool: Pool, lane: &str) -> usize {
-        let in_hand = self.in_hand.get(lane).copied().unwrap_or(0);
+        let in_hand = self.in_hand(lane);
         let pool = self.pools.get(&pool).copied().unwrap_or(usize::MAX);
         self.in_all.min(pool).min(self.lane.saturating_sub(in_hand))
     }
 
-    fn take(&mut self, pool: Pool, lane: &str) {
+    /// Takes the place of a job.
+    pub fn take(&mut self, pool: Pool, lane: &str) {
         self.in_all = self.in_all.saturating_sub(1);
         if let Some(free) = self.pools.get_mut(&pool) {
             *free = free.saturating_sub(1);
@@ -130,17 +136,102 @@ pub struct Claims {
     /// Another worker was claiming of a lane with a limit just then, so that it
     /// was passed over: there may be more in a moment.
     pub is_contended: bool,
+    /// Room was lacking for what may be there: a job that ends makes some.
+    pub is_limited: bool,
 }
 
 /// A lane in which somebody stands.
-struct Lane {
-    name: String,
-    pool: Pool,
-    limit: Option<u32>,
+pub(crate) struct Lane {
+    pub(crate) name: String,
+    pub(crate) pool: Pool,
+    pub(crate) limit: Option<u32>,
+}
+
+/// A claim that is being made, lane by lane.
+pub(crate) struct Claiming<'a> {
+    pub(crate) queue: Queue,
+    pub(crate) claim: Claim<'a>,
+    pub(crate) now: Timestamp,
+    /// A claim that fails has taken nothing, so this is a copy.
+    pub(crate) left: Rooms,
+    pub(crate) claims: Claims,
+}
+
+impl<'a> Claiming<'a> {
+    pub(crate) fn new(queue: Queue, claim: Claim<'a>, now: Timestamp, rooms: &Rooms) -> Self {
+        Self {
+            queue,
+            claim,
+            now,
+            left: rooms.clone(),
+            claims: Claims::default(),
+        }
+    }
+
+    /// Takes what there is room for of one lane, `at_most` so many.
+    pub(crate) async fn take(
+        &mut self,
+        tx: &mut Tx,
+        lane: &Lane,
+        at_most: usize,
+    ) -> Result<(), Fault> {
+        self.take_waiting(tx, lane, at_most, Duration::ZERO).await
+    }
+
+    /// The same of what has been due for `waited` or longer.
+    pub(crate) async fn take_waiting(
+        &mut self,
+        tx: &mut Tx,
+        lane: &Lane,
+        at_most: usize,
+        waited: Duration,
+    ) -> Result<(), Fault> {
+        let room = Room {
+            places: self.left.places(lane.pool, &lane.name).min(at_most),
+            limit: lane.limit,
+        };
+        if room.places == 0 {
+            self.claims.is_limited = true;
+            return Ok(());
+        }
+        if lane.limit.is_some()
+            && !tx
+                .jobs()
+                .lock_lane(&lane.name)
+                .await
+                .map_err(faults::store)?
+        {
+            self.claims.is_contended = true;
+            return Ok(());
+        }
+        let worker = self.claim.worker;
+        let until = self.now.plus(self.claim.lease);
+        let rows = tx
+            .jobs()
+            .claim(
+                self.queue,
+                &lane.name,
+                room,
+                worker,
+                self.now.minus(waited),
+                until,
+            )
+            .await
+            .map_err(faults::store)?;
+        // One with a limit of its own may be full, which an end here changes.
+        self.claims.is_limited |= rows.len() == room.places || lane.limit.is_some();
+        for row in rows {
+            if let Some(job) = known(tx, row, lane, worker).await? {
+                self.left.take(lane.pool, &lane.name);
+                self.claims.jobs.push(job);
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Services {
-    /// Takes at most `limit` due jobs for `worker`, whatever they are.
+    /// Takes at most `limit` due jobs for `worker`, whatever they are but deliveries.
     ///
     /// # Errors
     /// When the database fails.
@@ -160,57 +251,25 @@ impl Services {
     }
 
     /// Takes due jobs, from each lane as many as its model allows and there is
-    /// room for, and takes them off `rooms`.
+    /// room for, and takes them off `rooms`. Deliveries are not among them.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn claim_within(&self, rooms: &mut Rooms, claim: Claim<'_>) -> Result<Claims, Fault> {
-        let now = self.now();
-        let until = now.plus(claim.lease);
-        // A claim that fails has taken nothing.
-        let mut left = rooms.clone();
-        let mut claims = Claims::default();
+        let mut claiming = Claiming::new(Queue::Work, claim, self.now(), rooms);
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        tx.jobs().wake(now).await.map_err(faults::store)?;
-        let mut lanes = tx.jobs().lanes().await.map_err(faults::store)?;
+        let mut lanes = due_lanes(&mut tx, &claiming, "").await?;
         if !lanes.is_empty() {
             let first = claim.turn % lanes.len();
             lanes.rotate_left(first);
         }
         for name in lanes {
             let lane = self.lane(name);
-            let room = Room {
-                places: left.places(lane.pool, &lane.name),
-                limit: lane.limit,
-            };
-            if room.places == 0 {
-                continue;
-            }
-            if lane.limit.is_some()
-                && !tx
-                    .jobs()
-                    .lock_lane(&lane.name)
-                    .await
-                    .map_err(faults::store)?
-            {
-                claims.is_contended = true;
-                continue;
-            }
-            let rows = tx
-                .jobs()
-                .claim(&lane.name, room, claim.worker, now, until)
-                .await
-                .map_err(faults::store)?;
-            for row in rows {
-                if let Some(job) = known(&mut tx, row, &lane, claim.worker).await? {
-                    left.take(lane.pool, &lane.name);
-                    claims.jobs.push(job);
-                }
-            }
+            claiming.take(&mut tx, &lane, usize::MAX).await?;
         }
         tx.commit().await.map_err(faults::store)?;
-        *rooms = left;
-        Ok(claims)
+        *rooms = claiming.left;
+        Ok(claiming.claims)
     }
 
     /// What the catalogue says of a lane at present. One whose model is gone has
@@ -221,12 +280,25 @@ impl Services {
                 (Pool::Cores, entry.spec.concurrency)
             }
             Some(entry) => (Pool::Engines, entry.spec.concurrency),
-            None if name == Job::ATTEMPT_DELIVERY => (Pool::Callbacks, None),
             None if name.contains('/') => (Pool::Engines, None),
             None => (Pool::Chores, None),
         };
         Lane { name, pool, limit }
     }
+}
+
+/// Makes ready what has waited long enough, and tells the lanes in which somebody
+/// stands, those from `from` on first.
+pub(crate) async fn due_lanes(
+    tx: &mut Tx,
+    claiming: &Claiming<'_>,
+    from: &str,
+) -> Result<Vec<String>, Fault> {
+    tx.jobs().wake(claiming.now).await.map_err(faults::store)?;
+    tx.jobs()
+        .lanes(claiming.queue, from)
+        .await
+        .map_err(faults::store)
 }
 
 /// The job of a row; a kind that this version does not know goes.

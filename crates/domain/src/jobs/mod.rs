@@ -11,6 +11,7 @@ use runnel_types::{Fault, Job, OrgId, Run, RunSource, Timestamp};
 use tokio::sync::Notify;
 
 pub use claim::{Claim, Claimed, Claims, Pool, Rooms};
+pub(crate) use claim::{Claiming, Lane, due_lanes};
 
 use crate::runs::Lease;
 use crate::{Services, faults};
@@ -38,6 +39,25 @@ impl Services {
         let now = self.now();
         tx.jobs()
             .enqueue(id, &job, place, now, now)
+            .await
+            .map_err(faults::store)
+    }
+
+    /// Adds the job of a delivery's first attempt, due at once. It stands in the lane
+    /// of its receiver.
+    pub(crate) async fn enqueue_delivery(
+        &self,
+        tx: &mut Tx,
+        job: &Job,
+        receiver: &str,
+    ) -> Result<(), Fault> {
+        let place = Place {
+            lane: receiver,
+            flow: "",
+        };
+        let now = self.now();
+        tx.jobs()
+            .enqueue(self.ids.next(), job, place, now, now)
             .await
             .map_err(faults::store)
     }

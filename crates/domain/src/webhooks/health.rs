@@ -21,7 +21,7 @@ impl Services {
     ///
     /// It may hold the webhook until the commit. So whoever records several
     /// attempts in one transaction takes the webhooks in the order of their ids,
-    /// and all of them before any delivery.
+    /// after the leases and before any delivery.
     pub(crate) async fn note_webhook_attempt(
         &self,
         tx: &mut Tx,

@@ -1,6 +1,6 @@
 //! Callbacks and their attempts.
 
-use runnel_types::{Attempt, Delivery, DeliveryStatus, DeliverySubject};
+use runnel_types::{Attempt, Delivery, DeliveryStatus, DeliverySubject, OrgId};
 
 use super::Db;
 use super::fixtures::{at, attempt, delivery, nobody, stored_batch, stored_run};
@@ -105,21 +105,14 @@ pub(super) async fn a_batch_has_deliveries_of_its_own(db: Db) {
 pub(super) async fn attempts_are_numbered_and_lead_to_their_outcome(db: Db) {
     let made = stored(&db).await;
     let mut tx = db.store.begin().await.unwrap();
-    let delivering = tx
-        .deliveries()
-        .mark_delivering(made.org_id, made.id, at(7))
-        .await
-        .unwrap()
-        .unwrap();
+    let taken = tx.deliveries().take_up(&[made.id], at(7)).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(
-        delivering,
-        Delivery {
-            status: DeliveryStatus::Delivering,
-            updated_at: at(7),
-            ..made.clone()
-        }
-    );
+    let delivering = Delivery {
+        status: DeliveryStatus::Delivering,
+        updated_at: at(7),
+        ..made.clone()
+    };
+    assert_eq!(taken, [delivering]);
 
     let first = attempt(&db, made.id);
     let waiting = record(&db, &made, &first, AttemptOutcome::RetryAt(at(60)))
@@ -205,12 +198,12 @@ pub(super) async fn a_delivery_that_ended_takes_no_attempt(db: Db) {
     );
     let mut tx = db.store.begin().await.unwrap();
     assert_eq!(
-        tx.deliveries()
-            .mark_delivering(made.org_id, made.id, at(9))
-            .await
-            .unwrap(),
-        None
+        tx.deliveries().take_up(&[made.id], at(9)).await.unwrap(),
+        []
     );
+    let ended = tx.deliveries().succeed(&[made.id], None, at(9)).await;
+    assert!(ended.unwrap().is_empty());
+    tx.deliveries().put_back(&[made.id], at(9)).await.unwrap();
     tx.commit().await.unwrap();
     let read = db.store.read();
     assert_eq!(
@@ -225,6 +218,73 @@ pub(super) async fn a_delivery_that_ended_takes_no_attempt(db: Db) {
         read.deliveries().get(made.org_id, made.id).await.unwrap(),
         Some(done)
     );
+}
+
+pub(super) async fn many_are_taken_up_put_back_and_delivered_at_once(db: Db) {
+    let first = stored(&db).await;
+    let mut ids = vec![first.id];
+    let mut tx = db.store.begin().await.unwrap();
+    for _ in 1..300 {
+        let more = Delivery {
+            id: db.ids.next(),
+            ..first.clone()
+        };
+        tx.deliveries().insert(&more).await.unwrap();
+        ids.push(more.id);
+    }
+    let taken = tx.deliveries().take_up(&ids, at(1)).await.unwrap();
+    assert_eq!(taken.len(), 300);
+    tx.deliveries().put_back(&ids[..100], at(2)).await.unwrap();
+    let secret = db.ids.next();
+    let numbers = tx
+        .deliveries()
+        .succeed(&ids[100..], Some(secret), at(3))
+        .await
+        .unwrap();
+    assert_eq!(numbers.len(), 200);
+    assert!(numbers.values().all(|number| *number == 1));
+    let attempts: Vec<(OrgId, Attempt)> = ids[100..]
+        .iter()
+        .map(|id| (first.org_id, attempt(&db, *id)))
+        .collect();
+    tx.deliveries().insert_attempts(&attempts).await.unwrap();
+    tx.commit().await.unwrap();
+    let read = db.store.read();
+    let mut deliveries = read.deliveries();
+    let listed = deliveries.list_for(first.org_id, first.subject).await;
+    let listed = listed.unwrap();
+    let back = Delivery {
+        updated_at: at(2),
+        ..first.clone()
+    };
+    let delivered = Delivery {
+        status: DeliveryStatus::Succeeded,
+        attempt_count: 1,
+        next_attempt_at: None,
+        completed_at: Some(at(3)),
+        updated_at: at(3),
+        signing_secret_id: Some(secret),
+        ..first
+    };
+    for (at, id) in ids.iter().enumerate() {
+        let (found, made) = listed.iter().find(|(found, _)| found.id == *id).unwrap();
+        let expected = if at < 100 { &back } else { &delivered };
+        assert_eq!(
+            Delivery {
+                id: *id,
+                ..expected.clone()
+            },
+            *found
+        );
+        let expected = attempts
+            .iter()
+            .find(|(_, attempt)| attempt.delivery_id == *id);
+        let expected: Vec<Attempt> = expected
+            .map(|(_, attempt)| attempt.clone())
+            .into_iter()
+            .collect();
+        assert_eq!(*made, expected);
+    }
 }
 
 pub(super) async fn a_delivery_of_another_organization_is_not_there(db: Db) {

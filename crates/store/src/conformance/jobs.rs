@@ -3,14 +3,14 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use runnel_types::{JobId, Timestamp};
+use runnel_types::{Job, JobId, Queue, Timestamp};
 use tokio::time::timeout;
 
 use super::fixtures::{PLACE, at, job, queued_run, stored_jobs};
 use super::{Db, NOW};
 use crate::Store;
 use crate::column::Args;
-use crate::jobs::{Claimed, Place, Room};
+use crate::jobs::{Claimed, Held, Place, Room};
 use crate::reader::{Statement, changed};
 
 /// Claims of every lane, one after the other.
@@ -18,17 +18,25 @@ async fn claim(store: &Store, limit: usize, worker: &str, now: Timestamp) -> Vec
     let mut tx = store.begin().await.unwrap();
     tx.jobs().wake(now).await.unwrap();
     let mut claimed = Vec::new();
-    for lane in tx.jobs().lanes().await.unwrap() {
+    for lane in tx.jobs().lanes(Queue::Work, "").await.unwrap() {
         let room = Room {
             places: limit - claimed.len(),
             limit: None,
         };
         let until = now.plus(Duration::from_secs(30));
-        let of_lane = tx.jobs().claim(&lane, room, worker, now, until).await;
+        let of_lane = tx
+            .jobs()
+            .claim(Queue::Work, &lane, room, worker, now, until)
+            .await;
         claimed.extend(of_lane.unwrap());
     }
     tx.commit().await.unwrap();
     claimed
+}
+
+async fn lanes(db: &Db, from: &str) -> Vec<String> {
+    let read = db.store.read();
+    read.jobs().lanes(Queue::Work, from).await.unwrap()
 }
 
 /// A claim of one lane of which so many may be in hand.
@@ -49,7 +57,10 @@ async fn claim_limited(
         limit: Some(limit),
     };
     let until = now.plus(Duration::from_secs(30));
-    let claimed = tx.jobs().claim(PLACE.lane, room, worker, now, until).await;
+    let claimed = tx
+        .jobs()
+        .claim(Queue::Work, PLACE.lane, room, worker, now, until)
+        .await;
     tx.commit().await.unwrap();
     claimed.unwrap().len()
 }
@@ -117,15 +128,13 @@ pub(super) async fn no_flow_is_passed_over_for_ever(db: Db) {
 }
 
 pub(super) async fn lanes_stand_apart(db: Db) {
-    assert_eq!(
-        db.store.read().jobs().lanes().await.unwrap(),
-        Vec::<String>::new()
-    );
+    assert_eq!(lanes(&db, "").await, Vec::<String>::new());
     let slow = stored(&db, "a/slow", "a").await;
     stored(&db, "a/slow", "a").await;
     let quick = stored(&db, "b/quick", "a").await;
-    let lanes = db.store.read().jobs().lanes().await.unwrap();
-    assert_eq!(lanes, ["a/slow", "b/quick"]);
+    assert_eq!(lanes(&db, "").await, ["a/slow", "b/quick"]);
+    assert_eq!(lanes(&db, "b/quick").await, ["b/quick", "a/slow"]);
+    assert_eq!(lanes(&db, "c").await, ["a/slow", "b/quick"]);
     let mut tx = db.store.begin().await.unwrap();
     let room = Room {
         places: 9,
@@ -136,13 +145,16 @@ pub(super) async fn lanes_stand_apart(db: Db) {
         ("b/quick", vec![quick]),
         ("c", vec![]),
     ] {
-        let claimed = tx.jobs().claim(lane, room, "w", NOW, at(30)).await.unwrap();
+        let claimed = tx
+            .jobs()
+            .claim(Queue::Work, lane, room, "w", NOW, at(30))
+            .await
+            .unwrap();
         assert_eq!(ids(&claimed), expected, "{lane}");
     }
     tx.commit().await.unwrap();
-    let lanes = db.store.read().jobs().lanes().await.unwrap();
     assert_eq!(
-        lanes,
+        lanes(&db, "").await,
         ["a/slow"],
         "a lane with nobody in it is not looked at"
     );
@@ -305,6 +317,94 @@ pub(super) async fn a_retry_waits_for_its_time(db: Db) {
     assert!(!complete(&db, id, "one").await, "it was given back");
     assert_eq!(claim(&db.store, 1, "two", at(499)).await, []);
     assert_eq!(claim(&db.store, 1, "two", at(500)).await[0].attempt, 2);
+}
+
+/// Deliveries that are due at `NOW`, committed.
+async fn stored_deliveries(db: &Db, lane: &str, count: usize) -> Vec<JobId> {
+    let mut tx = db.store.begin().await.unwrap();
+    let mut made = Vec::new();
+    for _ in 0..count {
+        let id = db.ids.next();
+        let job = Job::AttemptDelivery {
+            org_id: db.ids.next(),
+            delivery_id: db.ids.next(),
+        };
+        let place = Place { lane, flow: "" };
+        let enqueued = tx.jobs().enqueue(id, &job, place, NOW, NOW).await;
+        enqueued.unwrap();
+        made.push(id);
+    }
+    tx.commit().await.unwrap();
+    made
+}
+
+async fn claim_deliveries(db: &Db, lane: &str, worker: &str, now: Timestamp) -> Vec<JobId> {
+    let mut tx = db.store.begin().await.unwrap();
+    tx.jobs().wake(now).await.unwrap();
+    let room = Room {
+        places: 1000,
+        limit: None,
+    };
+    let claimed = tx
+        .jobs()
+        .claim(Queue::Deliveries, lane, room, worker, now, at(30))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    ids(&claimed)
+}
+
+pub(super) async fn deliveries_are_a_queue_of_their_own(db: Db) {
+    let run = stored(&db, "m/m", "a").await;
+    let here = stored_deliveries(&db, "org/https://here.example", 2).await;
+    let there = stored_deliveries(&db, "org/https://there.example", 1).await;
+    assert_eq!(db.store.read().jobs().count_due(NOW).await.unwrap(), 4);
+    assert_eq!(lanes(&db, "").await, ["m/m"]);
+    let read = db.store.read();
+    let receivers = read.jobs().lanes(Queue::Deliveries, "").await.unwrap();
+    assert_eq!(
+        receivers,
+        ["org/https://here.example", "org/https://there.example"]
+    );
+    assert_eq!(claim_deliveries(&db, "m/m", "w", NOW).await, []);
+    assert_eq!(claim_deliveries(&db, &receivers[0], "w", NOW).await, here);
+    // One whose worker died is a delivery again, not work for others.
+    assert_eq!(ids(&claim(&db.store, 9, "w", at(31)).await), [run]);
+    assert_eq!(
+        claim_deliveries(&db, &receivers[0], "x", at(31)).await,
+        here
+    );
+    assert_eq!(
+        claim_deliveries(&db, &receivers[1], "x", at(31)).await,
+        there
+    );
+}
+
+pub(super) async fn many_are_kept_given_back_and_completed_at_once(db: Db) {
+    let lane = "org/https://here.example";
+    let made = stored_deliveries(&db, lane, 150).await;
+    assert_eq!(claim_deliveries(&db, lane, "one", NOW).await, made);
+    let held = |worker, ids| Held { worker, ids };
+    let mut tx = db.store.begin().await.unwrap();
+    let kept = tx.jobs().extend_leases(held("one", &made), at(60)).await;
+    assert_eq!(kept.unwrap().len(), 150);
+    for stale in [
+        tx.jobs().extend_leases(held("two", &made), at(90)).await,
+        tx.jobs().hand_back_all(held("two", &made), NOW).await,
+        tx.jobs().complete_all(held("two", &made)).await,
+    ] {
+        assert!(stale.unwrap().is_empty(), "another one has them");
+    }
+    let given = tx
+        .jobs()
+        .hand_back_all(held("one", &made[..10]), at(1))
+        .await;
+    assert_eq!(given.unwrap(), made[..10].iter().copied().collect());
+    let done = tx.jobs().complete_all(held("one", &made)).await;
+    assert_eq!(done.unwrap(), made[10..].iter().copied().collect());
+    tx.commit().await.unwrap();
+    assert_eq!(claim_deliveries(&db, lane, "two", NOW).await, []);
+    assert_eq!(claim_deliveries(&db, lane, "two", at(1)).await, made[..10]);
 }
 
 pub(super) async fn a_job_and_its_state_are_written_together_or_not_at_all(db: Db) {

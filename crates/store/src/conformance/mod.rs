@@ -171,6 +171,7 @@ suite! {
         a_batch_has_deliveries_of_its_own,
         attempts_are_numbered_and_lead_to_their_outcome,
         a_delivery_that_ended_takes_no_attempt,
+        many_are_taken_up_put_back_and_delivered_at_once,
         a_delivery_of_another_organization_is_not_there,
     }
     folders {
@@ -196,6 +197,8 @@ suite! {
         a_job_handed_back_does_not_count_the_attempt,
         a_job_is_held_by_its_worker_and_removed_by_anybody,
         a_retry_waits_for_its_time,
+        deliveries_are_a_queue_of_their_own,
+        many_are_kept_given_back_and_completed_at_once,
         a_job_and_its_state_are_written_together_or_not_at_all,
         an_unknown_kind_is_handed_out_as_unknown,
     }

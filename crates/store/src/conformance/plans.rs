@@ -5,7 +5,7 @@ use runnel_types::list::{
 };
 use runnel_types::{
     Asset, AssetType, Batch, BatchId, BatchItem, BatchPlace, Delivery, DeliverySubject, FolderId,
-    LogLevel, OrgId, Run, RunStatus,
+    LogLevel, OrgId, Queue, Run, RunStatus,
 };
 
 use super::fixtures::{PLACE, asset, at, delivery, queued_batch, queued_run, stored_jobs};
@@ -232,8 +232,12 @@ pub(super) async fn logs_and_claims_use_their_index(db: Db) {
     let lock = db.store.dialect().for_update_skip_locked();
     let due = jobs::due_statement(lock);
     let due_args = Args::new().time(NOW).int(10);
-    let ready = jobs::ready_statement(lock);
-    let ready_args = Args::new().text(PLACE.lane).time(NOW).int(10);
+    let ready = jobs::ready_statement(Queue::Work, lock);
+    let deliverable = jobs::ready_statement(Queue::Deliveries, lock);
+    let ready_args = || Args::new().text(PLACE.lane).time(NOW).int(10);
+    let lanes = jobs::lanes_statement(Queue::Work);
+    let receivers = jobs::lanes_statement(Queue::Deliveries);
+    let lanes_args = || Args::new().text("").int(256);
     let in_hand_args = Args::new().text(PLACE.lane).time(NOW);
     let written = |sql: &str, args| Statement::composed("plan", sql.to_owned(), args);
     for (name, statement, index) in [
@@ -248,13 +252,23 @@ pub(super) async fn logs_and_claims_use_their_index(db: Db) {
             "run_logs_run_id_sequence",
         ),
         ("jobs, due", written(&due, due_args), "jobs_waiting"),
-        ("jobs, ready", written(&ready, ready_args), "jobs_ready"),
+        ("jobs, ready", written(&ready, ready_args()), "jobs_ready"),
+        (
+            "jobs, deliverable",
+            written(&deliverable, ready_args()),
+            "jobs_deliverable",
+        ),
         (
             "jobs, in hand",
             written(jobs::IN_HAND, in_hand_args),
             "jobs_in_hand",
         ),
-        ("lanes", written(jobs::LANES, Args::new()), "jobs_"),
+        ("lanes", written(&lanes, lanes_args()), "jobs_"),
+        (
+            "receivers",
+            written(&receivers, lanes_args()),
+            "jobs_deliverable",
+        ),
     ] {
         uses(&db, name, statement, index).await;
     }
@@ -281,7 +295,7 @@ pub(super) async fn uses(db: &Db, name: &str, statement: Statement, index: &str)
         "{name}:\n{plan}"
     );
     // A hundred items at most may be sorted.
-    if name != "lanes" && name != ITEMS {
+    if name != "lanes" && name != "receivers" && name != ITEMS {
         assert!(
             !plan.contains("TEMP B-TREE") && !plan.contains("Sort"),
             "{name} sorts:\n{plan}"

@@ -3,6 +3,8 @@
 
 use std::time::Instant;
 
+use runnel_types::Queue;
+
 use super::fixtures::{PLACE, at, stored_jobs};
 use super::{Db, NOW};
 use crate::Store;
@@ -72,8 +74,10 @@ async fn claims(db: Db, name: &str) {
             limit: None,
         };
         tx.jobs().wake(NOW).await.unwrap();
-        let lanes = tx.jobs().lanes().await.unwrap();
-        let claim = tx.jobs().claim(&lanes[0], room, "w", NOW, at(60)).await;
+        let lanes = tx.jobs().lanes(Queue::Work, "").await.unwrap();
+        let lane = &lanes[0];
+        let mut jobs = tx.jobs();
+        let claim = jobs.claim(Queue::Work, lane, room, "w", NOW, at(60)).await;
         let claimed = claim.unwrap();
         assert_eq!(claimed.len(), 4);
         tx.commit().await.unwrap();

@@ -30,6 +30,7 @@ macro_rules! attempt_columns {
 }
 
 mod of_webhooks;
+mod sets;
 
 #[cfg(test)]
 pub(crate) use of_webhooks::{EVENT_UNDER_WAY, PENDING, rows as rows_of_webhook};
@@ -206,29 +207,6 @@ impl Deliveries<&mut Tx> {
             .map(drop)
     }
 
-    /// Says that an attempt is being made. `None` when there is no such
-    /// delivery, or it has ended. One that is marked already stays so: its last
-    /// worker died.
-    pub async fn mark_delivering(
-        &mut self,
-        org: OrgId,
-        id: DeliveryId,
-        at: Timestamp,
-    ) -> Result<Option<Delivery>, StoreError> {
-        let sql = concat!(
-            "UPDATE deliveries SET status = 'delivering', updated_at = $3
-            WHERE org_id = $1 AND id = $2 AND status IN ('pending', 'delivering')
-            RETURNING ",
-            columns!()
-        );
-        optional(
-            &mut self.0,
-            Statement::new(TABLE, sql, Args::new().word(org).word(id).time(at)),
-            decode,
-        )
-        .await
-    }
-
     /// Records an attempt and what it leads to. `None` when there is no such
     /// delivery, or it had ended before; then nothing is written.
     ///
@@ -281,36 +259,12 @@ impl Deliveries<&mut Tx> {
         else {
             return Ok(None);
         };
-        self.insert_attempt(org, attempt, delivery.attempt_count)
-            .await?;
+        let attempt = Attempt {
+            attempt_number: delivery.attempt_count,
+            ..attempt.clone()
+        };
+        self.insert_attempts(&[(org, attempt)]).await?;
         Ok(Some(delivery))
-    }
-
-    async fn insert_attempt(
-        &mut self,
-        org: OrgId,
-        attempt: &Attempt,
-        number: u32,
-    ) -> Result<(), StoreError> {
-        let sql = concat!(
-            "INSERT INTO delivery_attempts (",
-            attempt_columns!(),
-            ", org_id)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-        );
-        let args = Args::new()
-            .word(attempt.id)
-            .word(attempt.delivery_id)
-            .int(i64::from(number))
-            .opt_int(attempt.status_code.map(i64::from))
-            .opt_text(attempt.response_body.as_deref())
-            .opt_int(attempt.response_time_ms)
-            .opt_text(attempt.error_message.as_deref())
-            .time(attempt.created_at)
-            .word(org);
-        changed(&mut self.0, Statement::new(ATTEMPTS, sql, args))
-            .await
-            .map(drop)
     }
 }
 

@@ -2,14 +2,14 @@
 //! each lane what it has room for.
 //!
 //! A claim is three kinds of statements in one transaction: [`Jobs::wake`],
-//! [`Jobs::lanes`], and [`Jobs::claim`] for each lane. A lane with a limit is
+//! [`Jobs::lanes`], and [`Jobs::claim`] for each lane of a [`Queue`]. A lane with a limit is
 //! locked for as long as the transaction lasts, so that two claims at once do not
 //! both count what is free and both take it; claims of other lanes go on. On
 //! SQLite, where one transaction writes at a time, there is nothing to lock.
 
-use runnel_types::Timestamp;
+use runnel_types::{Job, Queue, Timestamp};
 
-use super::{Claimed, Jobs, TABLE, decode};
+use super::{Claimed, Jobs, TABLE, decode, ready};
 use crate::column::{Args, Row};
 use crate::error::StoreError;
 use crate::reader::{Reader, Statement, all, changed, one};
@@ -27,30 +27,50 @@ pub struct Room {
     pub limit: Option<u32>,
 }
 
-/// Steps from one lane to the next in an index, so that it costs as many steps as
-/// there are lanes, however many jobs stand in them.
-pub(crate) const LANES: &str = "WITH RECURSIVE steps (lane) AS (
-        SELECT MIN(lane) FROM jobs WHERE state = 'ready'
-        UNION ALL
-        SELECT (SELECT MIN(lane) FROM jobs WHERE state = 'ready' AND lane > steps.lane)
-        FROM steps WHERE steps.lane IS NOT NULL
+/// Lanes looked at in one go; there may be as many receivers as there are jobs.
+pub const LANES_AT_MOST: usize = 256;
+
+/// The lanes from `$1` on in which somebody stands, `$2` at most. It steps from one
+/// lane to the next in an index, so that it costs as many steps as there are lanes,
+/// however many jobs stand in them. Index: `jobs_ready` or `jobs_deliverable`.
+pub(crate) fn lanes_statement(queue: Queue) -> String {
+    let ready = ready(queue);
+    format!(
+        "WITH RECURSIVE steps (lane) AS (
+            SELECT MIN(lane) FROM jobs WHERE state = '{ready}' AND lane >= $1
+            UNION ALL
+            SELECT (SELECT MIN(lane) FROM jobs WHERE state = '{ready}' AND lane > steps.lane)
+            FROM steps WHERE steps.lane IS NOT NULL
+        )
+        SELECT lane FROM steps WHERE lane IS NOT NULL LIMIT $2"
     )
-    SELECT lane FROM steps WHERE lane IS NOT NULL ORDER BY lane";
+}
 
 /// Index: `jobs_in_hand`.
 pub(crate) const IN_HAND: &str = "SELECT COUNT(*) AS n FROM jobs
     WHERE state = 'waiting' AND worker_id IS NOT NULL AND lane = $1 AND due_at > $2";
 
 impl<E: Reader> Jobs<E> {
-    /// The lanes in which somebody stands, in order.
-    pub async fn lanes(&mut self) -> Result<Vec<String>, StoreError> {
-        let decode = |row: &Row| row.text("lane");
-        all(
-            &mut self.0,
-            Statement::new(TABLE, LANES, Args::new()),
-            decode,
-        )
-        .await
+    /// Lanes in which somebody stands, [`LANES_AT_MOST`] of them: from `from` on
+    /// in the database's own order, then from the beginning.
+    pub async fn lanes(&mut self, queue: Queue, from: &str) -> Result<Vec<String>, StoreError> {
+        let mut lanes = self.lanes_from(queue, from).await?;
+        if !from.is_empty() && lanes.len() < LANES_AT_MOST {
+            for lane in self.lanes_from(queue, "").await? {
+                if lanes.len() == LANES_AT_MOST || lanes.first() == Some(&lane) {
+                    break;
+                }
+                lanes.push(lane);
+            }
+        }
+        Ok(lanes)
+    }
+
+    async fn lanes_from(&mut self, queue: Queue, from: &str) -> Result<Vec<String>, StoreError> {
+        let most = i64::try_from(LANES_AT_MOST).unwrap_or(i64::MAX);
+        let args = Args::new().text(from).int(most);
+        let statement = Statement::composed(TABLE, lanes_statement(queue), args);
+        all(&mut self.0, statement, |row| row.text("lane")).await
     }
 }
 
@@ -59,8 +79,13 @@ impl Jobs<&mut Tx> {
     /// worker had whose lease has ended.
     pub async fn wake(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let due = due_statement(self.0.dialect().for_update_skip_locked());
-        let sql =
-            format!("UPDATE jobs SET state = 'ready' WHERE state = 'waiting' AND id IN ({due})");
+        let sql = format!(
+            "UPDATE jobs SET state = CASE kind WHEN '{delivery}' THEN '{deliverable}' ELSE '{ready}' END
+            WHERE state = 'waiting' AND id IN ({due})",
+            delivery = Job::ATTEMPT_DELIVERY,
+            deliverable = ready(Queue::Deliveries),
+            ready = ready(Queue::Work),
+        );
         let args = Args::new().time(now).int(WAKE_AT_MOST);
         changed(&mut self.0, Statement::composed(TABLE, sql, args))
             .await
@@ -88,6 +113,7 @@ impl Jobs<&mut Tx> {
     /// lost is known as lost.
     pub async fn claim(
         &mut self,
+        queue: Queue,
         lane: &str,
         room: Room,
         worker: &str,
@@ -101,7 +127,7 @@ impl Jobs<&mut Tx> {
         if places <= 0 {
             return Ok(Vec::new());
         }
-        let sql = claim_statement(self.0.dialect().for_update_skip_locked());
+        let sql = claim_statement(queue, self.0.dialect().for_update_skip_locked());
         let args = Args::new()
             .text(lane)
             .time(now)
@@ -134,20 +160,22 @@ pub(crate) fn due_statement(lock: &str) -> String {
     )
 }
 
-/// The ids of the lane `$1` in the order of their seats. Index: `jobs_ready`. The time
-/// is asked for because the release before makes nothing wait when it takes it.
-pub(crate) fn ready_statement(lock: &str) -> String {
+/// The ids of the lane `$1` in the order of their seats. Index: `jobs_ready` or
+/// `jobs_deliverable`. The time is asked for because the release before makes nothing
+/// wait when it takes it.
+pub(crate) fn ready_statement(queue: Queue, lock: &str) -> String {
+    let ready = ready(queue);
     format!(
-        "SELECT id FROM jobs WHERE state = 'ready' AND lane = $1 AND due_at <= $2
+        "SELECT id FROM jobs WHERE state = '{ready}' AND lane = $1 AND due_at <= $2
         ORDER BY seat, id LIMIT $3{lock}"
     )
 }
 
-fn claim_statement(lock: &str) -> String {
+fn claim_statement(queue: Queue, lock: &str) -> String {
     format!(
         "UPDATE jobs SET state = 'waiting', worker_id = $4, due_at = $5, attempts = attempts + 1
         WHERE id IN ({ready})
         RETURNING id, kind, payload, due_at, attempts, first_due_at, seat",
-        ready = ready_statement(lock)
+        ready = ready_statement(queue, lock)
     )
 }

@@ -1,7 +1,7 @@
 //! Background work: one row for each piece that is not done yet.
 //!
 //! # A job's life
-//! A job is `ready` for any worker, or `waiting` until its `due_at`: put off, or
+//! A job is `ready` for any worker (a delivery: `deliverable`), or `waiting` until its `due_at`: put off, or
 //! in the hands of the worker whose name is beside it, until the lease ends.
 //! Claiming makes it wait; a heartbeat moves the end of the lease. What has
 //! waited long enough is ready again, so a job whose worker died comes back by
@@ -22,8 +22,9 @@
 //! names the one that it is about.
 
 mod claim;
+mod sets;
 
-use runnel_types::{Job, JobId, Timestamp};
+use runnel_types::{Job, JobId, Queue, Timestamp};
 use serde_json::{Value, json};
 
 use crate::column::{Args, Row};
@@ -31,9 +32,10 @@ use crate::error::StoreError;
 use crate::reader::{Reader, Statement, changed, one};
 use crate::tx::Tx;
 
-pub use claim::Room;
 #[cfg(test)]
-pub(crate) use claim::{IN_HAND, LANES, due_statement, ready_statement};
+pub(crate) use claim::{IN_HAND, due_statement, lanes_statement, ready_statement};
+pub use claim::{LANES_AT_MOST, Room};
+pub use sets::Held;
 
 const TABLE: &str = "jobs";
 
@@ -98,6 +100,7 @@ impl<E: Reader> Jobs<E> {
     pub async fn count_due(&mut self, now: Timestamp) -> Result<i64, StoreError> {
         let sql = "SELECT COUNT(*) AS n FROM (
                 SELECT id FROM jobs WHERE state = 'ready' AND due_at <= $1
+                UNION ALL SELECT id FROM jobs WHERE state = 'deliverable' AND due_at <= $1
                 UNION ALL SELECT id FROM jobs WHERE state = 'waiting' AND due_at <= $1
             ) AS due";
         one(
@@ -130,18 +133,20 @@ impl Jobs<&mut Tx> {
         run_at: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        // Index: jobs_ready for the lane's first, jobs_by_flow for the flow's last.
-        let sql = "INSERT INTO jobs (id, kind, payload, priority, due_at, attempts, first_due_at,
+        // Index: jobs_ready for the lane's first, jobs_by_flow for the flow's last;
+        // jobs_deliverable and jobs_deliverable_by_flow for deliveries.
+        let ready = ready(job.queue());
+        let sql = format!("INSERT INTO jobs (id, kind, payload, priority, due_at, attempts, first_due_at,
                 lane, flow, state, seat)
             VALUES ($1, $2, $3, 0, $4, 0, $4, $5, $6,
-                CASE WHEN $4 <= $7 THEN 'ready' ELSE 'waiting' END,
+                CASE WHEN $4 <= $7 THEN '{ready}' ELSE 'waiting' END,
                 (SELECT MAX(seat) FROM (
                     SELECT 0 AS seat
                     UNION ALL SELECT (SELECT seat FROM jobs
-                        WHERE lane = $5 AND state = 'ready' ORDER BY seat LIMIT 1)
+                        WHERE lane = $5 AND state = '{ready}' ORDER BY seat LIMIT 1)
                     UNION ALL SELECT (SELECT seat + 1 FROM jobs
-                        WHERE lane = $5 AND flow = $6 AND state = 'ready' ORDER BY seat DESC LIMIT 1)
-                ) AS seats))";
+                        WHERE lane = $5 AND flow = $6 AND state = '{ready}' ORDER BY seat DESC LIMIT 1)
+                ) AS seats))");
         let args = Args::new()
             .word(id)
             .word(job.kind())
@@ -150,7 +155,7 @@ impl Jobs<&mut Tx> {
             .text(place.lane)
             .text(place.flow)
             .time(now);
-        changed(&mut self.0, Statement::new(TABLE, sql, args)).await?;
+        changed(&mut self.0, Statement::composed(TABLE, sql, args)).await?;
         self.0.note_enqueued();
         Ok(())
     }
@@ -264,6 +269,14 @@ impl Jobs<&mut Tx> {
             self.0.note_enqueued();
         }
         Ok(held)
+    }
+}
+
+/// The state of what a queue's taker may take.
+const fn ready(queue: Queue) -> &'static str {
+    match queue {
+        Queue::Work => "ready",
+        Queue::Deliveries => "deliverable",
     }
 }
 

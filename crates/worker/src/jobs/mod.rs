@@ -1,6 +1,5 @@
 //! One file for each kind of job; no rules here, only the way to them.
 
-pub(crate) mod attempt_delivery;
 pub(crate) mod derive_thumbnail;
 pub(crate) mod end_deliveries;
 pub(crate) mod execute_run;

@@ -67,8 +67,8 @@ async fn outputs_in_every_form_become_assets(db: Db) {
     let url = ended["output"]["image_urls"][0].as_str().unwrap();
     let file = Request::new("GET", url).send().await.assert(200);
     assert_eq!(file.body, sample::gradient_png(12, 9));
-    // A file without a name of its own is called after where it stands and what it is.
-    assert!(url.contains("/image_urls-0.png?"), "{url}");
+    // A file without a name of its own is called after what it is.
+    assert!(url.contains("/image.png?"), "{url}");
 
     let ended = run(&app, "acme/private", &json!({})).await;
     assert_eq!(ended["failure_code"], "OUTPUT_INVALID", "{ended}");

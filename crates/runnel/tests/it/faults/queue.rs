@@ -7,7 +7,7 @@ use std::time::Duration;
 use runnel_domain::{Caller, Services};
 use runnel_testkit::{CountingEngine, Db, Receiver, TestApp, on_both_databases, wait_until};
 use runnel_types::{Job, RunStatus};
-use runnel_worker::Worker;
+use runnel_worker::{Deliverer, Worker};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -47,7 +47,7 @@ struct Workers {
 }
 
 impl Workers {
-    /// So many, by turns on each of the processes.
+    /// So many, by turns on each of the processes, and what delivers for each.
     fn start(processes: &[&Arc<Services>], count: usize) -> Self {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
@@ -58,6 +58,14 @@ impl Workers {
             tasks.spawn(async move {
                 let drained = worker.run(stop, Duration::from_mins(1)).await;
                 assert!(drained.is_clean, "worker {number} left something");
+            });
+        }
+        for (number, services) in processes.iter().enumerate() {
+            let deliverer = Deliverer::new(Arc::clone(services), format!("deliverer-{number}"));
+            let stop = stop.clone();
+            tasks.spawn(async move {
+                let drained = deliverer.run(stop, Duration::from_mins(1)).await;
+                assert!(drained.is_clean, "deliverer {number} left something");
             });
         }
         Self { stop, tasks }

@@ -63,7 +63,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("folders", &[]),
             ("assets", &["folders"]),
             ("models", &[]),
-            ("deliveries", &["runs"]),
+            ("deliveries", &["jobs", "runs"]),
             ("webhooks", &["assets", "deliveries", "runs"]),
             ("uploads", &["assets", "folders"]),
             ("runs", &["assets", "models"]),
@@ -71,7 +71,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("batches", &["assets", "runs"]),
         ],
     ),
-    ("worker", &[("jobs", &[])]),
+    ("worker", &[("deliverer", &[]), ("jobs", &[])]),
     (
         "api",
         &[

@@ -89,9 +89,11 @@ async fn what_happens_is_told_as_it_happens(db: Db) {
         assert_eq!(told.data, json!({"run_id": run, "progress": 0.5}));
         call.succeed();
         let last = stream.rest().await;
+        let names: Vec<&str> = last.iter().map(|event| event.name.as_str()).collect();
+        assert_eq!(names, ["progress", "status"]);
+        assert_eq!(last[0].data["progress"], 1.0);
         assert_eq!(statuses(&last), ["succeeded"]);
-        assert_eq!(last.len(), 1);
-        last[0].data.clone()
+        last[1].data.clone()
     };
     let (_, last) = tokio::join!(other.run_jobs(), steps);
     assert_eq!(last["run"], read(&app, &run).await, "with the whole run");

@@ -138,6 +138,11 @@ async fn a_worker_that_lost_its_run_tells_nothing(db: Db) {
             late.succeed();
             call.work.reporter.log(LogLevel::Info, "second");
             call.work.reporter.progress(0.5);
+            // It would be passed over if the late one's were there.
+            wait_until("its progress", || async {
+                (read(&app, &id).await["progress"] == 0.5).then_some(())
+            })
+            .await;
             call.succeed();
         };
         tokio::join!(execute(second), steps).0
@@ -148,7 +153,7 @@ async fn a_worker_that_lost_its_run_tells_nothing(db: Db) {
     let ended = read(&app, &id).await;
     assert_eq!(
         (&ended["status_code"], &ended["progress"]),
-        (&json!("succeeded"), &json!(0.5))
+        (&json!("succeeded"), &json!(1.0))
     );
     let messages: Vec<String> = log(&app, &id)
         .await

@@ -121,6 +121,6 @@ async fn one_that_is_enabled_again_begins_anew(db: Db) {
     after(&app, Duration::from_secs(6)).await;
     after(&app, Duration::from_mins(1)).await;
     let newest = deliveries(&app, id(&made), "limit=1").await.remove(0);
-    assert_eq!(newest["status_code"], "succeeded");
+    assert_eq!(newest["status_code"], "succeeded", "{newest}");
     app.stop().await;
 }
