@@ -82,26 +82,30 @@ impl<T: FromStr> FromRequestParts<Arc<Services>> for PathId<T> {
         parts: &mut Parts,
         services: &Arc<Services>,
     ) -> Result<Self, ApiError> {
-        let wrong = || {
-            // Answered here, so that no query is ever asked for what is no id.
-            let loc = vec!["path".to_owned(), "id".to_owned()];
-            let message = "must be a UUID such as 018f4e1a-0000-7000-8000-000000000001".to_owned();
-            Fault::invalid(vec![FieldFault {
-                loc,
-                rule: "uuid_parsing",
-                message,
-            }])
-        };
-        let Path(text) = Path::<String>::from_request_parts(parts, services)
-            .await
-            .map_err(|_| wrong())?;
-        // Only the plain form with dashes: other spellings of the same id
-        // would be other cache keys and other log lines.
-        if text.len() != 36 {
-            return Err(wrong().into());
+        match Path::<String>::from_request_parts(parts, services).await {
+            Ok(Path(text)) => Ok(Self(read_id("id", &text)?)),
+            Err(_) => Err(no_id("id").into()),
         }
-        text.parse().map(Self).map_err(|_| wrong().into())
     }
+}
+
+/// The id that the path has at `name`.
+pub(crate) fn read_id<T: FromStr>(name: &str, text: &str) -> Result<T, Fault> {
+    // Only the plain form with dashes: other spellings of the same id would be
+    // other cache keys and other log lines.
+    if text.len() != 36 {
+        return Err(no_id(name));
+    }
+    text.parse().map_err(|_| no_id(name))
+}
+
+/// Answered here, so that no query is ever asked for what is no id.
+fn no_id(name: &str) -> Fault {
+    Fault::invalid(vec![FieldFault {
+        loc: vec!["path".to_owned(), name.to_owned()],
+        rule: "uuid_parsing",
+        message: "must be a UUID such as 018f4e1a-0000-7000-8000-000000000001".to_owned(),
+    }])
 }
 
 impl<T> aide::OperationInput for PathId<T> {

@@ -33,6 +33,7 @@ mod runs;
 pub mod server;
 mod storage;
 mod uploads;
+mod webhooks;
 
 pub use cors::Cors;
 pub use routes::router;

@@ -17,7 +17,7 @@ use crate::cors::{self, Cors};
 use crate::error::ApiError;
 use crate::{
     assets, auth, batches, callback_secrets, docs, folders, health, idempotency, metrics,
-    model_path, models, openapi, request, runs, storage, uploads,
+    model_path, models, openapi, request, runs, storage, uploads, webhooks,
 };
 
 /// Where the storage URLs of the local disk begin; the domain signs what follows.
@@ -48,7 +48,8 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .merge(service())
         .merge(library())
         .merge(work())
-        .merge(callbacks());
+        .merge(callbacks())
+        .merge(webhooks());
     let documented = documented
         .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
         .layer(DefaultBodyLimit::max(form_limit))
@@ -242,6 +243,72 @@ fn callbacks() -> ApiRouter<Arc<Services>> {
             .delete_with(
                 callback_secrets::delete::delete,
                 callback_secrets::delete::docs,
+            ),
+        )
+}
+
+/// Who hears of what happens, and what was sent to them.
+fn webhooks() -> ApiRouter<Arc<Services>> {
+    ApiRouter::new()
+        .api_route(
+            "/v1/webhooks",
+            get_with(webhooks::list::list, webhooks::list::docs)
+                .post_with(webhooks::create::create, webhooks::create::docs),
+        )
+        .api_route(
+            "/v1/webhooks/event-types",
+            get_with(
+                webhooks::event_types::list,
+                webhooks::event_types::list_docs,
+            ),
+        )
+        .api_route(
+            "/v1/webhooks/event-types/{code}",
+            get_with(webhooks::event_types::get, webhooks::event_types::get_docs),
+        )
+        .api_route(
+            "/v1/webhooks/{id}",
+            get_with(webhooks::get::get, webhooks::get::docs)
+                .patch_with(webhooks::change::change, webhooks::change::docs)
+                .delete_with(webhooks::delete::delete, webhooks::delete::docs),
+        )
+        .api_route(
+            "/v1/webhooks/{id}/test",
+            post_with(webhooks::test::test, webhooks::test::docs),
+        )
+        .api_route(
+            "/v1/webhooks/{webhook_id}/deliveries",
+            get_with(
+                webhooks::deliveries::list::list,
+                webhooks::deliveries::list::docs,
+            ),
+        )
+        .api_route(
+            "/v1/webhooks/{webhook_id}/deliveries/{id}",
+            get_with(
+                webhooks::deliveries::get::get,
+                webhooks::deliveries::get::docs,
+            ),
+        )
+        .api_route(
+            "/v1/webhooks/{webhook_id}/deliveries/{id}/redeliveries",
+            post_with(
+                webhooks::deliveries::redeliver::redeliver,
+                webhooks::deliveries::redeliver::docs,
+            ),
+        )
+        .api_route(
+            "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/attempts",
+            get_with(
+                webhooks::deliveries::attempts::attempts,
+                webhooks::deliveries::attempts::docs,
+            ),
+        )
+        .api_route(
+            "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/attempts/{id}",
+            get_with(
+                webhooks::deliveries::attempt::attempt,
+                webhooks::deliveries::attempt::docs,
             ),
         )
 }

@@ -27,6 +27,7 @@ mod services;
 pub mod signatures;
 pub mod thumbnails;
 pub mod uploads;
+pub mod webhooks;
 
 pub use caller::Caller;
 pub use idempotency::Begun;

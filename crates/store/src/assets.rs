@@ -1,14 +1,15 @@
 //! Assets. A deleted one keeps its row until it is purged.
 
 use runnel_types::list::{ListRequest, Place};
-use runnel_types::{ApiKeyId, Asset, AssetId, FolderId, OrgId, Page, Timestamp};
+use runnel_types::{ApiKeyId, Asset, AssetId, DeletionId, FolderId, OrgId, Page, Timestamp};
 use serde_json::Value;
 
 use crate::column::{Args, Row};
 use crate::error::StoreError;
 use crate::query::{self, Rows};
-use crate::reader::{Reader, Statement, all, changed, optional};
+use crate::reader::{Reader, Statement, all, changed, one, optional};
 use crate::tx::Tx;
+use crate::webhooks::{Written, has_webhooks};
 
 const TABLE: &str = "assets";
 
@@ -133,6 +134,24 @@ impl<E: Reader> Assets<E> {
         query::list(&mut self.0, rows(org), request, decode).await
     }
 
+    /// At most `limit` assets that went by a deletion and are still deleted, with
+    /// ids after `after`, in the order of their ids.
+    pub async fn list_deletion(
+        &mut self,
+        org: OrgId,
+        deletion: DeletionId,
+        after: Option<AssetId>,
+        limit: i64,
+    ) -> Result<Vec<Asset>, StoreError> {
+        let args = Args::new()
+            .word(org)
+            .word(deletion)
+            .word(after.unwrap_or(AssetId::from_u128(0)))
+            .int(limit);
+        let statement = Statement::new(TABLE, DELETION, args);
+        all(&mut self.0, statement, decode).await
+    }
+
     /// At most `limit` assets of any organization that were deleted before
     /// `before`, the longest deleted first. Takes no tenant: it is for the purge.
     pub async fn list_deleted_unscoped(
@@ -170,15 +189,25 @@ impl<E: Reader> Assets<E> {
     }
 }
 
+/// Index: `assets_by_deletion_id`.
+pub(crate) const DELETION: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM assets WHERE org_id = $1 AND deletion_id = $2 AND id > $3 ORDER BY id LIMIT $4"
+);
+
 impl Assets<&mut Tx> {
-    /// Adds an asset.
+    /// Adds an asset; says whether its organization has live webhooks, which may
+    /// want to hear of it.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when its id is taken.
-    pub async fn insert(&mut self, asset: &Asset) -> Result<(), StoreError> {
+    pub async fn insert(&mut self, asset: &Asset) -> Result<bool, StoreError> {
         let sql = concat!(
             "INSERT INTO assets (", columns!(), ")
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)"
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+            RETURNING ",
+            has_webhooks!("$2")
         );
         let args = Args::new()
             .word(asset.id)
@@ -203,9 +232,8 @@ impl Assets<&mut Tx> {
             .opt_text(asset.sha256.as_deref())
             .opt_text(asset.blurhash.as_deref())
             .opt_json(asset.metadata.as_ref());
-        changed(&mut self.0, Statement::new(TABLE, sql, args))
-            .await
-            .map(drop)
+        let decode = |row: &Row| Ok(row.int("has_webhooks")? != 0);
+        one(&mut self.0, Statement::new(TABLE, sql, args), decode).await
     }
 
     /// Deletes the asset for everybody's eyes. `None` when there is no such
@@ -216,14 +244,17 @@ impl Assets<&mut Tx> {
         id: AssetId,
         by: Option<ApiKeyId>,
         at: Timestamp,
-    ) -> Result<Option<Asset>, StoreError> {
+    ) -> Result<Option<Written<Asset>>, StoreError> {
         let sql = concat!(
             "UPDATE assets SET deleted_at = $3, deleted_by = $4, updated_at = $3
             WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL
             RETURNING ",
-            columns!()
+            columns!(),
+            ", ",
+            has_webhooks!("$1")
         );
         let args = Args::new().word(org).word(id).time(at).opt_word(by);
+        let decode = |row: &Row| Written::decode(row, decode);
         optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
     }
 
@@ -286,7 +317,12 @@ impl Assets<&mut Tx> {
         at: Timestamp,
     ) -> Result<Option<Asset>, StoreError> {
         let sql = concat!(
-            "UPDATE assets SET deleted_at = NULL, deleted_by = NULL, folder_id = $3, updated_at = $4
+            "UPDATE assets SET
+                deleted_at = NULL,
+                deleted_by = NULL,
+                deletion_id = NULL,
+                folder_id = $3,
+                updated_at = $4
             WHERE org_id = $1 AND id = $2 AND deleted_at IS NOT NULL
             RETURNING ",
             columns!()

@@ -15,6 +15,7 @@ use crate::error::StoreError;
 use crate::query::{self, Rows};
 use crate::reader::{Reader, Statement, changed, optional};
 use crate::tx::Tx;
+use crate::webhooks::{Written, has_webhooks};
 
 const TABLE: &str = "batches";
 
@@ -180,7 +181,7 @@ impl Batches<&mut Tx> {
         org: OrgId,
         id: BatchId,
         outcome: &Outcome,
-    ) -> Result<Option<Batch>, StoreError> {
+    ) -> Result<Option<Written<Batch>>, StoreError> {
         let sql = concat!(
             "UPDATE batches SET
                 status = $3,
@@ -190,7 +191,9 @@ impl Batches<&mut Tx> {
                 completed_at = $7
             WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running')
             RETURNING ",
-            columns!()
+            columns!(),
+            ", ",
+            has_webhooks!("$1")
         );
         let failure = outcome.failure.as_ref();
         let args = Args::new()
@@ -201,6 +204,7 @@ impl Batches<&mut Tx> {
             .opt_word(failure.map(|failure| failure.stage))
             .opt_text(failure.map(|failure| failure.message.as_str()))
             .time(outcome.at);
+        let decode = |row: &Row| Written::decode(row, decode);
         optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
     }
 }

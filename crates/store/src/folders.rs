@@ -2,7 +2,7 @@
 //! row, and its name is free again.
 
 use runnel_types::list::{ListRequest, Place};
-use runnel_types::{ApiKeyId, Folder, FolderId, OrgId, Page, Timestamp};
+use runnel_types::{ApiKeyId, DeletionId, Folder, FolderId, OrgId, Page, Timestamp};
 
 use crate::column::{Args, Row};
 use crate::error::StoreError;
@@ -217,19 +217,22 @@ impl Folders<&mut Tx> {
         optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
     }
 
-    /// Deletes a folder, everything under it and the assets in all of these.
-    /// Says how many folders went.
+    /// Deletes a folder, everything under it and the assets in all of these, which
+    /// are marked with `deletion` when they are to be told of one by one. Says
+    /// how many folders went.
     pub async fn soft_delete(
         &mut self,
         org: OrgId,
         id: FolderId,
         by: Option<ApiKeyId>,
+        deletion: Option<DeletionId>,
         at: Timestamp,
     ) -> Result<usize, StoreError> {
         // ORDER: the assets first; the tree is found by what is not deleted.
         let assets = concat!(
             tree!(),
-            "UPDATE assets SET deleted_at = $3, deleted_by = $4, updated_at = $3
+            "UPDATE assets SET
+                deleted_at = $3, deleted_by = $4, updated_at = $3, deletion_id = $5
             WHERE org_id = $1 AND deleted_at IS NULL AND folder_id IN (SELECT id FROM tree)"
         );
         let folders = concat!(
@@ -239,7 +242,8 @@ impl Folders<&mut Tx> {
             RETURNING id"
         );
         let args = || Args::new().word(org).word(id).time(at).opt_word(by);
-        let assets = Statement::new("assets", assets, args()).lengthy();
+        let of_assets = args().opt_word(deletion);
+        let assets = Statement::new("assets", assets, of_assets).lengthy();
         changed(&mut self.0, assets).await?;
         let folders = Statement::new(TABLE, folders, args()).lengthy();
         changed(&mut self.0, folders).await

@@ -47,6 +47,7 @@ pub mod run_logs;
 pub mod runs;
 pub mod settings;
 pub mod uploads;
+pub mod webhooks;
 
 #[cfg(test)]
 mod conformance;

@@ -94,6 +94,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0010_delivery_queue",
         sql: Sql::Both(include_str!("../migrations/0010_delivery_queue.sql")),
     },
+    Migration {
+        version: 11,
+        name: "0011_webhooks",
+        sql: Sql::Both(include_str!("../migrations/0011_webhooks.sql")),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -12,6 +12,7 @@ use crate::error::StoreError;
 use crate::query::{self, Rows};
 use crate::reader::{Reader, Statement, all, changed, optional};
 use crate::tx::Tx;
+use crate::webhooks::{Written, has_webhooks};
 
 const TABLE: &str = "runs";
 const MILLION: f64 = 1_000_000.0;
@@ -307,14 +308,14 @@ impl Runs<&mut Tx> {
         Ok(is_changed)
     }
 
-    /// Ends a run; one that told how far it was and succeeded is all done. `None` when there is no such run, or it had ended before: a
-    /// late result is dropped.
+    /// Ends a run; one that told how far it was and succeeded is all done. `None`
+    /// when there is no such run, or it had ended before: a late result is dropped.
     pub async fn finish(
         &mut self,
         org: OrgId,
         id: RunId,
         outcome: &Outcome,
-    ) -> Result<Option<Run>, StoreError> {
+    ) -> Result<Option<Written<Run>>, StoreError> {
         let sql = concat!(
             "UPDATE runs SET
                 status = $3,
@@ -329,7 +330,9 @@ impl Runs<&mut Tx> {
                 END
             WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running')
             RETURNING ",
-            columns!()
+            columns!(),
+            ", ",
+            has_webhooks!("$1")
         );
         let failure = outcome.failure.as_ref();
         let args = Args::new()
@@ -341,6 +344,7 @@ impl Runs<&mut Tx> {
             .opt_word(failure.map(|failure| failure.stage))
             .opt_text(failure.map(|failure| failure.message.as_str()))
             .time(outcome.at);
+        let decode = |row: &Row| Written::decode(row, decode);
         let ended = optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await?;
         if ended.is_some() {
             self.0.note_changed(id, true);

@@ -12,7 +12,7 @@ use crate::run_signal::Change;
 use crate::sqlite::{self, Lease};
 use crate::{
     Store, api_keys, assets, batches, callback_secrets, deliveries, folders, idempotency_keys,
-    jobs, orgs, postgres, resumable_uploads, run_logs, runs, settings, signal, uploads,
+    jobs, orgs, postgres, resumable_uploads, run_logs, runs, settings, signal, uploads, webhooks,
 };
 
 /// A transaction. Dropping it leaves nothing of it.
@@ -177,7 +177,9 @@ tables! {
     batches: Batches,
     /// Lines of runs' logs.
     run_logs: RunLogs,
-    /// Callbacks and their attempts.
+    /// Webhooks.
+    webhooks: Webhooks,
+    /// Callbacks, events for webhooks, and their attempts.
     deliveries: Deliveries,
     /// Background work.
     jobs: Jobs,

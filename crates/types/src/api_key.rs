@@ -63,6 +63,7 @@ scopes! {
     WebhooksRead = "webhooks:read",
     WebhooksEdit = "webhooks:edit",
     WebhooksDelete = "webhooks:delete",
+    WebhooksExecute = "webhooks:execute",
     CallbackSecretsCreate = "callback-secrets:create",
     CallbackSecretsRead = "callback-secrets:read",
     CallbackSecretsEdit = "callback-secrets:edit",

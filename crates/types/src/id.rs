@@ -173,6 +173,10 @@ ids! {
     AttemptId;
     /// A secret that signs callbacks.
     CallbackSecretId;
+    /// A webhook of an organization.
+    WebhookId;
+    /// A deletion of many assets at once.
+    DeletionId;
     /// A piece of background work.
     JobId;
     /// One HTTP request.

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{AssetId, DeliveryId, JobId, OrgId, RunId};
+use crate::id::{AssetId, DeletionId, DeliveryId, JobId, OrgId, RunId, WebhookId};
 
 /// A piece of background work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,22 @@ pub enum Job {
         org_id: OrgId,
         /// The asset.
         asset_id: AssetId,
+    },
+    /// Tells webhooks of the assets that one deletion took, some at a time.
+    TellDeletion {
+        /// The assets' organization.
+        org_id: OrgId,
+        /// The deletion.
+        deletion_id: DeletionId,
+        /// The last asset that was told of.
+        after: Option<AssetId>,
+    },
+    /// Ends what waits for a webhook that hears of nothing any more.
+    EndDeliveries {
+        /// The webhook's organization.
+        org_id: OrgId,
+        /// The webhook.
+        webhook_id: WebhookId,
     },
     /// Removes uploads that nobody confirmed. There is one for the whole
     /// installation, which comes again.
@@ -87,7 +103,9 @@ impl Job {
         match self {
             Self::ExecuteRun { org_id, .. }
             | Self::AttemptDelivery { org_id, .. }
-            | Self::DeriveThumbnail { org_id, .. } => Some(*org_id),
+            | Self::DeriveThumbnail { org_id, .. }
+            | Self::TellDeletion { org_id, .. }
+            | Self::EndDeliveries { org_id, .. } => Some(*org_id),
             Self::SweepUploads {} | Self::PurgeAssets {} | Self::ForgetAnswers {} => None,
         }
     }
@@ -103,6 +121,8 @@ impl Job {
             Self::ExecuteRun { .. } => "execute_run",
             Self::AttemptDelivery { .. } => Self::ATTEMPT_DELIVERY,
             Self::DeriveThumbnail { .. } => "derive_thumbnail",
+            Self::TellDeletion { .. } => "tell_deletion",
+            Self::EndDeliveries { .. } => "end_deliveries",
             Self::SweepUploads {} => "sweep_uploads",
             Self::PurgeAssets {} => "purge_assets",
             Self::ForgetAnswers {} => "forget_answers",
@@ -137,6 +157,21 @@ mod tests {
         let json = serde_json::to_value(&job).unwrap();
         assert_eq!(json["kind"], job.kind());
         assert_eq!(json["payload"]["asset_id"], id);
+        let job = Job::TellDeletion {
+            org_id: id.parse().unwrap(),
+            deletion_id: id.parse().unwrap(),
+            after: None,
+        };
+        let json = serde_json::to_value(&job).unwrap();
+        assert_eq!(json["kind"], job.kind());
+        assert_eq!(serde_json::from_value::<Job>(json).unwrap(), job);
+        let job = Job::EndDeliveries {
+            org_id: id.parse().unwrap(),
+            webhook_id: id.parse().unwrap(),
+        };
+        let json = serde_json::to_value(&job).unwrap();
+        assert_eq!(json["kind"], job.kind());
+        assert_eq!(json["payload"]["webhook_id"], id);
         for (job, _) in Job::RECURRING {
             let json = serde_json::to_value(&job).unwrap();
             assert_eq!(json["kind"], job.kind());

@@ -21,18 +21,22 @@ pub mod run;
 mod text_enum;
 pub mod time;
 pub mod upload;
+pub mod webhook;
 pub mod words;
 
 pub use api_key::{ApiKey, Scope};
 pub use asset::{Asset, AssetType, SourceType};
 pub use batch::{Batch, BatchItem, BatchPlace, BatchStatus, ItemCounts};
 pub use callback_secret::CallbackSecret;
-pub use delivery::{Attempt, Delivery, DeliveryStatus, DeliverySubject};
+pub use delivery::{
+    Attempt, Delivery, DeliveryStatus, DeliverySubject, WebhookDelivery, WebhookEvent,
+};
 pub use fault::{Fault, FieldFault, Kind};
 pub use folder::Folder;
 pub use id::{
-    ApiKeyId, AssetId, AttemptId, BatchId, CallbackSecretId, DeliveryId, Entropy, FolderId,
-    IdSource, JobId, LogId, ModelId, OrgId, RequestId, RunId, SeededEntropy, SystemEntropy,
+    ApiKeyId, AssetId, AttemptId, BatchId, CallbackSecretId, DeletionId, DeliveryId, Entropy,
+    FolderId, IdSource, JobId, LogId, ModelId, OrgId, RequestId, RunId, SeededEntropy,
+    SystemEntropy, WebhookId,
 };
 pub use idempotency::{Answer, Used};
 pub use job::{Job, Queue};
@@ -44,3 +48,4 @@ pub use page::{Cursor, Page, PageRequest};
 pub use run::{FailureCode, FailureStage, LogLevel, Run, RunFailure, RunLog, RunSource, RunStatus};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use upload::{Received, ResumableUpload, Upload};
+pub use webhook::{EventType, Webhook};

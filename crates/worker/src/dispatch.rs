@@ -7,7 +7,10 @@ use runnel_domain::runs::Lease;
 use runnel_types::{Fault, Job};
 use tokio_util::sync::CancellationToken;
 
-use crate::jobs::{derive_thumbnail, execute_run, forget_answers, purge_assets, sweep_uploads};
+use crate::jobs::{
+    derive_thumbnail, end_deliveries, execute_run, forget_answers, purge_assets, sweep_uploads,
+    tell_deletion,
+};
 
 /// What is left to do with a job's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,14 @@ pub(crate) async fn work(services: &Services, job: &Job, lease: &Lease, stop: &C
         Job::AttemptDelivery { .. } => Ok(Outcome::HandBack),
         Job::DeriveThumbnail { org_id, asset_id } => {
             derive_thumbnail::handle(services, *org_id, *asset_id, lease, stop).await
+        }
+        Job::TellDeletion {
+            org_id,
+            deletion_id,
+            after,
+        } => tell_deletion::handle(services, (*org_id, *deletion_id), *after, lease).await,
+        Job::EndDeliveries { org_id, webhook_id } => {
+            end_deliveries::handle(services, *org_id, *webhook_id, lease).await
         }
         Job::SweepUploads {} => sweep_uploads::handle(services).await,
         Job::PurgeAssets {} => purge_assets::handle(services).await,

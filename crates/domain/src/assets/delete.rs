@@ -14,7 +14,7 @@ use crate::{Caller, Services, faults};
 const BATCH: i64 = 100;
 
 impl Services {
-    /// Deletes an asset.
+    /// Deletes an asset; webhooks hear of it.
     ///
     /// # Errors
     /// `ASSET_NOT_FOUND`, also when it is deleted already.
@@ -26,7 +26,9 @@ impl Services {
             .soft_delete(caller.org_id, id, Some(caller.key_id()), self.now())
             .await
             .map_err(faults::store)?;
-        deleted.ok_or_else(|| super::not_found(id))?;
+        let deleted = deleted.ok_or_else(|| super::not_found(id))?;
+        self.tell_asset_deleted(&mut tx, &deleted.row, deleted.has_webhooks)
+            .await?;
         tx.commit().await.map_err(faults::store)
     }
 

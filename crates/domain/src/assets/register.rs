@@ -87,10 +87,11 @@ impl Services {
     }
 
     /// Writes a record, and with it the job that draws its thumbnail where that
-    /// is still to be done.
+    /// is still to be done; webhooks hear of it.
     pub(crate) async fn insert_described(&self, tx: &mut Tx, new: &Described) -> Result<(), Fault> {
         let asset = &new.asset;
-        tx.assets().insert(asset).await.map_err(faults::store)?;
+        let has_webhooks = tx.assets().insert(asset).await.map_err(faults::store)?;
+        self.tell_asset_created(tx, asset, has_webhooks).await?;
         if new.is_thumbnail_due {
             self.enqueue_thumbnail(tx, asset).await?;
         }

@@ -70,11 +70,11 @@ impl Services {
         let Some(ended) = ended else {
             return Ok(());
         };
-        if ended.callback_url.is_none() {
+        if ended.row.callback_url.is_none() && !ended.has_webhooks {
             return Ok(());
         }
-        let output = self.sign_output(tx, &ended, &runs).await?;
-        self.plan_batch_callback(tx, &ended, output).await
+        let output = self.sign_output(tx, &ended.row, &runs).await?;
+        self.tell_end_of_batch(tx, &ended, output).await
     }
 
     /// The output of a batch as its callback tells it. Files are looked for in

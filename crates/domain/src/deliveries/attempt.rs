@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use runnel_egress::{Answer, EgressError, Post};
 use runnel_store::deliveries::AttemptOutcome;
-use runnel_types::{Attempt, RequestId, Timestamp};
+use runnel_types::{Attempt, DeliverySubject, RequestId, Timestamp};
 
 use super::answer;
 use super::circuits::Pass;
@@ -13,6 +13,18 @@ use super::claim::Due;
 use super::schedule::pause_after;
 use crate::Services;
 use crate::meters::Attempted;
+
+/// Why a delivery ends that its receiver wants no more of.
+pub(crate) const GONE: &str = "GONE";
+
+/// Why a delivery ends without an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Over {
+    /// A stable word.
+    pub(crate) code: &'static str,
+    /// For a person.
+    pub(crate) detail: String,
+}
 
 /// What came of a delivery in hand, to be recorded.
 #[derive(Debug)]
@@ -40,6 +52,8 @@ impl Finished {
 pub(super) enum End {
     /// It was not tried.
     PutBack,
+    /// Nothing is sent to its webhook any more.
+    Over(Over),
     /// It was, or it was given up.
     Attempted {
         attempt: Attempt,
@@ -53,8 +67,12 @@ impl Services {
     /// # Cancel safety
     /// Dropping the future leaves the job leased: the attempt is made again,
     /// and the receiver may see it twice.
-    pub async fn attempt(&self, due: Due) -> Finished {
+    pub async fn attempt(&self, mut due: Due) -> Finished {
         let started = self.now();
+        if let Some(over) = due.over.take() {
+            let end = End::Over(over);
+            return Finished { due, end };
+        }
         if due.is_overdue {
             return self.give_up(due, started);
         }
@@ -98,7 +116,10 @@ impl Services {
                 body: Bytes::from(delivery.payload.clone()),
                 timeout: self.limits.callback_timeout,
                 max_response_bytes: answer::KEPT,
-                purpose: "callback",
+                purpose: match delivery.subject {
+                    DeliverySubject::Webhook(_) => "webhook",
+                    DeliverySubject::Run(_) | DeliverySubject::Batch(_) => "callback",
+                },
             })
             .await
     }
@@ -138,7 +159,7 @@ impl Services {
             Ok(answer) if answer.status == 410 => {
                 let detail = "the receiver answered 410: it wants no more of these".to_owned();
                 return AttemptOutcome::Failed {
-                    code: "GONE".to_owned(),
+                    code: GONE.to_owned(),
                     detail,
                 };
             }
@@ -216,6 +237,8 @@ fn tell(due: &Due, attempt: &Attempt) {
     let delivery = &due.delivery;
     let run = delivery.subject.run().map(tracing::field::display);
     let batch = delivery.subject.batch().map(tracing::field::display);
+    let webhook = delivery.subject.webhook();
+    let webhook = webhook.map(|event| tracing::field::display(event.webhook_id));
     if attempt
         .status_code
         .is_some_and(|status| (200..300).contains(&status))
@@ -224,19 +247,21 @@ fn tell(due: &Due, attempt: &Attempt) {
             delivery.id = %delivery.id,
             run.id = run,
             batch.id = batch,
+            webhook.id = webhook,
             attempt = attempt.attempt_number,
             status = attempt.status_code,
-            "callback delivered"
+            "delivered"
         );
     } else {
         tracing::info!(
             delivery.id = %delivery.id,
             run.id = run,
             batch.id = batch,
+            webhook.id = webhook,
             attempt = attempt.attempt_number,
             status = attempt.status_code,
             error = attempt.error_message,
-            "callback not delivered"
+            "not delivered"
         );
     }
 }

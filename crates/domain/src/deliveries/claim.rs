@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use runnel_store::Tx;
 use runnel_store::jobs::{Held, LANES_AT_MOST};
-use runnel_types::{Delivery, DeliveryId, Fault, Job, JobId, OrgId, Queue};
+use runnel_types::{Delivery, DeliveryId, Fault, Job, JobId, OrgId, Queue, WebhookId};
 
+use super::attempt::Over;
 use super::circuits::Pass;
 use super::sign::Signing;
 use crate::jobs::{Claim, Claimed, Claiming, Lane, Pool, Rooms, due_lanes};
@@ -35,6 +36,8 @@ pub struct Due {
     pub(super) signing: Arc<Signing>,
     /// It has waited too long for a receiver that is away.
     pub(super) is_overdue: bool,
+    /// Why nothing is sent to its webhook any more.
+    pub(super) over: Option<Over>,
 }
 
 impl Due {
@@ -44,6 +47,17 @@ impl Due {
     }
 }
 
+/// On whose behalf something is sent, and what proves it.
+#[derive(Debug, Clone)]
+enum Sender {
+    /// The callbacks of an organization.
+    Callbacks(Arc<Signing>),
+    /// A webhook that is at this URL.
+    Webhook(String, Arc<Signing>),
+    /// A webhook to which nothing is sent any more.
+    Over(Over),
+}
+
 /// What a claim of deliveries has brought.
 #[derive(Debug, Default)]
 pub struct DueClaims {
@@ -51,7 +65,7 @@ pub struct DueClaims {
     pub due: Vec<Due>,
     /// Room was lacking for what may be there.
     pub is_limited: bool,
-    /// There are more receivers than one claim looks at; the next goes on.
+    /// More may be due than this claim looked at; the next goes on.
     pub is_cut: bool,
 }
 
@@ -106,23 +120,25 @@ impl Services {
                 Pass::One | Pass::Nothing { .. } => {}
             }
         }
-        let taken = self.take_up(&mut tx, &mut claiming).await?;
+        let (taken, has_idle) = self.take_up(&mut tx, &mut claiming).await?;
         tx.commit().await.map_err(faults::store)?;
         *rooms = claiming.left;
         let due = self.with_signing(taken, &overdue).await?;
         Ok(DueClaims {
             due,
             is_limited: claiming.claims.is_limited,
-            is_cut,
+            // Jobs with nothing to deliver may have stood before others.
+            is_cut: is_cut || has_idle,
         })
     }
 
-    /// Marks what was claimed as being delivered. Jobs with nothing to deliver go.
+    /// Marks what was claimed as being delivered. Jobs with nothing to deliver go;
+    /// says whether there were any.
     async fn take_up(
         &self,
         tx: &mut Tx,
         claiming: &mut Claiming<'_>,
-    ) -> Result<Vec<(Claimed, Delivery)>, Fault> {
+    ) -> Result<(Vec<(Claimed, Delivery)>, bool), Fault> {
         let jobs = std::mem::take(&mut claiming.claims.jobs);
         let mut by_delivery: HashMap<(OrgId, DeliveryId), Claimed> = HashMap::new();
         let mut idle: Vec<Claimed> = Vec::new();
@@ -155,28 +171,40 @@ impl Services {
         tx.jobs().complete_all(held).await.map_err(faults::store)?;
         // RETURNING has no order of its own; ids are in that of time.
         taken.sort_by_key(|(_, delivery)| delivery.id);
-        Ok(taken)
+        Ok((taken, !idle.is_empty()))
     }
 
-    /// What signs each delivery is read once for all of an organization.
+    /// What signs each delivery is read once for all callbacks of an organization,
+    /// and once for each webhook, with where that is now.
     async fn with_signing(
         &self,
         taken: Vec<(Claimed, Delivery)>,
         overdue: &HashSet<JobId>,
     ) -> Result<Vec<Due>, Fault> {
-        let mut known: HashMap<OrgId, Arc<Signing>> = HashMap::new();
+        let mut known: HashMap<(OrgId, Option<WebhookId>), Sender> = HashMap::new();
         let mut due = Vec::with_capacity(taken.len());
-        for (job, delivery) in taken {
-            let signing = match known.get(&delivery.org_id) {
-                Some(signing) => Arc::clone(signing),
-                None => {
-                    let signing = Arc::new(self.signing(delivery.org_id).await?);
-                    known.insert(delivery.org_id, Arc::clone(&signing));
-                    signing
-                }
+        for (job, mut delivery) in taken {
+            let webhook = delivery.subject.webhook().map(|event| event.webhook_id);
+            let key = (delivery.org_id, webhook);
+            let sender = if let Some(sender) = known.get(&key) {
+                sender.clone()
+            } else {
+                let sender = self.sender(key).await?;
+                known.insert(key, sender.clone());
+                sender
             };
+            let (mut signing, mut over) = (Arc::default(), None);
+            match sender {
+                Sender::Callbacks(secrets) => signing = secrets,
+                Sender::Webhook(url, secret) => {
+                    delivery.callback_url = url;
+                    signing = secret;
+                }
+                Sender::Over(why) => over = Some(why),
+            }
             due.push(Due {
                 is_overdue: overdue.contains(&job.id),
+                over,
                 lease: Lease {
                     job_id: job.id,
                     worker: job.worker,
@@ -188,6 +216,16 @@ impl Services {
             });
         }
         Ok(due)
+    }
+
+    async fn sender(&self, (org, webhook): (OrgId, Option<WebhookId>)) -> Result<Sender, Fault> {
+        let Some(webhook) = webhook else {
+            return Ok(Sender::Callbacks(Arc::new(self.signing(org).await?)));
+        };
+        Ok(match self.aim_at_webhook(org, webhook).await? {
+            Ok(target) => Sender::Webhook(target.url, Arc::new(Signing::of_webhook(target.secret))),
+            Err(over) => Sender::Over(over),
+        })
     }
 
     /// How long until a receiver that is away may be tried again.

@@ -1,5 +1,5 @@
-//! Callbacks: planned with the end of a run or a batch, attempted until they are
-//! delivered.
+//! Callbacks, and events for webhooks: planned with what they tell, attempted until
+//! they are delivered.
 //!
 //! The body is frozen when the delivery is made; every attempt sends the same
 //! bytes. A delivery and the job of its first attempt are written with that end.
@@ -19,6 +19,7 @@ mod answer;
 mod attempt;
 mod circuits;
 mod claim;
+mod events;
 mod payload;
 mod plan;
 mod read;
@@ -28,5 +29,7 @@ mod schedule;
 mod sign;
 
 pub use attempt::Finished;
+pub(crate) use attempt::{GONE, Over};
 pub use circuits::{CircuitCounts, Circuits};
 pub use claim::{Due, DueClaims};
+pub(crate) use plan::News;

@@ -1,6 +1,7 @@
-//! Plans a callback in the transaction that ends its run or its batch.
+//! Plans what tells the end of a run or a batch, in the transaction that ends it.
 
 use runnel_store::Tx;
+use runnel_store::webhooks::Written;
 use runnel_types::{
     Asset, Batch, Delivery, DeliveryStatus, DeliverySubject, Fault, Job, OrgId, Run,
 };
@@ -13,46 +14,65 @@ use crate::{Services, faults};
 
 /// What is to be told, of whom and where.
 #[derive(Debug)]
-pub(super) struct News {
-    pub(super) org_id: OrgId,
-    pub(super) subject: DeliverySubject,
-    pub(super) callback_url: String,
-    pub(super) payload: String,
+pub(crate) struct News {
+    pub(crate) org_id: OrgId,
+    pub(crate) subject: DeliverySubject,
+    pub(crate) callback_url: String,
+    pub(crate) payload: String,
 }
 
 impl Services {
-    /// Writes the delivery of a run's callback and the job of its first
-    /// attempt, when the run has a callback URL. `made` are the assets that
-    /// this same transaction inserts, which a read outside it cannot see.
-    pub(crate) async fn plan_callback(
+    /// Tells the end of a run to its callback, when it has one, and to the
+    /// webhooks that hear of it. `made` are the assets that this same transaction
+    /// inserts, which a read outside it cannot see.
+    pub(crate) async fn tell_end_of_run(
         &self,
         tx: &mut Tx,
-        run: &Run,
+        ended: &Written<Run>,
         made: &[Asset],
     ) -> Result<(), Fault> {
-        let Some(callback_url) = run.callback_url.clone() else {
+        let run = &ended.row;
+        let event = payload::event_of(run);
+        let hearers = self
+            .hearers(tx, run.org_id, event, ended.has_webhooks)
+            .await?;
+        if run.callback_url.is_none() && hearers.is_empty() {
             return Ok(());
-        };
+        }
         let output = run
             .output
             .as_ref()
             .map(|output| self.signed(output, made, self.now()));
+        let payload = payload::freeze(run, output).map_err(Fault::internal)?;
+        self.plan_event(tx, run.org_id, event, &hearers, &payload)
+            .await?;
+        let Some(callback_url) = run.callback_url.clone() else {
+            return Ok(());
+        };
         let news = News {
             org_id: run.org_id,
             subject: DeliverySubject::Run(run.id),
             callback_url,
-            payload: payload::freeze(run, output).map_err(Fault::internal)?,
+            payload,
         };
         self.plan_delivery(tx, news, true).await.map(drop)
     }
 
     /// The same for a batch, with its output as it is to be told.
-    pub(crate) async fn plan_batch_callback(
+    pub(crate) async fn tell_end_of_batch(
         &self,
         tx: &mut Tx,
-        batch: &Batch,
+        ended: &Written<Batch>,
         output: Value,
     ) -> Result<(), Fault> {
+        let batch = &ended.row;
+        let event = payload::event_of_batch(batch);
+        let hearers = self
+            .hearers(tx, batch.org_id, event, ended.has_webhooks)
+            .await?;
+        let payload = payload::freeze_batch(batch, output).map_err(Fault::internal)?;
+        self.plan_event(tx, batch.org_id, event, &hearers, &payload)
+            .await?;
         let Some(callback_url) = batch.callback_url.clone() else {
             return Ok(());
         };
@@ -60,13 +80,13 @@ impl Services {
             org_id: batch.org_id,
             subject: DeliverySubject::Batch(batch.id),
             callback_url,
-            payload: payload::freeze_batch(batch, output).map_err(Fault::internal)?,
+            payload,
         };
         self.plan_delivery(tx, news, true).await.map(drop)
     }
 
     /// Writes a delivery and the job of its first attempt.
-    pub(super) async fn plan_delivery(
+    pub(crate) async fn plan_delivery(
         &self,
         tx: &mut Tx,
         news: News,

@@ -8,9 +8,11 @@ use std::collections::{HashMap, HashSet};
 use runnel_store::Tx;
 use runnel_store::deliveries::AttemptOutcome;
 use runnel_store::jobs::Held;
-use runnel_types::{Attempt, CallbackSecretId, DeliveryId, Fault, JobId, OrgId, Timestamp};
+use runnel_types::{
+    Attempt, CallbackSecretId, DeliveryId, Fault, JobId, OrgId, Timestamp, WebhookId,
+};
 
-use super::attempt::{End, Finished};
+use super::attempt::{End, Finished, Over};
 use super::claim::Due;
 use crate::runs::Lease;
 use crate::{Services, faults};
@@ -25,18 +27,28 @@ impl Services {
     pub async fn record_attempts(&self, finished: Vec<Finished>) -> Result<(), Fault> {
         let now = self.now();
         let mut put_back = Vec::new();
+        let mut unsent = Vec::new();
         let mut attempted = Vec::new();
         for Finished { due, end } in finished {
             match end {
                 End::PutBack => put_back.push(due),
+                End::Over(over) => unsent.push((due, over)),
                 End::Attempted { attempt, outcome } => attempted.push((due, attempt, outcome)),
             }
         }
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         // ORDER: the leases first; a worker that lost one must not write.
-        give_back(&mut tx, &put_back, now).await?;
+        let given_back = give_back(&mut tx, &put_back, now).await?;
         let held = settle_jobs(&mut tx, &attempted).await?;
         attempted.retain(|(due, ..)| held.contains(&due.lease.job_id));
+        settle_unsent(&mut tx, &mut unsent).await?;
+        // ORDER: the webhooks before any delivery, as everybody takes them.
+        self.note_webhooks(&mut tx, &mut attempted).await?;
+        tx.deliveries()
+            .put_back(&given_back, now)
+            .await
+            .map_err(faults::store)?;
+        end_unsent(&mut tx, &unsent, now).await?;
         note_secrets(&mut tx, &attempted).await?;
         let (ended, others): (Vec<_>, Vec<_>) = attempted
             .into_iter()
@@ -46,6 +58,36 @@ impl Services {
             record_failed(&mut tx, &due, &attempt, &outcome, now).await?;
         }
         tx.commit().await.map_err(faults::store)
+    }
+
+    /// Notes on webhooks how they did, which may end what was to be tried again: its
+    /// job stays put off, and finds then that there is nothing to deliver.
+    async fn note_webhooks(
+        &self,
+        tx: &mut Tx,
+        attempted: &mut [(Due, Attempt, AttemptOutcome)],
+    ) -> Result<(), Fault> {
+        let webhook_of = |due: &Due| due.delivery.subject.webhook().map(|event| event.webhook_id);
+        // Two that record at once take the webhooks in one order, so that neither
+        // waits for the other.
+        attempted.sort_by_key(|(due, attempt, _)| (webhook_of(due), attempt.created_at));
+        let mut works: Option<WebhookId> = None;
+        for (due, attempt, outcome) in attempted {
+            let Some(webhook) = webhook_of(due) else {
+                continue;
+            };
+            let is_delivered = *outcome == AttemptOutcome::Succeeded;
+            // Of successes in a row one says it all.
+            if is_delivered && works == Some(webhook) {
+                continue;
+            }
+            works = is_delivered.then_some(webhook);
+            let of = (due.delivery.org_id, webhook);
+            *outcome = self
+                .note_webhook_attempt(tx, of, outcome.clone(), attempt.created_at)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Keeps deliveries in hand for `by` longer.
@@ -79,7 +121,9 @@ fn by_worker<'a>(leases: impl Iterator<Item = &'a Lease>) -> HashMap<&'a str, Ve
     claims
 }
 
-async fn give_back(tx: &mut Tx, due: &[Due], now: Timestamp) -> Result<(), Fault> {
+/// Gives jobs back that were not tried; answers with the deliveries of those that
+/// were still held.
+async fn give_back(tx: &mut Tx, due: &[Due], now: Timestamp) -> Result<Vec<DeliveryId>, Fault> {
     let mut given = HashSet::new();
     for (worker, ids) in by_worker(due.iter().map(|due| &due.lease)) {
         let held = Held { worker, ids: &ids };
@@ -87,11 +131,30 @@ async fn give_back(tx: &mut Tx, due: &[Due], now: Timestamp) -> Result<(), Fault
         given.extend(back.map_err(faults::store)?);
     }
     let still = due.iter().filter(|due| given.contains(&due.lease.job_id));
-    let ids: Vec<DeliveryId> = still.map(|due| due.delivery.id).collect();
-    tx.deliveries()
-        .put_back(&ids, now)
-        .await
-        .map_err(faults::store)
+    Ok(still.map(|due| due.delivery.id).collect())
+}
+
+/// Ends the jobs of what is not sent any more, and keeps to those still held.
+async fn settle_unsent(tx: &mut Tx, unsent: &mut Vec<(Due, Over)>) -> Result<(), Fault> {
+    let mut held = HashSet::new();
+    for (worker, ids) in by_worker(unsent.iter().map(|(due, _)| &due.lease)) {
+        let done = tx.jobs().complete_all(Held { worker, ids: &ids }).await;
+        held.extend(done.map_err(faults::store)?);
+    }
+    unsent.retain(|(due, _)| held.contains(&due.lease.job_id));
+    Ok(())
+}
+
+/// Ends deliveries to webhooks to which nothing is sent any more.
+async fn end_unsent(tx: &mut Tx, unsent: &[(Due, Over)], now: Timestamp) -> Result<(), Fault> {
+    for (due, over) in unsent {
+        let (org, id) = (due.delivery.org_id, due.delivery.id);
+        tx.deliveries()
+            .give_up(org, id, (over.code, &over.detail), now)
+            .await
+            .map_err(faults::store)?;
+    }
+    Ok(())
 }
 
 /// Ends the jobs that are done and puts off the others; answers with those that
@@ -128,7 +191,7 @@ async fn note_secrets(
 ) -> Result<(), Fault> {
     let mut used: HashMap<OrgId, Timestamp> = HashMap::new();
     for (due, attempt, _) in attempted {
-        if due.signing.is_there() {
+        if due.signing.uses_callback_secrets() {
             let last = used
                 .entry(due.delivery.org_id)
                 .or_insert(attempt.created_at);

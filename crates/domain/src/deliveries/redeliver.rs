@@ -63,6 +63,9 @@ impl Services {
         match news.subject {
             DeliverySubject::Run(id) => tx.runs().lock(news.org_id, id).await,
             DeliverySubject::Batch(id) => tx.batches().lock(news.org_id, id).await,
+            // A webhook's event has a rule of its own, as it has no record to be
+            // told anew.
+            DeliverySubject::Webhook(_) => Ok(false),
         }
         .map_err(faults::store)?;
         let is_under_way = tx

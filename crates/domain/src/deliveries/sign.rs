@@ -1,4 +1,5 @@
-//! Signs what is sent to receivers, with every live secret of the organization.
+//! Signs what is sent to callbacks, with every live secret of the organization, and
+//! what is sent to a webhook, with its own.
 //!
 //! `Runflow-Signature` is the current secret's; `webhook-signature` lists one of
 //! each live secret, so that a receiver verifies through a rotation whichever of
@@ -19,6 +20,8 @@ pub(super) struct Signing {
     secrets: Vec<String>,
     /// The current one's id; none when there is no current one.
     pub(super) current: Option<CallbackSecretId>,
+    /// The one secret is a webhook's own.
+    is_of_webhook: bool,
 }
 
 impl fmt::Debug for Signing {
@@ -31,15 +34,28 @@ impl fmt::Debug for Signing {
 }
 
 impl Signing {
-    /// Whether there is anything to sign with.
-    pub(super) const fn is_there(&self) -> bool {
-        !self.secrets.is_empty()
+    /// What signs the deliveries of a webhook.
+    pub(super) fn of_webhook(secret: String) -> Self {
+        Self {
+            secrets: vec![secret],
+            current: None,
+            is_of_webhook: true,
+        }
+    }
+
+    /// Whether callback secrets sign.
+    pub(super) const fn uses_callback_secrets(&self) -> bool {
+        !self.secrets.is_empty() && !self.is_of_webhook
     }
 
     /// The headers that prove a message; none without a secret.
     pub(super) fn headers(&self, id: &str, at: Timestamp, body: &str) -> Vec<(String, String)> {
         let mut headers = Vec::with_capacity(2);
-        if let Some(current) = self.secrets.first().filter(|_| self.current.is_some()) {
+        if let Some(current) = self
+            .secrets
+            .first()
+            .filter(|_| self.current.is_some() || self.is_of_webhook)
+        {
             let signature = plain_signature(current, body);
             headers.push(("runflow-signature".to_owned(), signature));
         }

@@ -1,12 +1,12 @@
 //! Deletes folders, with what is in them when asked to.
 
-use runnel_types::{Fault, FolderId, Scope};
+use runnel_types::{DeletionId, EventType, Fault, FolderId, Job, Scope};
 
 use crate::{Caller, Services, faults};
 
 impl Services {
     /// Deletes a folder; with `recursive`, everything under it and the assets
-    /// in all of these too.
+    /// in all of these too. Webhooks hear of each asset, by a job: there may be many.
     ///
     /// # Errors
     /// `FOLDER_NOT_FOUND`; `CONFLICT` when something is in it and `recursive`
@@ -32,10 +32,21 @@ impl Services {
                 "the folder is not empty; add ?recursive=true to delete what is in it too",
             ));
         }
+        let hearers = tx.webhooks().hearing(org, EventType::AssetDeleted).await;
+        let is_heard = !hearers.map_err(faults::store)?.is_empty();
+        let deletion: Option<DeletionId> = is_heard.then(|| self.ids.next());
         tx.folders()
-            .soft_delete(org, id, Some(caller.key_id()), self.now())
+            .soft_delete(org, id, Some(caller.key_id()), deletion, self.now())
             .await
             .map_err(faults::store)?;
+        if let Some(deletion_id) = deletion {
+            let job = Job::TellDeletion {
+                org_id: org,
+                deletion_id,
+                after: None,
+            };
+            self.enqueue(&mut tx, &job, self.now()).await?;
+        }
         tx.commit().await.map_err(faults::store)
     }
 }

@@ -105,7 +105,7 @@ impl Services {
             .optional_text("callback_url", MAX_URL)
             .map(str::to_owned);
         if let Some(url) = &callback_url
-            && let Err(error) = self.egress.check_url(url)
+            && let Err(error) = self.egress.check_url(url, "callback")
         {
             fields.refuse("callback_url", "url", error.to_string());
         }

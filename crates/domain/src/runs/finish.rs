@@ -78,7 +78,8 @@ impl Services {
     }
 
     /// Writes the end of a run, whoever ends it, into the caller's transaction:
-    /// what it made, a last line of its log, its status and its callback. `None`
+    /// what it made, a last line of its log, its status, its callback and what
+    /// webhooks hear of it. `None`
     /// when there is no such run, or it had ended; then the transaction is to be
     /// dropped.
     pub(crate) async fn end_in(
@@ -103,11 +104,11 @@ impl Services {
             .finish(org, id, outcome)
             .await
             .map_err(faults::store)?;
-        if let Some(run) = &ended {
+        if let Some(ended) = &ended {
             let assets: Vec<Asset> = made.iter().map(|new| new.asset().clone()).collect();
-            self.plan_callback(tx, run, &assets).await?;
-            self.note_batch_item(tx, run).await?;
+            self.tell_end_of_run(tx, ended, &assets).await?;
+            self.note_batch_item(tx, &ended.row).await?;
         }
-        Ok(ended)
+        Ok(ended.map(|ended| ended.row))
     }
 }

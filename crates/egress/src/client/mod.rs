@@ -157,12 +157,13 @@ impl Egress {
         })
     }
 
-    /// Checks what can be checked of a URL without looking its name up.
+    /// Checks what can be checked of a URL without looking its name up. `purpose`
+    /// is what it is for, in a word for the message.
     ///
     /// # Errors
     /// [`EgressError::InvalidUrl`], or [`EgressError::Refused`] for an address.
-    pub fn check_url(&self, url: &str) -> Result<(), EgressError> {
-        self.parse(url, MAX_URL, "callback").map(drop)
+    pub fn check_url(&self, url: &str, purpose: &'static str) -> Result<(), EgressError> {
+        self.parse(url, MAX_URL, purpose).map(drop)
     }
 
     /// Sends a request of any kind; the caller reads the answer's body.

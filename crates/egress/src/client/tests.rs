@@ -130,19 +130,22 @@ async fn urls_that_cannot_be_used_are_named() {
         &long,
     ] {
         assert_eq!(
-            door("").check_url(url).unwrap_err().code(),
+            door("").check_url(url, "callback").unwrap_err().code(),
             "INVALID_URL",
             "{url}"
         );
     }
     assert_eq!(
         door("")
-            .check_url("http://169.254.169.254/latest")
+            .check_url("http://169.254.169.254/latest", "callback")
             .unwrap_err()
             .code(),
         "ADDRESS_REFUSED"
     );
-    assert_eq!(door("").check_url("https://example.com/hook"), Ok(()));
+    assert_eq!(
+        door("").check_url("https://example.com/hook", "callback"),
+        Ok(())
+    );
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ pub(super) async fn run(flags: ListenFlags) -> Result<(), Failure> {
     let egress = Egress::open_for_cli(None).map_err(|error| Failure::new(error.to_string()))?;
     if let Some(url) = &flags.forward_to {
         egress
-            .check_url(url)
+            .check_url(url, "callback")
             .map_err(|error| Failure::new(format!("--forward-to {url}: {error}")))?;
     }
     let mut receiver = Receiver::listen(flags.listen).await.map_err(|error| {

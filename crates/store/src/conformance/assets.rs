@@ -65,7 +65,8 @@ pub(super) async fn a_deleted_asset_is_seen_only_by_those_who_ask_for_it(db: Db)
         .soft_delete(org, asset.id, Some(key), at(5))
         .await
         .unwrap()
-        .unwrap();
+        .unwrap()
+        .row;
     assert_eq!(
         tx.assets()
             .soft_delete(org, asset.id, None, at(6))
@@ -244,7 +245,7 @@ pub(super) async fn assets_of_every_organization_are_walked_by_id(db: Db) {
         tx.assets().insert(asset).await.unwrap();
     }
     let deleted = tx.assets().soft_delete(b, assets[1].id, None, at(1)).await;
-    assets[1] = deleted.unwrap().unwrap();
+    assets[1] = deleted.unwrap().unwrap().row;
     tx.commit().await.unwrap();
     let after = async |id, limit| {
         let reader = db.store.read();

@@ -86,7 +86,7 @@ pub(super) async fn a_batch_is_begun_once_and_ends_once(db: Db) {
         completed_at: Some(at(9)),
         ..batch.clone()
     };
-    assert_eq!(end.as_ref(), Some(&expected));
+    assert_eq!(end.map(|end| end.row).as_ref(), Some(&expected));
     // What comes after the end changes nothing.
     let mut tx = db.store.begin().await.unwrap();
     assert!(!tx.batches().mark_running(org, id, at(3)).await.unwrap());
@@ -197,7 +197,7 @@ pub(super) async fn open_runs_wait_for_whoever_holds_them(db: Db) {
         at: at(1),
     };
     let ended = tx.runs().finish(org, runs[1].id, &canceled).await.unwrap();
-    assert_eq!(ended.unwrap().batch, runs[1].batch);
+    assert_eq!(ended.unwrap().row.batch, runs[1].batch);
     tx.commit().await.unwrap();
 
     let mut holder = db.store.begin().await.unwrap();

@@ -2,9 +2,9 @@
 
 use runnel_types::{
     ApiKey, ApiKeyId, Asset, AssetType, Attempt, Batch, BatchPlace, BatchStatus, Delivery,
-    DeliveryId, DeliveryStatus, DeliverySubject, FailureCode, FailureStage, ItemCounts, Job, JobId,
-    Org, OrgId, Received, Run, RunFailure, RunId, RunSource, RunStatus, Scope, SourceType,
-    Timestamp, Upload,
+    DeliveryId, DeliveryStatus, DeliverySubject, EventType, FailureCode, FailureStage, ItemCounts,
+    Job, JobId, Org, OrgId, Received, Run, RunFailure, RunId, RunSource, RunStatus, Scope,
+    SourceType, Timestamp, Upload, Webhook, WebhookEvent,
 };
 use serde_json::json;
 
@@ -199,6 +199,46 @@ pub(super) fn delivery(db: &Db, run: &Run) -> Delivery {
         created_at: NOW,
         updated_at: NOW,
         completed_at: None,
+    }
+}
+
+pub(super) fn webhook(db: &Db, org: OrgId) -> Webhook {
+    Webhook {
+        id: db.ids.next(),
+        org_id: org,
+        name: Some(NASTY.to_owned()),
+        url: "https://example.com/hook?a=b".to_owned(),
+        event_types: Vec::new(),
+        secret_fingerprint: "0123456789abcdef".to_owned(),
+        created_by: Some(db.ids.next()),
+        disabled_at: None,
+        disabled_reason: None,
+        last_triggered_at: None,
+        failing_since: None,
+        created_at: NOW,
+        updated_at: NOW,
+        deleted_at: None,
+    }
+}
+
+/// A webhook that hears of everything, committed.
+pub(super) async fn stored_webhook(db: &Db, org: OrgId) -> Webhook {
+    let webhook = webhook(db, org);
+    let mut tx = db.store.begin().await.unwrap();
+    tx.webhooks().insert(&webhook, "sealed").await.unwrap();
+    tx.commit().await.unwrap();
+    webhook
+}
+
+/// A delivery to a webhook.
+pub(super) fn webhook_delivery(db: &Db, webhook: &Webhook) -> Delivery {
+    Delivery {
+        subject: DeliverySubject::Webhook(WebhookEvent {
+            webhook_id: webhook.id,
+            event_type: EventType::AssetCreated,
+            redelivery_of: None,
+        }),
+        ..delivery(db, &queued_run(db, webhook.org_id))
     }
 }
 

@@ -103,7 +103,7 @@ pub(super) async fn siblings_have_different_names(db: Db) {
     let mut tx = db.store.begin().await.unwrap();
     assert_eq!(
         tx.folders()
-            .soft_delete(org, top.id, None, at(3))
+            .soft_delete(org, top.id, None, None, at(3))
             .await
             .unwrap(),
         2
@@ -140,14 +140,14 @@ pub(super) async fn a_tree_goes_as_a_whole_and_nothing_else_does(db: Db) {
     let stranger = nobody(&db).0;
     assert_eq!(
         tx.folders()
-            .soft_delete(stranger, top.id, None, at(5))
+            .soft_delete(stranger, top.id, None, None, at(5))
             .await
             .unwrap(),
         0
     );
     assert_eq!(
         tx.folders()
-            .soft_delete(org, middle.id, Some(key), at(5))
+            .soft_delete(org, middle.id, Some(key), None, at(5))
             .await
             .unwrap(),
         2

@@ -27,6 +27,9 @@ mod speed;
 mod threads;
 mod tx;
 mod uploads;
+mod webhook_deliveries;
+mod webhook_plans;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -275,5 +278,25 @@ suite! {
         put_and_confirmation_at_once_agree_on_the_bytes,
         an_upload_of_another_organization_is_not_there,
         what_was_never_confirmed_is_found_and_removed,
+    }
+    webhook_deliveries {
+        every_field_comes_back_and_no_callback_is_among_them,
+        what_waits_is_given_up_and_what_is_attempted_is_not,
+        an_event_is_under_way_with_any_of_its_deliveries,
+        what_goes_with_a_folder_is_walked_once,
+        one_of_another_organization_is_not_there,
+    }
+    webhook_plans {
+        webhooks_and_their_deliveries_use_their_index,
+        a_deletion_is_walked_along_its_index,
+    }
+    webhooks {
+        every_field_comes_back,
+        live_ones_hear_of_what_they_subscribed_to,
+        what_is_written_tells_whether_somebody_listens,
+        a_disabled_one_keeps_its_reason_and_an_enabled_one_begins_anew,
+        a_failure_is_remembered_until_a_success,
+        a_deleted_one_is_there_for_its_deliveries_alone,
+        a_webhook_of_another_organization_is_not_there,
     }
 }

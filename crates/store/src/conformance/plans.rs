@@ -19,7 +19,7 @@ use crate::{assets, batches, deliveries, jobs, query, run_logs, runs};
 const ITEMS: &str = "items of a batch";
 
 /// The plan of a statement, as text.
-async fn plan(db: &Db, statement: Statement) -> String {
+pub(super) async fn plan(db: &Db, statement: Statement) -> String {
     let explain = match db.store.dialect() {
         Dialect::Sqlite => "EXPLAIN QUERY PLAN",
         Dialect::Postgres => "EXPLAIN",
@@ -91,16 +91,20 @@ async fn fill(db: &Db, org: OrgId, folder: FolderId) -> Run {
     }
     tx.commit().await.unwrap();
     stored_jobs(db, 2000).await;
+    analyze(db).await;
+    last.unwrap()
+}
+
+/// PostgreSQL guesses from its statistics, which the test server does not gather
+/// by itself.
+pub(super) async fn analyze(db: &Db) {
     if db.store.dialect() == Dialect::Postgres {
-        // PostgreSQL guesses from its statistics, which the test server does not
-        // gather by itself.
         let mut tx = db.store.begin().await.unwrap();
         changed(&mut &mut tx, Statement::new("none", "ANALYZE", Args::new()))
             .await
             .unwrap();
         tx.commit().await.unwrap();
     }
-    last.unwrap()
 }
 
 pub(super) async fn lists_of_runs_and_batches_use_their_index(db: Db) {
@@ -270,7 +274,8 @@ pub(super) async fn logs_and_claims_use_their_index(db: Db) {
     }
 }
 
-async fn uses(db: &Db, name: &str, statement: Statement, index: &str) {
+/// Asserts that a statement uses an index, and neither scans nor sorts.
+pub(super) async fn uses(db: &Db, name: &str, statement: Statement, index: &str) {
     let plan = plan(db, statement).await;
     // SQLite names the index of a UNIQUE by number.
     let used = plan.contains(index) || plan.contains("sqlite_autoindex_run_logs_2");
@@ -281,6 +286,8 @@ async fn uses(db: &Db, name: &str, statement: Statement, index: &str) {
             "SCAN assets",
             "SCAN jobs",
             "SCAN batches",
+            "SCAN deliveries",
+            "SCAN webhooks",
             "Seq Scan"
         ]
         .iter()
@@ -297,7 +304,12 @@ async fn uses(db: &Db, name: &str, statement: Statement, index: &str) {
 }
 
 /// A request for a page from the middle of a list.
-fn deep(fields: &'static [Field], filter: &str, sort: &str, backward: bool) -> ListRequest {
+pub(super) fn deep(
+    fields: &'static [Field],
+    filter: &str,
+    sort: &str,
+    backward: bool,
+) -> ListRequest {
     let sort = parse_sort(sort, fields).unwrap();
     let values = sort
         .iter()

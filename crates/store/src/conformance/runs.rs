@@ -119,7 +119,8 @@ pub(super) async fn a_terminal_status_never_changes(db: Db) {
         .finish(org, run.id, &succeeded)
         .await
         .unwrap()
-        .unwrap();
+        .unwrap()
+        .row;
     let expected = Run {
         status: RunStatus::Succeeded,
         output: succeeded.output.clone(),
@@ -152,7 +153,8 @@ pub(super) async fn a_terminal_status_never_changes(db: Db) {
         .finish(org, doomed.id, &failed)
         .await
         .unwrap()
-        .unwrap();
+        .unwrap()
+        .row;
     assert_eq!(
         (ended.status, ended.failure),
         (RunStatus::Failed, failed.failure)
@@ -268,12 +270,12 @@ pub(super) async fn progress_is_kept_within_bounds(db: Db) {
     // One that succeeds is all done, however far it said that it was.
     let outcome = succeeded();
     let ended = tx.runs().finish(org, run.id, &outcome).await.unwrap();
-    assert_eq!(ended.unwrap().progress, Some(1.0));
+    assert_eq!(ended.unwrap().row.progress, Some(1.0));
     tx.commit().await.unwrap();
     let silent = stored_run(&db, org).await;
     let mut tx = db.store.begin().await.unwrap();
     let ended = tx.runs().finish(org, silent.id, &outcome).await.unwrap();
-    assert_eq!(ended.unwrap().progress, None, "it never said anything");
+    assert_eq!(ended.unwrap().row.progress, None, "it never said anything");
     tx.commit().await.unwrap();
 }
 

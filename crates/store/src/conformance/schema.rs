@@ -29,6 +29,7 @@ async fn empty(store: &Store) {
         "callback_secrets",
         "delivery_attempts",
         "deliveries",
+        "webhooks",
         "run_logs",
         "runs",
         "batches",

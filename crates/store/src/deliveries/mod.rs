@@ -1,10 +1,10 @@
-//! Callbacks on their way, and the attempts made.
+//! Callbacks and events for webhooks on their way, and the attempts made.
 
 use std::collections::HashMap;
 
 use runnel_types::{
     Attempt, CallbackSecretId, Delivery, DeliveryId, DeliveryStatus, DeliverySubject, OrgId,
-    Timestamp,
+    Timestamp, WebhookEvent,
 };
 
 use crate::column::{Args, Row};
@@ -19,7 +19,7 @@ macro_rules! columns {
     () => {
         "id, org_id, run_id, callback_url, payload, is_automatic, status, failure_reason_code, \
          failure_detail, attempt_count, max_attempts, next_attempt_at, created_at, updated_at, \
-         completed_at, batch_id, signing_secret_id"
+         completed_at, batch_id, signing_secret_id, webhook_id, event_type_code, redelivery_of"
     };
 }
 
@@ -29,7 +29,11 @@ macro_rules! attempt_columns {
     };
 }
 
+mod of_webhooks;
 mod sets;
+
+#[cfg(test)]
+pub(crate) use of_webhooks::{EVENT_UNDER_WAY, PENDING, rows as rows_of_webhook};
 
 /// What an attempt leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +75,7 @@ impl<E: Reader> Deliveries<E> {
         .await
     }
 
-    /// The deliveries that tell the end of `subject`, oldest first, each with
+    /// The deliveries to the callback of `subject`, oldest first, each with
     /// its attempts in order.
     pub async fn list_for(
         &mut self,
@@ -160,8 +164,9 @@ impl Deliveries<&mut Tx> {
             "INSERT INTO deliveries (",
             columns!(),
             ")
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)"
         );
+        let webhook = delivery.subject.webhook();
         let args = Args::new()
             .word(delivery.id)
             .word(delivery.org_id)
@@ -179,7 +184,10 @@ impl Deliveries<&mut Tx> {
             .time(delivery.updated_at)
             .opt_time(delivery.completed_at)
             .opt_word(delivery.subject.batch())
-            .opt_word(delivery.signing_secret_id);
+            .opt_word(delivery.signing_secret_id)
+            .opt_word(webhook.map(|event| event.webhook_id))
+            .opt_word(webhook.map(|event| event.event_type))
+            .opt_word(webhook.and_then(|event| event.redelivery_of));
         changed(&mut self.0, Statement::new(TABLE, sql, args))
             .await
             .map(drop)
@@ -266,10 +274,12 @@ fn of_subject(org: OrgId, subject: DeliverySubject) -> (&'static str, Args) {
     match subject {
         DeliverySubject::Run(run) => ("run_id", args.word(run)),
         DeliverySubject::Batch(batch) => ("batch_id", args.word(batch)),
+        DeliverySubject::Webhook(event) => ("webhook_id", args.word(event.webhook_id)),
     }
 }
 
-/// The deliveries of `subject`. Index: `deliveries_by_run`, `deliveries_by_batch`.
+/// The deliveries of `subject`. Index: `deliveries_by_run`, `deliveries_by_batch`,
+/// `deliveries_by_webhook`.
 pub(crate) fn list_statement(org: OrgId, subject: DeliverySubject) -> Statement {
     let (column, args) = of_subject(org, subject);
     let sql = format!(
@@ -284,9 +294,16 @@ pub(crate) fn list_statement(org: OrgId, subject: DeliverySubject) -> Statement 
 }
 
 fn decode(row: &Row) -> Result<Delivery, StoreError> {
-    let subject = match row.opt_word("batch_id")? {
-        Some(batch) => DeliverySubject::Batch(batch),
-        None => DeliverySubject::Run(row.word("run_id")?),
+    let subject = if let Some(webhook_id) = row.opt_word("webhook_id")? {
+        DeliverySubject::Webhook(WebhookEvent {
+            webhook_id,
+            event_type: row.word("event_type_code")?,
+            redelivery_of: row.opt_word("redelivery_of")?,
+        })
+    } else if let Some(batch) = row.opt_word("batch_id")? {
+        DeliverySubject::Batch(batch)
+    } else {
+        DeliverySubject::Run(row.word("run_id")?)
     };
     Ok(Delivery {
         id: row.word("id")?,

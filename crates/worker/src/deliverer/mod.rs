@@ -205,7 +205,11 @@ impl Deliverer {
     pub async fn run_due(&mut self) -> usize {
         let mut made = 0;
         loop {
-            let Some(due) = self.claim(&mut Rooms::any(1)).await.due.pop() else {
+            let mut claims = self.claim(&mut Rooms::any(1)).await;
+            let Some(due) = claims.due.pop() else {
+                if claims.is_cut {
+                    continue;
+                }
                 return made;
             };
             made += 1;

@@ -65,6 +65,19 @@ const OPERATIONS: &[&str] = &[
     "runs.rerun",
     "uploads.confirm",
     "uploads.create",
+    "webhooks.attempt",
+    "webhooks.attempts",
+    "webhooks.change",
+    "webhooks.create",
+    "webhooks.delete",
+    "webhooks.deliveries",
+    "webhooks.delivery",
+    "webhooks.event_type",
+    "webhooks.event_types",
+    "webhooks.get",
+    "webhooks.list",
+    "webhooks.redeliver",
+    "webhooks.test",
 ];
 
 /// Operations that need no key.
@@ -89,8 +102,12 @@ impl Operation {
             .is_none_or(Vec::is_empty)
     }
 
-    fn takes_an_id(&self) -> bool {
-        self.path.contains("{id}")
+    /// What the path calls the id that [`Operation::path`] puts into it.
+    fn id_name(&self) -> Option<&'static str> {
+        // Where there are two, the first is the one that is looked for first.
+        ["delivery_id", "id"]
+            .into_iter()
+            .find(|name| self.path.contains(&format!("{{{name}}}")))
     }
 
     fn takes_json(&self) -> bool {
@@ -101,6 +118,9 @@ impl Operation {
     fn path(&self, id: &str) -> String {
         self.path
             .replace("{id}", id)
+            .replace("{delivery_id}", id)
+            .replace("{webhook_id}", "any")
+            .replace("{code}", "run.completed")
             .replace("{owner}", "runnel")
             .replace("{slug}", "echo")
             .replace("{name}", "upload")
@@ -186,7 +206,10 @@ async fn operations_ask_for_a_key_and_its_scope(db: Db) {
 async fn ids_in_paths_are_judged_before_anything_else_is_done(db: Db) {
     let app = TestApp::start(db).await;
     let all = operations(&document(&app).await);
-    for operation in all.iter().filter(|operation| operation.takes_an_id()) {
+    for operation in &all {
+        let Some(name) = operation.id_name() else {
+            continue;
+        };
         for wrong in [
             "x",
             "0",
@@ -202,7 +225,7 @@ async fn ids_in_paths_are_judged_before_anything_else_is_done(db: Db) {
             let error = answer.assert_error(422, "VALIDATION_ERROR");
             assert_eq!(
                 error["errors"][0]["loc"],
-                json!(["path", "id"]),
+                json!(["path", name]),
                 "{} {wrong}",
                 operation.id
             );
@@ -262,8 +285,8 @@ async fn bodies_are_judged_alike_by_every_operation(db: Db) {
             .assert_error(413, "PAYLOAD_TOO_LARGE");
     }
     assert_eq!(
-        judged, 14,
-        "sessions, confirmations, runs, batches, cancellations (of runs at both paths), reruns, URLs, secrets, and changes of assets, folders and secrets"
+        judged, 16,
+        "sessions, confirmations, runs, batches, cancellations (of runs at both paths), reruns, URLs, secrets, webhooks, and changes of assets, folders, secrets and webhooks"
     );
     assert_eq!(app.run_jobs().await, 0, "nothing of it was accepted");
     app.stop().await;
@@ -319,6 +342,18 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
     ];
     let secret = secret.send().await.assert(201).json();
     let doomed_secret = doomed_secret.send().await.assert(201).json();
+    let [webhook, doomed_webhook] = [
+        app.post(
+            "/v1/webhooks",
+            &json!({"url": receiver.url(), "name": "a", "event_types": ["run.completed"]}),
+        ),
+        app.post(
+            "/v1/webhooks",
+            &json!({"url": receiver.url(), "event_types": ["run.failed"]}),
+        ),
+    ];
+    let webhook = webhook.send().await.assert(201).json();
+    let doomed_webhook = doomed_webhook.send().await.assert(201).json();
     let run = app.post("/v1/models/runnel/echo/runs", &run);
     let run = run.send().await.assert(201).json();
     let batch = json!({
@@ -327,6 +362,8 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
     let batch = app.post("/v1/models/runnel/echo/batches", &batch);
     let batch = batch.send().await.assert(201).json();
     app.run_jobs().await;
+    let sent = app.get("/v1/webhooks/any/deliveries?limit=1").send().await;
+    let sent = sent.assert(200).json()["items"][0].clone();
     let document = document(&app).await;
     for operation in operations(&document) {
         let request = |id: &Value| {
@@ -352,6 +389,23 @@ async fn answers_have_exactly_the_fields_of_the_document(db: Db) {
             "callback_secrets.change" => (200, request(&secret["id"])),
             "callback_secrets.delete" => (204, request(&doomed_secret["id"])),
             "callback_secrets.create" => (201, request(&Value::Null).json(&json!({}))),
+            "webhooks.get" | "webhooks.change" => (200, request(&webhook["id"])),
+            "webhooks.test" => (201, request(&webhook["id"])),
+            "webhooks.delete" => (204, request(&doomed_webhook["id"])),
+            "webhooks.create" => (
+                201,
+                request(&Value::Null)
+                    .json(&json!({"url": receiver.url(), "event_types": ["run.failed"]})),
+            ),
+            "webhooks.delivery" | "webhooks.attempts" => (200, request(&sent["id"])),
+            "webhooks.redeliver" => (201, request(&sent["id"])),
+            "webhooks.attempt" => {
+                let id = sent["attempts"][0]["id"].as_str().unwrap();
+                let path = operation
+                    .path(id)
+                    .replacen(id, sent["id"].as_str().unwrap(), 1);
+                (200, Request::new("GET", &app.url(&path)).key(app.key()))
+            }
             "runs.create" => (201, request(&Value::Null).json(&json!({"input": {}}))),
             "uploads.create" => (
                 201,

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 on_both_databases!(
     receivers_verify_callbacks_through_a_rotation,
     an_attempt_after_a_rotation_is_signed_anew,
+    receivers_verify_events_with_the_secret_of_their_webhook,
 );
 
 fn tools(folder: &str) -> PathBuf {
@@ -188,5 +189,29 @@ async fn an_attempt_after_a_rotation_is_signed_anew(db: Db) {
     .await;
     let shown = app.get(&format!("/v1/runs/{run}/callback")).send().await;
     assert_eq!(shown.assert(200).json()[0]["signing_secret_id"], new["id"]);
+    app.stop().await;
+}
+
+async fn receivers_verify_events_with_the_secret_of_their_webhook(db: Db) {
+    let app = start(db).await;
+    let receiver = Receiver::start(&[]).await;
+    let of_callbacks = secret(&app, "callbacks").await;
+    let body = json!({"url": receiver.url()});
+    let made = app.post("/v1/webhooks", &body).send().await;
+    let made = made.assert(201).json();
+    let run = json!({"input": {"text": "größer"}});
+    let run = app.post("/v1/models/runnel/echo/runs", &run).send().await;
+    run.assert(201);
+    app.run_jobs().await;
+    let (headers, body) = last(&receiver);
+    both_judge(
+        json!([
+            message(&made, &headers, &body),
+            message(&of_callbacks, &headers, &body),
+            message(&made, &headers, &body.replace("succeeded", "failed")),
+        ]),
+        json!([[true, true], [false, false], [false, false]]),
+    )
+    .await;
     app.stop().await;
 }

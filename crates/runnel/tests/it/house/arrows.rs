@@ -65,6 +65,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("assets", &["folders"]),
             ("models", &[]),
             ("deliveries", &["jobs", "runs"]),
+            ("webhooks", &["assets", "deliveries", "runs"]),
             ("uploads", &["assets", "folders"]),
             ("runs", &["assets", "models"]),
             ("jobs", &["runs"]),
@@ -85,6 +86,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("runs", &[]),
             ("storage", &[]),
             ("uploads", &["assets"]),
+            ("webhooks", &[]),
         ],
     ),
 ];

@@ -17,3 +17,4 @@ mod runs;
 mod transforms;
 mod types;
 mod uploads;
+mod webhooks;

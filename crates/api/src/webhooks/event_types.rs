@@ -1,0 +1,66 @@
+//! `GET /v1/webhooks/event-types` and `/{code}`: what webhooks may hear of.
+
+use std::sync::Arc;
+
+use aide::transform::TransformOperation;
+use axum::Json;
+use axum::extract::{Path, State};
+use runnel_domain::Services;
+use runnel_types::EventType;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::caller::Authenticated;
+use crate::error::ApiError;
+use crate::page::ListResponse;
+
+/// A kind of event.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct EventTypeResponse {
+    /// Its code, the `event` of the body.
+    code: &'static str,
+    /// What it means.
+    description: &'static str,
+}
+
+impl From<EventType> for EventTypeResponse {
+    fn from(event_type: EventType) -> Self {
+        Self {
+            code: event_type.as_str(),
+            description: event_type.description(),
+        }
+    }
+}
+
+pub(crate) fn list_docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    operation
+        .id("webhooks.event_types")
+        .tag("Webhooks")
+        .summary("What webhooks may hear of")
+        .description("All of it, on one page.")
+}
+
+pub(crate) fn get_docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    operation
+        .id("webhooks.event_type")
+        .tag("Webhooks")
+        .summary("One kind of event that webhooks may hear of")
+}
+
+pub(crate) async fn list(
+    State(services): State<Arc<Services>>,
+    Authenticated(caller): Authenticated,
+) -> Result<Json<ListResponse<EventTypeResponse>>, ApiError> {
+    let all = services.list_event_types(&caller)?.iter().copied();
+    let items = all.map(EventTypeResponse::from).collect();
+    Ok(Json(ListResponse::new(items, None, None)))
+}
+
+pub(crate) async fn get(
+    State(services): State<Arc<Services>>,
+    Authenticated(caller): Authenticated,
+    Path(code): Path<String>,
+) -> Result<Json<EventTypeResponse>, ApiError> {
+    let event_type = services.get_event_type(&caller, &code)?;
+    Ok(Json(event_type.into()))
+}
