@@ -1,7 +1,7 @@
 # Every task of the house by its name; the work itself is in scripts/ and bench/.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench bench-media bench-runs fuzz doc setup
+.PHONY: help demo test lint fmt bench bench-media bench-runs bench-callbacks fuzz doc setup
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -36,6 +36,11 @@ bench-runs: ## runs a second and one background removal beside LitServe, Cog and
 	@scripts/setup.sh test
 	cargo build --release --locked -p runnel
 	@bench/runs/run.sh
+
+bench-callbacks: ## callbacks a second after an outage, and what a dead receiver costs another one
+	@scripts/setup.sh build
+	cargo build --release --locked -p runnel
+	@bench/callbacks/run.sh
 
 fuzz: ## throw inputs at the readers of strangers' bytes, led by coverage; SECONDS=60 for each
 	@scripts/fuzz.sh $(or $(SECONDS),60)

@@ -11,7 +11,7 @@ failed=()
 benches=(bench/*.sh)
 # Those of bench/media and bench/runs stand beside other servers, which take minutes
 # to install; here they are run alone, to see that they work.
-[ "${1:-}" != --short ] || benches+=(bench/media/{uploads,puts,pages}.sh bench/runs/{echo,removal}.sh)
+[ "${1:-}" != --short ] || benches+=(bench/media/{uploads,puts,pages}.sh bench/runs/{echo,removal}.sh bench/callbacks/run.sh)
 for bench in "${benches[@]}"; do
     [ "$bench" != bench/run.sh ] || continue
     "$bench" "$@" || failed+=("$bench")

@@ -79,7 +79,7 @@ async fn paths_that_lead_nowhere_are_answered_in_the_envelope(db: Db) {
         "/.env",
         "/storage",
         "/console",
-        "/metrics",
+        "/metrics/",
     ] {
         let error = app.get(path).send().await.assert_error(404, "NOT_FOUND");
         assert!(error["errors"].is_null(), "{path}: {error}");
