@@ -114,7 +114,8 @@ impl Worker {
             }
             for job in claimed {
                 done += usize::from(!job.job.is_recurring());
-                work_leased(Arc::clone(&self.services), job, CancellationToken::new()).await;
+                let services = Arc::clone(&self.services);
+                Box::pin(work_leased(services, job, CancellationToken::new())).await;
             }
         }
     }
