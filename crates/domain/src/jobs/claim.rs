@@ -35,6 +35,8 @@ pub struct Rooms {
     pools: HashMap<Pool, usize>,
     /// The most of one lane in a pool, so that a slow model leaves room for others.
     lane: usize,
+    /// A lane may have no more than a part of what its pool has free.
+    leaves_room: bool,
     in_hand: HashMap<String, usize>,
 }
 
@@ -45,6 +47,7 @@ impl Rooms {
             in_all: places,
             pools: HashMap::new(),
             lane: usize::MAX,
+            leaves_room: false,
             in_hand: HashMap::new(),
         }
     }
@@ -55,7 +58,18 @@ impl Rooms {
             in_all: usize::MAX,
             pools: pools.into_iter().collect(),
             lane,
+            leaves_room: false,
             in_hand: HashMap::new(),
+        }
+    }
+
+    /// The same, but no lane may have more than a quarter of what its pool has free,
+    /// one apart: a few that are slow take a pool between them otherwise.
+    #[must_use]
+    pub fn leaving_room(self) -> Self {
+        Self {
+            leaves_room: true,
+            ..self
         }
     }
 
@@ -66,7 +80,11 @@ impl Rooms {
 
     fn places(&self, pool: Pool, lane: &str) -> usize {
         let in_hand = self.in_hand(lane);
-        let pool = self.pools.get(&pool).copied().unwrap_or(usize::MAX);
+        let mut pool = self.pools.get(&pool).copied().unwrap_or(usize::MAX);
+        if self.leaves_room {
+            let part = (pool / 4).saturating_sub(in_hand);
+            pool = pool.min(part.max(usize::from(in_hand == 0)));
+        }
         self.in_all.min(pool).min(self.lane.saturating_sub(in_hand))
     }
 
@@ -316,5 +334,45 @@ async fn known(tx: &mut Tx, row: Row, lane: &Lane, worker: &str) -> Result<Optio
                 .map_err(faults::store)?;
             Ok(None)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn greedy_lanes_leave_a_part_for_whoever_comes() {
+        let mut rooms = Rooms::of([(Pool::Callbacks, 1024)], 128).leaving_room();
+        let greedy: Vec<String> = (0..25).map(|number| format!("slow {number}")).collect();
+        for _ in 0..20 {
+            for lane in &greedy {
+                for _ in 0..rooms.places(Pool::Callbacks, lane) {
+                    rooms.take(Pool::Callbacks, lane);
+                }
+            }
+        }
+        assert!(rooms.in_hand("slow 24") > 0, "each has some");
+        assert!(rooms.places(Pool::Callbacks, "new") > 0);
+        // What ends is not taken again by those that have more than their part.
+        for _ in 0..64 {
+            rooms.give_back(Pool::Callbacks, "slow 0");
+        }
+        assert_eq!(rooms.places(Pool::Callbacks, "slow 0"), 0);
+        assert!(rooms.places(Pool::Callbacks, "new") > 10);
+    }
+
+    #[test]
+    fn one_lane_alone_has_its_limit() {
+        let mut rooms = Rooms::of([(Pool::Callbacks, 512)], 128).leaving_room();
+        assert_eq!(rooms.places(Pool::Callbacks, "a"), 128);
+        for _ in 0..128 {
+            rooms.take(Pool::Callbacks, "a");
+        }
+        assert_eq!(rooms.places(Pool::Callbacks, "a"), 0);
+        let mut last = Rooms::of([(Pool::Callbacks, 1)], 128).leaving_room();
+        assert_eq!(last.places(Pool::Callbacks, "a"), 1);
+        last.take(Pool::Callbacks, "a");
+        assert_eq!(last.places(Pool::Callbacks, "b"), 0);
     }
 }

@@ -30,7 +30,7 @@ use crate::lease::{HEARTBEAT, LEASE};
 use crate::run_loop::{Drained, POLL};
 
 /// Deliveries in hand, of all receivers.
-const IN_HAND: usize = 512;
+const IN_HAND: usize = 1024;
 /// Deliveries in hand of one receiver: some are sent, the others are next.
 const OF_ONE: usize = 128;
 /// Requests to one receiver at a time.
@@ -74,7 +74,7 @@ impl Deliverer {
     /// and what is on its way gets `grace` to end.
     pub async fn run(mut self, stop: CancellationToken, grace: Duration) -> Drained {
         let hand = Arc::new(Hand::new(
-            Rooms::of([(Pool::Callbacks, IN_HAND)], OF_ONE),
+            Rooms::of([(Pool::Callbacks, IN_HAND)], OF_ONE).leaving_room(),
             AT_ONCE,
         ));
         let (ended, to_record) = mpsc::channel(IN_HAND);

@@ -21,6 +21,7 @@ use super::{allowing, allowing_in, delivery, echo_with_callback};
 on_both_databases!(
     an_outage_ends_with_each_delivered_once,
     a_receiver_that_hangs_delays_nobody,
+    many_receivers_that_hang_leave_room_for_others,
     after_five_failures_in_a_row_the_rest_is_not_tried,
     what_waits_a_day_for_one_that_is_away_ends_with_a_reason,
     more_receivers_than_one_claim_looks_at_are_all_served,
@@ -134,6 +135,43 @@ async fn a_receiver_that_hangs_delays_nobody(db: Db) {
     })
     .await;
     assert_eq!(dead.received().len(), 60);
+    delivering.end().await;
+    app.stop().await;
+}
+
+async fn many_receivers_that_hang_leave_room_for_others(db: Db) {
+    // No circuit opens while this is looked at.
+    let app = allowing_in(db, |environment| {
+        environment.callback_timeout = Duration::from_mins(5);
+    })
+    .await;
+    let live = Receiver::start(&[]).await;
+    let mut dead = Vec::new();
+    // More than the hand holds, would each be given its limit.
+    for _ in 0..9 {
+        let receiver = UnrulyReceiver::start(Conduct::Hold).await;
+        for _ in 0..130 {
+            owe(&app, &receiver.url()).await;
+        }
+        dead.push(receiver);
+    }
+    let services = app.beside().await;
+    let delivering = Delivering::start(&services);
+    wait_until("requests to all of them", || async {
+        dead.iter()
+            .all(|dead| dead.received().len() == 32)
+            .then_some(())
+    })
+    .await;
+    let path = owe(&app, live.url()).await;
+    wait_until("the other one's callback", || async {
+        (delivery(&app, &path).await["status_code"] == "succeeded").then_some(())
+    })
+    .await;
+    for receiver in &dead {
+        assert_eq!(receiver.open(), 32);
+        receiver.conduct(Conduct::answer(200, ""));
+    }
     delivering.end().await;
     app.stop().await;
 }
