@@ -1,7 +1,7 @@
 # Every task of the house by its name; the work itself is in scripts/ and bench/.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench bench-media bench-runs bench-callbacks fuzz doc setup
+.PHONY: help demo test lint fmt bench bench-media bench-runs bench-callbacks test-comfyui fuzz doc setup
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -14,6 +14,10 @@ demo: ## build Runnel and watch it do its whole job on a photo
 test: ## set up, then every check and every test
 	@scripts/setup.sh test
 	@scripts/test.sh
+
+test-comfyui: ## the engine against ComfyUI's own server, which it installs (6 GB)
+	@scripts/setup.sh comfyui
+	cargo test --workspace --locked --lib comfyui -- --include-ignored --test-threads 1
 
 lint: ## the checks without the tests
 	@scripts/setup.sh build

@@ -3,6 +3,7 @@
 # and for the tests the clients of others, in folders of their own.
 #   scripts/setup.sh build   what the build needs
 #   scripts/setup.sh test    what the tests and benches need too
+#   scripts/setup.sh comfyui ComfyUI's own server besides, gigabytes of it
 set -euo pipefail
 
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -31,7 +32,7 @@ want cmake cmake
 want nasm nasm
 case "${1:-test}" in
     build) ;;
-    test)
+    test | comfyui)
         want chromium chromium
         want curl curl
         want ffmpeg ffmpeg ffprobe
@@ -48,7 +49,7 @@ case "${1:-test}" in
         have_postgres || missing+=(postgresql)
         ;;
     *)
-        echo "setup: \`$1\` is neither \`build\` nor \`test\`" >&2
+        echo "setup: \`$1\` is none of \`build\`, \`test\` and \`comfyui\`" >&2
         exit 2
         ;;
 esac
@@ -120,6 +121,12 @@ if [ "${1:-test}" = test ]; then
     # largest (430 MB).
     python_tools cog cog==0.23.1 coglet==0.23.1
     python_tools serve litserve==0.2.19 "ray[serve]==2.60.0"
+fi
+
+if [ "${1:-test}" = comfyui ]; then
+    # The one release that PyPI has of its server, which is marked as yanked there,
+    # with what it could use of transformers when it was made.
+    python_tools comfyui comfyui==0.0.1 transformers==4.57.6
 fi
 
 # The clients of others that the tests upload with and receive with; these

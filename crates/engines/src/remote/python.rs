@@ -34,6 +34,25 @@ impl Python {
         Self::start(command, port, path, ready).await
     }
 
+    /// Starts ComfyUI's server without a graphics card, in a folder of its own.
+    pub(crate) async fn comfyui(folder: &Path) -> Self {
+        let port = free_port();
+        let mut command = python("comfyui");
+        command
+            .args([
+                "-m",
+                "comfy.cmd.main",
+                "--cpu",
+                "--listen",
+                "127.0.0.1",
+                "--port",
+            ])
+            .arg(port.to_string())
+            .arg("--cwd")
+            .arg(folder);
+        Self::start(command, port, "/system_stats", "\"devices\"").await
+    }
+
     async fn start(mut command: Command, port: u16, path: &str, ready: &str) -> Self {
         command
             .current_dir(servers())

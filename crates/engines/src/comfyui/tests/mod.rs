@@ -1,6 +1,9 @@
 //! The engine against a stand-in of ComfyUI's HTTP and WebSocket protocol: its
 //! own server wants `PyTorch`, 2.9 GB of downloads. What the stand-in answers is
 //! what that server answered when the engine was tried with it; no workflow is run.
+//! [`real`] runs some on that server, when it is asked to.
+
+mod real;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
