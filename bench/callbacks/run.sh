@@ -26,7 +26,8 @@ fi
 begin() {
     local name=$1
     shift
-    "$LOAD" "$@" >"$BENCH_DIR/$name.out" &
+    : >"$BENCH_DIR/$name.out"
+    "$LOAD" "$@" >>"$BENCH_DIR/$name.out" &
     PEER_PIDS+=($!)
     until PORT=$(head -n 1 "$BENCH_DIR/$name.out") && [ -n "$PORT" ]; do sleep 0.05; done
 }
