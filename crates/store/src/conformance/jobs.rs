@@ -423,6 +423,37 @@ pub(super) async fn many_are_kept_given_back_and_completed_at_once(db: Db) {
     assert_eq!(claim_deliveries(&db, lane, "two", at(1)).await, made[..10]);
 }
 
+/// A heartbeat and a record take the same rows, each in its own order.
+pub(super) async fn who_keeps_leases_waits_for_nobody_who_ends_them(db: Db) {
+    let lane = "org/https://here.example";
+    let other = db.another().await;
+    for _ in 0..20 {
+        let made = stored_deliveries(&db, lane, 100).await;
+        claim_deliveries(&db, lane, "one", NOW).await;
+        let mut turned = made.clone();
+        turned.reverse();
+        let keeping = async {
+            let ids = &turned;
+            let mut tx = other.begin().await.unwrap();
+            let held = Held { worker: "one", ids };
+            tx.jobs().extend_leases(held, at(60)).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let ending = async {
+            let mut tx = db.store.begin().await.unwrap();
+            // Some at a time, so that the two meet in the middle.
+            for ids in made.chunks(10) {
+                let held = Held { worker: "one", ids };
+                let done = tx.jobs().complete_all(held).await.unwrap();
+                assert_eq!(done.len(), 10);
+            }
+            tx.commit().await.unwrap();
+        };
+        tokio::join!(keeping, ending);
+    }
+    assert_eq!(db.store.read().jobs().count_all().await.unwrap(), 0);
+}
+
 pub(super) async fn a_job_and_its_state_are_written_together_or_not_at_all(db: Db) {
     let run = queued_run(&db, db.org("a").await.id);
     let (id, job) = job(&db);

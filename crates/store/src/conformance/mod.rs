@@ -201,6 +201,7 @@ suite! {
         a_retry_waits_for_its_time,
         deliveries_are_a_queue_of_their_own,
         many_are_kept_given_back_and_completed_at_once,
+        who_keeps_leases_waits_for_nobody_who_ends_them,
         a_job_and_its_state_are_written_together_or_not_at_all,
         an_unknown_kind_is_handed_out_as_unknown,
     }

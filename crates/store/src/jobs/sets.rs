@@ -32,16 +32,20 @@ impl Jobs<&mut Tx> {
         self.each_set(held, args, 1, sql).await
     }
 
-    /// Keeps jobs until `until`; answers with those that the worker still had.
+    /// Keeps jobs until `until`; answers with those that the worker still had. One
+    /// that another transaction is about to end, put off or take is left to that
+    /// one: two that wait for each other's rows would end one of them.
     pub async fn extend_leases(
         &mut self,
         held: Held<'_>,
         until: Timestamp,
     ) -> Result<HashSet<JobId>, StoreError> {
+        let lock = self.0.dialect().for_update_skip_locked();
         let sql = |ids: &str| {
             format!(
-                "UPDATE jobs SET due_at = $2, state = 'waiting'
-                WHERE worker_id = $1 AND id IN ({ids}) RETURNING id"
+                "UPDATE jobs SET due_at = $2, state = 'waiting' WHERE id IN (
+                    SELECT id FROM jobs WHERE worker_id = $1 AND id IN ({ids}){lock}
+                ) RETURNING id"
             )
         };
         let args = || Args::new().text(held.worker).time(until);
