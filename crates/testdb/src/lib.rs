@@ -9,12 +9,15 @@
 mod cluster;
 mod guard;
 mod programs;
+mod rename;
 mod url;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::cluster::Server;
+
+pub use self::rename::{Place, rename_table};
 
 /// The variable that names a server to use instead of a private one. Its user
 /// must be allowed to create databases.

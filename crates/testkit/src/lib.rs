@@ -29,6 +29,7 @@ pub use http::{Begun, Request, Response, send_raw};
 pub use process::Process;
 pub use puppet::{Call, Puppet};
 pub use receiver::Receiver;
+pub use runnel_testdb::{Place, rename_table};
 pub use s3::S3Server;
 pub use unruly_receiver::{Conduct, UnrulyReceiver};
 pub use wait::wait_until;

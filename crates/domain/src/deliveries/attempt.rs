@@ -2,29 +2,26 @@
 //!
 //! Nothing is written here; see [`super::record`].
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use runnel_egress::{Answer, EgressError, Post};
 use runnel_store::deliveries::AttemptOutcome;
-use runnel_types::{Attempt, DeliverySubject, RequestId, Timestamp};
+use runnel_types::{Attempt, Delivery, DeliverySubject, RequestId, Timestamp};
 
 use super::answer;
-use super::circuits::Pass;
-use super::claim::Due;
+use super::due::{Course, Due, Over};
 use super::schedule::pause_after;
+use super::sign::Signing;
 use crate::Services;
 use crate::meters::Attempted;
 
 /// Why a delivery ends that its receiver wants no more of.
 pub(crate) const GONE: &str = "GONE";
 
-/// Why a delivery ends without an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Over {
-    /// A stable word.
-    pub(crate) code: &'static str,
-    /// For a person.
-    pub(crate) detail: String,
-}
+/// How long a delivery waits whose secrets could not be read.
+const UNREADABLE: Duration = Duration::from_secs(5);
 
 /// What came of a delivery in hand, to be recorded.
 #[derive(Debug)]
@@ -34,24 +31,24 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// A delivery that is given back without an attempt.
-    pub const fn put_back(due: Due) -> Self {
+    /// A delivery that is given back without an attempt, to be taken from `at` on.
+    pub const fn put_back(due: Due, at: Timestamp) -> Self {
         Self {
             due,
-            end: End::PutBack,
+            end: End::PutBack { at },
         }
     }
 
-    /// The lane that its job stood in.
-    pub fn lane(&self) -> &str {
-        &self.due.lane
+    /// Whether it was sent, or ended without.
+    pub const fn is_progress(&self) -> bool {
+        !matches!(self.end, End::PutBack { .. })
     }
 }
 
 #[derive(Debug)]
 pub(super) enum End {
-    /// It was not tried.
-    PutBack,
+    /// It was not tried, and may be from then on.
+    PutBack { at: Timestamp },
     /// Nothing is sent to its webhook any more.
     Over(Over),
     /// It was, or it was given up.
@@ -67,21 +64,23 @@ impl Services {
     /// # Cancel safety
     /// Dropping the future leaves the job leased: the attempt is made again,
     /// and the receiver may see it twice.
-    pub async fn attempt(&self, mut due: Due) -> Finished {
+    pub async fn attempt(&self, due: Due) -> Finished {
         let started = self.now();
-        if let Some(over) = due.over.take() {
-            let end = End::Over(over);
-            return Finished { due, end };
-        }
-        if due.is_overdue {
-            return self.give_up(due, started);
-        }
+        let signing = match &due.course {
+            Course::Send(signing) => Arc::clone(signing),
+            Course::GiveUp => return self.give_up(due, started),
+            Course::Over(over) => {
+                let end = End::Over(over.clone());
+                return Finished { due, end };
+            }
+            Course::Wait => return Finished::put_back(due, started.plus(UNREADABLE)),
+        };
         let receiver = due.receiver();
-        if matches!(self.circuits.pass(&receiver, started), Pass::Nothing { .. }) {
-            return Finished::put_back(due);
+        if let Some(until) = self.circuits.open_until(&receiver, started) {
+            return Finished::put_back(due, until);
         }
         let began = tokio::time::Instant::now();
-        let result = self.send(&due, started).await;
+        let result = self.send(&due.delivery, &signing, started).await;
         if is_away(&result) {
             self.circuits.failed(&receiver, self.now());
         } else if result.is_ok() {
@@ -98,8 +97,12 @@ impl Services {
         }
     }
 
-    async fn send(&self, due: &Due, now: Timestamp) -> Result<Answer, EgressError> {
-        let delivery = &due.delivery;
+    async fn send(
+        &self,
+        delivery: &Delivery,
+        signing: &Signing,
+        now: Timestamp,
+    ) -> Result<Answer, EgressError> {
         let request_id: RequestId = self.ids.next();
         let id = delivery.id.to_string();
         let mut headers = vec![
@@ -107,7 +110,7 @@ impl Services {
             ("runflow-request-id".to_owned(), request_id.to_string()),
             ("webhook-timestamp".to_owned(), now.as_seconds().to_string()),
         ];
-        headers.extend(due.signing.headers(&id, now, &delivery.payload));
+        headers.extend(signing.headers(&id, now, &delivery.payload));
         headers.push(("webhook-id".to_owned(), id));
         self.egress
             .post(Post {

@@ -83,6 +83,15 @@ impl Circuits {
         }
     }
 
+    /// Until when `receiver` may be sent nothing.
+    pub(crate) fn open_until(&self, receiver: &str, now: Timestamp) -> Option<Timestamp> {
+        let circuits = self.lock();
+        let circuit = circuits
+            .get(receiver)
+            .filter(|circuit| circuit.is_open(now));
+        circuit?.open_until
+    }
+
     /// Notes that nothing has waited too long for `receiver`: until its circuit opens
     /// again nobody has to look.
     pub(crate) fn none_overdue(&self, receiver: &str) {
@@ -176,6 +185,9 @@ mod tests {
         assert_eq!(circuits.pass("other", START), Pass::All);
         let back = START.plus(FIRST_PAUSE);
         assert_eq!(circuits.next_change(START), Some(back));
+        assert_eq!(circuits.open_until("r", START), Some(back));
+        assert_eq!(circuits.open_until("r", back), None);
+        assert_eq!(circuits.open_until("other", START), None);
         assert_eq!(circuits.pass("r", back), Pass::One);
         circuits.answered("r");
         assert_eq!(circuits.pass("r", back), Pass::All);

@@ -1,21 +1,18 @@
-//! Takes due deliveries, receiver by receiver, and with them what signs them.
+//! Takes due deliveries, receiver by receiver.
 //!
 //! The lane of a delivery is its receiver, so a claim takes from each what there
 //! is room for, and from one that is away nothing.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::Duration;
 
 use runnel_store::Tx;
 use runnel_store::jobs::{Held, LANES_AT_MOST};
-use runnel_types::{Delivery, DeliveryId, Fault, Job, JobId, OrgId, Queue, WebhookId};
+use runnel_types::{Delivery, DeliveryId, Fault, Job, JobId, OrgId, Queue};
 
-use super::attempt::Over;
 use super::circuits::Pass;
-use super::sign::Signing;
+use super::due::Due;
 use crate::jobs::{Claim, Claimed, Claiming, Lane, Pool, Rooms, due_lanes};
-use crate::runs::Lease;
 use crate::{Services, faults};
 
 /// How long a delivery waits for a receiver that is away before it is given up: what
@@ -24,39 +21,6 @@ const PATIENCE: Duration = Duration::from_hours(24);
 
 /// Deliveries that are given up in one claim.
 const GIVEN_UP_AT_MOST: usize = 128;
-
-/// A delivery in hand, to be attempted once.
-#[derive(Debug, Clone)]
-pub struct Due {
-    /// By which it is held.
-    pub lease: Lease,
-    /// The lane that its job stood in.
-    pub lane: String,
-    pub(super) delivery: Delivery,
-    pub(super) signing: Arc<Signing>,
-    /// It has waited too long for a receiver that is away.
-    pub(super) is_overdue: bool,
-    /// Why nothing is sent to its webhook any more.
-    pub(super) over: Option<Over>,
-}
-
-impl Due {
-    /// Whom it goes to: deliveries of one receiver share its connections.
-    pub fn receiver(&self) -> String {
-        receiver(self.delivery.org_id, &self.delivery.callback_url)
-    }
-}
-
-/// On whose behalf something is sent, and what proves it.
-#[derive(Debug, Clone)]
-enum Sender {
-    /// The callbacks of an organization.
-    Callbacks(Arc<Signing>),
-    /// A webhook that is at this URL.
-    Webhook(String, Arc<Signing>),
-    /// A webhook to which nothing is sent any more.
-    Over(Over),
-}
 
 /// What a claim of deliveries has brought.
 #[derive(Debug, Default)]
@@ -67,12 +31,6 @@ pub struct DueClaims {
     pub is_limited: bool,
     /// More may be due than this claim looked at; the next goes on.
     pub is_cut: bool,
-}
-
-/// The lane of a delivery: its organization and the origin of its URL.
-pub(super) fn receiver(org: OrgId, url: &str) -> String {
-    let origin = runnel_egress::Url::parse(url).map(|url| url.origin().ascii_serialization());
-    format!("{org}/{}", origin.as_deref().unwrap_or("invalid"))
 }
 
 impl Services {
@@ -123,9 +81,8 @@ impl Services {
         let (taken, has_idle) = self.take_up(&mut tx, &mut claiming).await?;
         tx.commit().await.map_err(faults::store)?;
         *rooms = claiming.left;
-        let due = self.with_signing(taken, &overdue).await?;
         Ok(DueClaims {
-            due,
+            due: self.set_course(taken, &overdue).await,
             is_limited: claiming.claims.is_limited,
             // Jobs with nothing to deliver may have stood before others.
             is_cut: is_cut || has_idle,
@@ -172,60 +129,6 @@ impl Services {
         // RETURNING has no order of its own; ids are in that of time.
         taken.sort_by_key(|(_, delivery)| delivery.id);
         Ok((taken, !idle.is_empty()))
-    }
-
-    /// What signs each delivery is read once for all callbacks of an organization,
-    /// and once for each webhook, with where that is now.
-    async fn with_signing(
-        &self,
-        taken: Vec<(Claimed, Delivery)>,
-        overdue: &HashSet<JobId>,
-    ) -> Result<Vec<Due>, Fault> {
-        let mut known: HashMap<(OrgId, Option<WebhookId>), Sender> = HashMap::new();
-        let mut due = Vec::with_capacity(taken.len());
-        for (job, mut delivery) in taken {
-            let webhook = delivery.subject.webhook().map(|event| event.webhook_id);
-            let key = (delivery.org_id, webhook);
-            let sender = if let Some(sender) = known.get(&key) {
-                sender.clone()
-            } else {
-                let sender = self.sender(key).await?;
-                known.insert(key, sender.clone());
-                sender
-            };
-            let (mut signing, mut over) = (Arc::default(), None);
-            match sender {
-                Sender::Callbacks(secrets) => signing = secrets,
-                Sender::Webhook(url, secret) => {
-                    delivery.callback_url = url;
-                    signing = secret;
-                }
-                Sender::Over(why) => over = Some(why),
-            }
-            due.push(Due {
-                is_overdue: overdue.contains(&job.id),
-                over,
-                lease: Lease {
-                    job_id: job.id,
-                    worker: job.worker,
-                    attempt: job.attempt,
-                },
-                lane: job.lane,
-                delivery,
-                signing,
-            });
-        }
-        Ok(due)
-    }
-
-    async fn sender(&self, (org, webhook): (OrgId, Option<WebhookId>)) -> Result<Sender, Fault> {
-        let Some(webhook) = webhook else {
-            return Ok(Sender::Callbacks(Arc::new(self.signing(org).await?)));
-        };
-        Ok(match self.aim_at_webhook(org, webhook).await? {
-            Ok(target) => Sender::Webhook(target.url, Arc::new(Signing::of_webhook(target.secret))),
-            Err(over) => Sender::Over(over),
-        })
     }
 
     /// How long until a receiver that is away may be tried again.

@@ -7,7 +7,7 @@ use runnel_types::{
 };
 use serde_json::Value;
 
-use super::claim::receiver;
+use super::due::receiver;
 use super::payload;
 use super::schedule::MAX_ATTEMPTS;
 use crate::{Services, faults};

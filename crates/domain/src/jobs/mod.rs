@@ -35,12 +35,7 @@ impl Services {
             lane: &run.model,
             flow: &flow,
         };
-        let id = job.own_id().unwrap_or_else(|| self.ids.next());
-        let now = self.now();
-        tx.jobs()
-            .enqueue(id, &job, place, now, now)
-            .await
-            .map_err(faults::store)
+        self.enqueue_at(tx, &job, place, self.now()).await
     }
 
     /// Adds the job of a delivery's first attempt, due at once. It stands in the lane
@@ -55,11 +50,7 @@ impl Services {
             lane: receiver,
             flow: "",
         };
-        let now = self.now();
-        tx.jobs()
-            .enqueue(self.ids.next(), job, place, now, now)
-            .await
-            .map_err(faults::store)
+        self.enqueue_at(tx, job, place, self.now()).await
     }
 
     /// Adds any other job to the caller's transaction, due at `run_at`. It stands
@@ -75,8 +66,19 @@ impl Services {
             lane: job.kind(),
             flow: &flow,
         };
+        self.enqueue_at(tx, job, place, run_at).await
+    }
+
+    async fn enqueue_at(
+        &self,
+        tx: &mut Tx,
+        job: &Job,
+        place: Place<'_>,
+        run_at: Timestamp,
+    ) -> Result<(), Fault> {
+        let id = job.own_id().unwrap_or_else(|| self.ids.next());
         tx.jobs()
-            .enqueue(self.ids.next(), job, place, run_at, self.now())
+            .enqueue(id, job, place, run_at, self.now())
             .await
             .map_err(faults::store)
     }

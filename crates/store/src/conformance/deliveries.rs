@@ -203,7 +203,10 @@ pub(super) async fn a_delivery_that_ended_takes_no_attempt(db: Db) {
     );
     let ended = tx.deliveries().succeed(&[made.id], None, at(9)).await;
     assert!(ended.unwrap().is_empty());
-    tx.deliveries().put_back(&[made.id], at(9)).await.unwrap();
+    tx.deliveries()
+        .put_back(&[made.id], at(9), at(9))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     let read = db.store.read();
     assert_eq!(
@@ -234,7 +237,10 @@ pub(super) async fn many_are_taken_up_put_back_and_delivered_at_once(db: Db) {
     }
     let taken = tx.deliveries().take_up(&ids, at(1)).await.unwrap();
     assert_eq!(taken.len(), 300);
-    tx.deliveries().put_back(&ids[..100], at(2)).await.unwrap();
+    tx.deliveries()
+        .put_back(&ids[..100], at(9), at(2))
+        .await
+        .unwrap();
     let secret = db.ids.next();
     let numbers = tx
         .deliveries()
@@ -254,6 +260,7 @@ pub(super) async fn many_are_taken_up_put_back_and_delivered_at_once(db: Db) {
     let listed = deliveries.list_for(first.org_id, first.subject).await;
     let listed = listed.unwrap();
     let back = Delivery {
+        next_attempt_at: Some(at(9)),
         updated_at: at(2),
         ..first.clone()
     };

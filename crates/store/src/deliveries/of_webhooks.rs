@@ -146,7 +146,7 @@ impl Deliveries<&mut Tx> {
             .text(code)
             .text(detail)
             .time(at);
-        changed(&mut self.0, Statement::composed(TABLE, sql, args)).await
+        changed(&mut self.0, Statement::composed(TABLE, sql, args).lengthy()).await
     }
 
     /// Gives a delivery up without another attempt. `None` when there is no such

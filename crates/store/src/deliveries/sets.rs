@@ -40,12 +40,17 @@ impl Deliveries<&mut Tx> {
         Ok(taken)
     }
 
-    /// Says that no attempt is being made after all.
-    pub async fn put_back(&mut self, ids: &[DeliveryId], at: Timestamp) -> Result<(), StoreError> {
+    /// Says that no attempt is being made after all, and none before `next`.
+    pub async fn put_back(
+        &mut self,
+        ids: &[DeliveryId],
+        next: Timestamp,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         for set in sets::of(ids) {
-            let (ids, args) = sets::words(Args::new().time(at), 1, set);
+            let (ids, args) = sets::words(Args::new().time(at).time(next), 2, set);
             let sql = format!(
-                "UPDATE deliveries SET status = 'pending', updated_at = $1
+                "UPDATE deliveries SET status = 'pending', next_attempt_at = $2, updated_at = $1
                 WHERE id IN ({ids}) AND status = 'delivering'"
             );
             changed(&mut self.0, Statement::composed(TABLE, sql, args)).await?;

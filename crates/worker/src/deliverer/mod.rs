@@ -135,7 +135,7 @@ impl Deliverer {
                 let finished = tokio::select! {
                     // First: a place that comes free after the stop is not taken.
                     biased;
-                    () = stop.cancelled() => Finished::put_back(due.clone()),
+                    () = stop.cancelled() => Finished::put_back(due.clone(), services.now()),
                     Ok(_place) = places.acquire() => services.attempt(due.clone()).await,
                 };
                 // Nobody records any more when the process has ended; the lease ends too.
@@ -200,7 +200,7 @@ impl Deliverer {
     }
 
     /// Delivers what is due at the injected clock's present, one after the other;
-    /// answers with how many attempts were made. For tests, which move the clock
+    /// answers with how many were sent or ended. For tests, which move the clock
     /// instead of waiting.
     pub async fn run_due(&mut self) -> usize {
         let mut made = 0;
@@ -212,9 +212,9 @@ impl Deliverer {
                 }
                 return made;
             };
-            made += 1;
-            let finished = vec![self.services.attempt(due).await];
-            if let Err(fault) = self.services.record_attempts(finished).await {
+            let finished = self.services.attempt(due).await;
+            made += usize::from(finished.is_progress());
+            if let Err(fault) = self.services.record_attempts(&[finished]).await {
                 tracing::error!(%fault, "an attempt could not be recorded");
                 return made;
             }

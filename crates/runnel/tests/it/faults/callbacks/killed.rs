@@ -16,23 +16,23 @@ on_both_databases!(
 const KEY: &str = "rf_live_0123456789abcdefghijKILL";
 
 /// A data folder and perhaps a database beside it, which outlive their servers.
-struct Data {
-    folder: tempfile::TempDir,
-    database_url: Option<String>,
+pub(super) struct Data {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) database_url: Option<String>,
 }
 
 impl Data {
-    async fn new(db: Db) -> Self {
+    pub(super) async fn new(db: Db) -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
             database_url: database_url(db).await,
         }
     }
 
-    fn serve(&self, workers: &str) -> Process {
+    pub(super) fn serve(&self, workers: &str, log: &str) -> Process {
         let mut variables = vec![
             ("RUNNEL_BOOTSTRAP_API_KEY", KEY),
-            ("RUNNEL_LOG", "error"),
+            ("RUNNEL_LOG", log),
             ("RUNNEL_EGRESS_ALLOW", "127.0.0.0/8"),
             ("RUNNEL_WORKERS", workers),
         ];
@@ -50,14 +50,14 @@ async fn post(server: &Process, path: &str, body: &Value) -> Value {
 }
 
 /// Makes a run with a callback; answers with its path.
-async fn run(server: &Process, receiver: &UnrulyReceiver) -> String {
+pub(super) async fn run(server: &Process, receiver: &UnrulyReceiver) -> String {
     let body = json!({"input": {"text": "hi"}, "callback_url": receiver.url()});
     let run = post(server, "/v1/models/runnel/echo/runs", &body).await;
     format!("/v1/runs/{}", run["id"].as_str().unwrap())
 }
 
 /// Waits until a run's only delivery is recorded as delivered.
-async fn delivered(server: &Process, run: &str) -> Value {
+pub(super) async fn delivered(server: &Process, run: &str) -> Value {
     wait_until("the delivery's end", || async {
         let url = server.url(&format!("{run}/callback"));
         let shown = Request::new("GET", &url).key(KEY).send().await;
@@ -83,13 +83,13 @@ async fn killed_before_the_first_attempt_it_makes_it_after_the_restart(db: Db) {
     let data = Data::new(db).await;
     let receiver = UnrulyReceiver::start(Conduct::answer(200, "")).await;
     // Without workers a run ends by its cancellation, and nobody attempts.
-    let mut server = data.serve("0");
+    let mut server = data.serve("0", "error");
     let run = run(&server, &receiver).await;
     post(&server, &format!("{run}/cancellation"), &json!({})).await;
     server.kill();
     assert_eq!(receiver.connections(), 0);
 
-    let server = data.serve("1");
+    let server = data.serve("1", "error");
     let taken = delivered(&server, &run).await;
     assert_eq!(taken["attempt_count"], 1, "{taken}");
     let told = told(&receiver);
@@ -102,7 +102,7 @@ async fn killed_before_the_first_attempt_it_makes_it_after_the_restart(db: Db) {
 async fn killed_before_the_record_it_makes_the_attempt_again(db: Db) {
     let data = Data::new(db).await;
     let receiver = UnrulyReceiver::start(Conduct::Hold).await;
-    let mut server = data.serve("1");
+    let mut server = data.serve("1", "error");
     let run = run(&server, &receiver).await;
     wait_until("the receiver to have it", || async {
         (receiver.received().len() == 1).then_some(())
@@ -111,7 +111,7 @@ async fn killed_before_the_record_it_makes_the_attempt_again(db: Db) {
     server.kill();
 
     receiver.conduct(Conduct::answer(200, "again"));
-    let server = data.serve("1");
+    let server = data.serve("1", "error");
     // The dead server's lease has to end first.
     let taken = delivered(&server, &run).await;
     let told = told(&receiver);

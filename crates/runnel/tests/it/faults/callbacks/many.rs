@@ -12,11 +12,10 @@ use runnel_testkit::{
     Conduct, Db, Receiver, TestApp, UnrulyReceiver, on_both_databases, wait_until,
 };
 use runnel_worker::{Deliverer, Drained};
-use serde_json::json;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{allowing, allowing_in, delivery, echo_with_callback};
+use super::{allowing, allowing_in, delivery, echo_with_callback, owe};
 
 on_both_databases!(
     an_outage_ends_with_each_delivered_once,
@@ -46,17 +45,6 @@ impl Delivering {
         self.stop.cancel();
         assert!(self.task.await.unwrap().is_clean);
     }
-}
-
-/// Makes a run and cancels it, which its receiver is to be told; where its
-/// deliveries are shown.
-async fn owe(app: &TestApp, url: &str) -> String {
-    let body = json!({"input": {"text": "hi"}, "callback_url": url});
-    let made = app.post("/v1/models/runnel/echo/runs", &body).send().await;
-    let id = made.assert(201).json()["id"].as_str().unwrap().to_owned();
-    let cancel = app.post(&format!("/v1/runs/{id}/cancellation"), &json!({}));
-    cancel.send().await;
-    format!("/v1/runs/{id}/callback")
 }
 
 async fn jobs(app: &TestApp) -> i64 {

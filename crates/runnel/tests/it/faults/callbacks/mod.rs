@@ -3,12 +3,14 @@
 
 mod addresses;
 mod answers;
+mod apart;
 mod certificates;
 mod clock;
 mod killed;
 mod many;
 mod schedule;
 mod silence;
+mod unrecorded;
 
 use std::time::Duration;
 
@@ -26,6 +28,17 @@ async fn echo_with_callback(app: &TestApp, url: &str) -> String {
         .assert(201)
         .json();
     format!("/v1/runs/{}/callback", run["id"].as_str().unwrap())
+}
+
+/// Makes a run and cancels it, which its receiver is to be told; where its
+/// deliveries are shown.
+async fn owe(app: &TestApp, url: &str) -> String {
+    let body = json!({"input": {"text": "hi"}, "callback_url": url});
+    let made = app.post("/v1/models/runnel/echo/runs", &body).send().await;
+    let id = made.assert(201).json()["id"].as_str().unwrap().to_owned();
+    let cancel = app.post(&format!("/v1/runs/{id}/cancellation"), &json!({}));
+    cancel.send().await;
+    format!("/v1/runs/{id}/callback")
 }
 
 async fn delivery(app: &TestApp, path: &str) -> Value {
