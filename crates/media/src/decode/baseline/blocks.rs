@@ -19,7 +19,7 @@ const LANES: usize = 16;
 pub(super) const NOWHERE: u8 = 16;
 
 /// The largest coefficient that is believed; those of pictures are half of it.
-const MOST: i32 = 2047;
+const MOST: i16 = 2047;
 
 /// Blocks that wait for their turn.
 #[derive(Debug, Default)]
@@ -57,30 +57,30 @@ impl Batch {
 pub(super) struct Scaled {
     pub(super) pixels: Vec<u8>,
     pub(super) stride: usize,
-    /// Pixels of a block to a side: 1, 2 or 4.
+    /// Pixels of a block to a side, from 1 to 4.
     pub(super) scale: usize,
-    /// How many coefficients of a block are wanted, in the order of the file.
-    pub(super) wanted: u32,
     divisors: [i16; 16],
+    /// The largest coefficient of each place that is believed.
+    most: [i16; 16],
 }
 
 impl Scaled {
     pub(super) fn new(scale: usize, across: usize, down: usize, quantiser: &[i16; 64]) -> Self {
         let mut divisors = [0; 16];
-        let mut wanted = 0;
-        for ((at, place), divisor) in (1..).zip(ZIGZAG).zip(quantiser) {
+        let mut most = [0; 16];
+        for (place, divisor) in ZIGZAG.into_iter().zip(quantiser) {
             let (x, y) = (usize::from(place % 8), usize::from(place / 8));
             if x < scale && y < scale {
                 divisors[y * 4 + x] = *divisor;
-                wanted = at;
+                most[y * 4 + x] = MOST / (*divisor).max(1);
             }
         }
         Self {
             pixels: vec![0; across * down * scale * scale],
             stride: across * scale,
             scale,
-            wanted,
             divisors,
+            most,
         }
     }
 
@@ -93,14 +93,7 @@ impl Scaled {
     /// Draws the blocks that wait.
     #[inline(always)]
     pub(super) fn draw(&mut self, batch: &mut Batch) {
-        let mut blocks: Blocks<LANES> = [[0; LANES]; 16];
-        let rows = batch.coefficients.iter().zip(self.divisors);
-        for (row, (coefficients, divisor)) in blocks.iter_mut().zip(rows) {
-            for (number, coefficient) in row.iter_mut().zip(coefficients) {
-                let product = i32::from(*coefficient) * i32::from(divisor);
-                *number = product.clamp(-MOST, MOST) as i16;
-            }
-        }
+        let blocks = self.believed(batch);
         let offsets = &batch.offsets[..batch.count];
         match self.scale {
             1 => {
@@ -111,10 +104,30 @@ impl Scaled {
                 }
             }
             2 => self.write::<2>(offsets, &restore_four(&blocks)),
+            3 => self.write::<3>(offsets, &restore_nine(&blocks)),
             _ => self.write::<4>(offsets, &restore(blocks, &[[128; LANES]; 16])),
         }
         batch.coefficients = [[0; LANES]; 17];
         batch.count = 0;
+    }
+
+    /// The coefficients as they were before they were divided.
+    #[inline(always)]
+    #[expect(
+        clippy::needless_range_loop,
+        reason = "two arrays are walked together, and become vectors this way"
+    )]
+    fn believed(&self, batch: &Batch) -> Blocks<LANES> {
+        let mut blocks = [[0; LANES]; 16];
+        for place in 0..16 {
+            let coefficients = &batch.coefficients[place];
+            let (most, divisor) = (self.most[place], self.divisors[place]);
+            for lane in 0..LANES {
+                let believed = coefficients[lane].max(-most).min(most);
+                blocks[place][lane] = believed.wrapping_mul(divisor);
+            }
+        }
+        blocks
     }
 
     /// Writes blocks of `SIDE` by `SIDE` pixels to their places.
@@ -156,4 +169,46 @@ fn restore_four(blocks: &Blocks<LANES>) -> Blocks<LANES> {
         }
     }
     pixels
+}
+
+/// The pixels of three by three coefficients.
+#[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "rows are walked together, and become vectors this way"
+)]
+fn restore_nine(blocks: &Blocks<LANES>) -> Blocks<LANES> {
+    let mut pixels = *blocks;
+    for x in 0..3 {
+        for lane in 0..LANES {
+            let [a, b, c] = [pixels[x][lane], pixels[4 + x][lane], pixels[8 + x][lane]];
+            [pixels[x][lane], pixels[4 + x][lane], pixels[8 + x][lane]] = restored_three(a, b, c);
+        }
+    }
+    for y in [0, 4, 8] {
+        for lane in 0..LANES {
+            let [a, b, c] = [pixels[y][lane], pixels[y + 1][lane], pixels[y + 2][lane]];
+            let [a, b, c] = restored_three(a + 4, b, c);
+            pixels[y][lane] = ((a >> 3) + 128).clamp(0, 255);
+            pixels[y + 1][lane] = ((b >> 3) + 128).clamp(0, 255);
+            pixels[y + 2][lane] = ((c >> 3) + 128).clamp(0, 255);
+        }
+    }
+    pixels
+}
+
+/// Three waves as numbers: eight times as much along two sides.
+#[inline(always)]
+const fn restored_three(mean: i16, a: i16, b: i16) -> [i16; 3] {
+    // √2·cos(π/6) of the first, √2·cos(π/3) of the second, and √2 of it.
+    let outer = a + times(a, 14_729);
+    let half = b - times(b, 19_195);
+    let whole = b + times(b, 27_146);
+    [mean + half + outer, mean - whole, mean + half - outer]
+}
+
+/// A share of a number, in 65,536ths.
+#[inline(always)]
+const fn times(number: i16, share: i32) -> i16 {
+    ((number as i32 * share) >> 16) as i16
 }

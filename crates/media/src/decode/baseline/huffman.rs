@@ -1,9 +1,9 @@
-//! Huffman codes of a JPEG, read many at a time.
+//! Huffman codes of a JPEG, read two coefficients at a time.
 //!
-//! A table has an entry for each value of the next bits. One kind of entry is a
-//! whole coefficient: the code, and the bits of the value after it. Another is
-//! for coefficients that nobody wants: as many of them as fit, since only their
-//! lengths count.
+//! A table has an entry for each value of the next bits: a coefficient, its code
+//! and the bits of its value, and the one after it where both fit. Each entry has
+//! to be found before the next one can be looked up, so fewer of them is what
+//! makes it quick.
 #![expect(
     clippy::inline_always,
     reason = "vector instructions are chosen in `dispatch`, for what is inlined into it"
@@ -11,6 +11,9 @@
 
 /// Bits that a table is looked up by.
 const LOOKUP: u32 = 11;
+
+/// How many bits there are at least after [`Bits::fill`].
+const FILLED: u32 = 56;
 
 /// The entries of a table.
 const ENTRIES: usize = 1 << LOOKUP;
@@ -33,19 +36,22 @@ struct Entry {
     bits: u8,
 }
 
-/// Coefficients that are passed over.
+/// A coefficient and the next one; where that does not fit, the same one twice.
 #[derive(Debug, Clone, Copy, Default)]
-struct Leap {
-    advance: u8,
-    bits: u8,
-    is_end: bool,
+struct Pair {
+    values: [i16; 2],
+    /// How far each goes on from where the pair begins.
+    advances: [u8; 2],
+    /// How many bits end with each; none where the first one has to be read slowly.
+    bits: [u8; 2],
 }
 
 /// A table as the file describes it.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
     entries: Box<[Entry; ENTRIES]>,
-    leaps: Box<[Leap; ENTRIES]>,
+    /// Of no use for first coefficients.
+    pairs: Box<[Pair; ENTRIES]>,
     /// For each length, what to add to a code to find its symbol, and the first
     /// number of sixteen bits that is no longer a code of this length.
     offsets: [i32; 17],
@@ -59,7 +65,7 @@ impl Table {
     pub(super) fn new(counts: &[u8; 16], symbols: &[u8], is_ac: bool) -> Option<Self> {
         let mut table = Self {
             entries: Box::new([Entry::default(); ENTRIES]),
-            leaps: Box::new([Leap::default(); ENTRIES]),
+            pairs: Box::new([Pair::default(); ENTRIES]),
             offsets: [0; 17],
             ends: [0; 17],
             symbols: symbols.to_vec(),
@@ -86,7 +92,7 @@ impl Table {
             return None;
         }
         if is_ac {
-            table.chain();
+            table.pair();
         }
         Some(table)
     }
@@ -109,30 +115,35 @@ impl Table {
         }
     }
 
-    /// Puts entries together to leaps.
-    fn chain(&mut self) {
-        for (start, leap) in self.leaps.iter_mut().enumerate() {
-            let mut found = Leap::default();
-            loop {
-                let entry = self.entries[start << found.bits & (ENTRIES - 1)];
-                if entry.advance == 0 || u32::from(found.bits + entry.bits) > LOOKUP {
-                    break;
-                }
-                found.bits += entry.bits;
-                if u32::from(entry.advance) == END {
-                    found.is_end = true;
-                    break;
-                }
-                found.advance += entry.advance;
-                if found.advance >= 64 {
-                    break;
-                }
+    /// Puts entries together to pairs.
+    fn pair(&mut self) {
+        for (start, pair) in self.pairs.iter_mut().enumerate() {
+            let one = self.entries[start];
+            if one.advance == 0 {
+                *pair = Pair {
+                    // As if the block ended: there it is looked at.
+                    advances: [END as u8; 2],
+                    ..Pair::default()
+                };
+                continue;
             }
-            *leap = found;
+            *pair = Pair {
+                values: [one.value; 2],
+                advances: [one.advance; 2],
+                bits: [one.bits; 2],
+            };
+            let is_coefficient = (1..=16).contains(&one.advance);
+            let two = self.entries[(start << one.bits) % ENTRIES];
+            if is_coefficient && two.advance > 0 && u32::from(one.bits + two.bits) <= LOOKUP {
+                pair.values[1] = two.value;
+                pair.advances[1] += two.advance;
+                pair.bits[1] += two.bits;
+            }
         }
     }
 
-    /// Reads the difference of a first coefficient.
+    /// Reads the difference of a first coefficient, and leaves bits for
+    /// [`Table::others`].
     #[inline(always)]
     pub(super) fn first(&self, bits: &mut Bits<'_>) -> Option<i16> {
         bits.fill();
@@ -144,44 +155,50 @@ impl Table {
         self.slow(bits).map(|(_, value)| value)
     }
 
-    /// Reads a coefficient: how many places it goes on, and its value.
+    /// Reads the other coefficients of a block, right after the first one, and
+    /// hands each to `keep` with its number, counted from 1, or one from 64 on;
+    /// some of them twice. `None` where they do not end as they should.
     #[inline(always)]
-    pub(super) fn next(&self, bits: &mut Bits<'_>) -> Option<(u32, i16)> {
-        bits.fill();
-        let entry = self.entries[bits.peek(LOOKUP)];
-        if entry.advance > 0 {
-            bits.skip(u32::from(entry.bits));
-            return Some((u32::from(entry.advance), entry.value));
-        }
-        let (symbol, value) = self.slow(bits)?;
-        Some((advance(symbol, true), value))
-    }
-
-    /// Passes over the coefficients from the place `at` on; answers whether the
-    /// block ended as it should.
-    #[inline(always)]
-    pub(super) fn pass(&self, bits: &mut Bits<'_>, mut at: u32) -> Option<()> {
-        while at < 64 {
-            bits.fill();
-            let leap = self.leaps[bits.peek(LOOKUP)];
-            let after = at + u32::from(leap.advance);
-            // A leap may not reach into the block that follows.
-            if leap.bits > 0 && after + u32::from(leap.is_end) <= 64 {
-                bits.skip(u32::from(leap.bits));
-                if leap.is_end {
-                    return Some(());
+    pub(super) fn others(&self, bits: &mut Bits<'_>, mut keep: impl FnMut(u32, i16)) -> Option<()> {
+        let mut at = 1;
+        loop {
+            // As many lookups as there are bits for.
+            for _ in 0..FILLED / LOOKUP - 1 {
+                let pair = self.pairs[bits.peek(LOOKUP)];
+                let [one, two] = pair.advances.map(|advance| at + u32::from(advance));
+                if two >= 64 {
+                    if pair.bits[0] == 0 {
+                        let (symbol, value) = self.slow(bits)?;
+                        at += advance(symbol, true);
+                        keep(at, value);
+                        if at >= 64 {
+                            return is_end(at);
+                        }
+                        break;
+                    }
+                    keep(one, pair.values[0]);
+                    if one >= 64 {
+                        // What the second one would be belongs to the next block.
+                        bits.skip(u32::from(pair.bits[0]));
+                        return is_end(one);
+                    }
+                    keep(two, pair.values[1]);
+                    bits.skip(u32::from(pair.bits[1]));
+                    return is_end(two);
                 }
-                at = after;
-                continue;
+                keep(one, pair.values[0]);
+                keep(two, pair.values[1]);
+                bits.skip(u32::from(pair.bits[1]));
+                at = two;
             }
-            at += self.next(bits)?.0;
+            bits.fill();
         }
-        (at == 64 || at >= END).then_some(())
     }
 
     /// Reads a code that is longer than the lookup, or whose value is.
     #[cold]
     fn slow(&self, bits: &mut Bits<'_>) -> Option<(u8, i16)> {
+        bits.fill();
         let code = bits.peek(16) as u32;
         let length = (1..17).find(|length| code < self.ends[*length])?;
         let at = (code >> (16 - length)) as i32 + self.offsets[length];
@@ -190,8 +207,15 @@ impl Table {
         let size = u32::from(symbol & 15);
         let value = if size == 0 { 0 } else { bits.peek(size) as u32 };
         bits.skip(size);
+        bits.fill();
         Some((symbol, extend(value, size)))
     }
+}
+
+/// Whether a block that went on to there ended as it should.
+#[inline(always)]
+fn is_end(at: u32) -> Option<()> {
+    (at == 64 || at >= END).then_some(())
 }
 
 /// How many places the coefficient of a symbol goes on.
@@ -237,7 +261,7 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// Makes sure of 56 bits, enough for the longest code and value; beyond the
+    /// Makes sure of [`FILLED`] bits, enough for the longest code and value; beyond the
     /// end they are zeros, which [`Bits::place`] tells.
     #[inline(always)]
     fn fill(&mut self) {

@@ -3,7 +3,7 @@
 //! libjpeg-turbo decodes every coefficient and gives colours of pixels. A
 //! thumbnail needs the lowest few coefficients of each block, and brightness and
 //! colour apart, as the file has them and as its own format wants them. Here the
-//! rest is passed over, bits of many coefficients at a time.
+//! rest is read and dropped.
 //!
 //! What is not the plain case, and whatever looks damaged, answers `None`: then
 //! libjpeg-turbo decides, and what it refuses is refused.
@@ -18,7 +18,7 @@ mod huffman;
 
 use blocks::{Batch, NOWHERE, Scaled};
 use header::{Component, Header};
-use huffman::{Bits, END, Table};
+use huffman::{Bits, Table};
 
 /// The place within a block, row by row, of each coefficient of a file.
 const ZIGZAG: [u8; 64] = [
@@ -194,7 +194,7 @@ impl<'a> Decoding<'a> {
             // By the coarser direction of the two.
             let across = longest * component.across / most.0;
             let side = across.min(longest * component.down / most.1);
-            let scale = [1, 2, 4]
+            let scale = [1, 2, 3, 4]
                 .into_iter()
                 .find(|scale| side * scale / 8 >= wanted)?;
             let quantiser = header.quantisers[component.quantiser].as_ref()?;
@@ -269,32 +269,28 @@ impl Part<'_> {
         for below in 0..down {
             for right in 0..across {
                 let offset = self.scaled.offset(x * across + right, y * down + below);
-                let lane = self.batch.begin(offset);
-                self.block(bits, lane)?;
-                if self.batch.is_full() {
-                    self.scaled.draw(&mut self.batch);
-                }
+                self.block(bits, offset)?;
             }
         }
         Some(())
     }
 
-    /// Reads one block, and keeps the first of its coefficients.
+    /// Reads one block, which is drawn at `offset`, and keeps the first of its
+    /// coefficients.
     #[inline(always)]
-    fn block(&mut self, bits: &mut Bits<'_>, lane: usize) -> Option<()> {
+    fn block(&mut self, bits: &mut Bits<'_>, offset: usize) -> Option<()> {
+        let batch = &mut self.batch;
+        let lane = batch.begin(offset);
         self.last = self.last.wrapping_add(self.first.first(bits)?);
-        self.batch.set(0, lane, self.last);
-        let mut at = 1;
-        while at < self.scaled.wanted {
-            let (advance, value) = self.others.next(bits)?;
-            at += advance;
+        batch.set(0, lane, self.last);
+        self.others.others(bits, |at, value| {
             let place = PLACES[(at - 1) as usize % PLACES.len()];
-            self.batch.set(place, lane, value);
+            batch.set(place, lane, value);
+        })?;
+        if batch.is_full() {
+            self.scaled.draw(batch);
         }
-        if at < 64 {
-            return self.others.pass(bits, at);
-        }
-        (at == 64 || at >= END).then_some(())
+        Some(())
     }
 }
 

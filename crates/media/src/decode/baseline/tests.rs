@@ -103,9 +103,10 @@ fn each_sampling_and_scale_looks_as_by_the_other_decoder() {
         Subsamp::Sub2x2,
         Subsamp::Gray,
     ];
-    // A half, a quarter and an eighth, with sides that fill no unit.
+    // Four, three, two and one of eight, with sides that fill no unit.
     let table = [
         ((301, 203), (128, 86)),
+        ((301, 203), (112, 76)),
         ((403, 301), (100, 75)),
         ((97, 611), (12, 76)),
     ];
