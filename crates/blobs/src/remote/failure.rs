@@ -45,16 +45,21 @@ impl Failures {
         let reason = reason(&error);
         if is_about_the_bucket(&reason) {
             return BlobError::NoBucket {
+                kind: match self.protocol {
+                    Protocol::S3 | Protocol::Google => "bucket",
+                    Protocol::Azure => "container",
+                },
                 bucket: self.bucket.clone(),
             };
+        }
+        if reason.contains(METADATA) {
+            return self
+                .denied("none were given, and this machine has no role of its own".to_owned());
         }
         match error {
             Error::NotFound { path, .. } => BlobError::Missing { key: path },
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => self.denied(reason),
             _ if is_about_rights(&reason) => self.denied(reason),
-            _ if reason.contains(METADATA) => {
-                self.denied("none were given, and this machine has no role of its own".to_owned())
-            }
             _ => BlobError::Unavailable { reason },
         }
     }
@@ -67,9 +72,17 @@ impl Failures {
     }
 }
 
-/// Whether a 404 means the bucket, by the codes of S3 and Google, and of Azure.
+/// Whether a 404 means the bucket, or a 400 its name, by the codes of S3 and
+/// Google, and of Azure. The names of objects are never refused.
 fn is_about_the_bucket(text: &str) -> bool {
-    text.contains("NoSuchBucket") || text.contains("ContainerNotFound")
+    [
+        "NoSuchBucket",
+        "InvalidBucketName",
+        "ContainerNotFound",
+        "InvalidResourceName",
+    ]
+    .iter()
+    .any(|code| text.contains(code))
 }
 
 /// Whether a list was refused, whose errors have no kind of their own.
