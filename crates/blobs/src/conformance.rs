@@ -309,16 +309,24 @@ async fn a_storage_in_order_says_so(blobs: Blobs) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_breaks_off_leaves_no_parts_in_a_bucket() {
-    let server = runnel_testkit::S3Server::start().await;
-    let blobs = on_s3(&server).await;
-    let mut staged = blobs.stage(&key("l.bin"));
-    staged.write(&pattern(20 * 1024 * 1024)).await.unwrap();
-    assert!(server.parts() > 0);
-    drop(staged);
-    runnel_testkit::wait_until("the parts to be removed", || async {
-        (server.parts() == 0).then_some(())
-    })
-    .await;
+    let (s3, google) = (
+        runnel_testkit::S3Server::start().await,
+        runnel_testkit::GoogleServer::start().await,
+    );
+    let parts: [(Blobs, &dyn Fn() -> usize); 2] = [
+        (on_s3(&s3).await, &|| s3.parts()),
+        (on_google(&google).await, &|| google.parts()),
+    ];
+    for (blobs, parts) in parts {
+        let mut staged = blobs.stage(&key("l.bin"));
+        staged.write(&pattern(20 * 1024 * 1024)).await.unwrap();
+        assert!(parts() > 0);
+        drop(staged);
+        runnel_testkit::wait_until("the parts to be removed", || async {
+            (parts() == 0).then_some(())
+        })
+        .await;
+    }
 }
 
 /// S3 and Google answer with a thousand names at once.

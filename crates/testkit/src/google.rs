@@ -32,7 +32,7 @@ use tokio::task::JoinHandle;
 use crate::app::files;
 use crate::chaos::Mood;
 use crate::google_key::GoogleKey;
-use crate::s3::serve;
+use crate::s3::{parts_in, serve};
 
 const BUCKET: &str = "media";
 /// Short, as that of the S3 server is.
@@ -121,6 +121,11 @@ impl GoogleServer {
     /// The files of the app's objects.
     pub fn objects(&self) -> Vec<PathBuf> {
         files(&self.folder())
+    }
+
+    /// How many bodies have parts in the store and are not complete.
+    pub fn parts(&self) -> usize {
+        parts_in(self.root.path())
     }
 
     /// The folder of the app's objects.

@@ -5,7 +5,7 @@
 //! the time of the machine.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -118,13 +118,7 @@ impl S3Server {
 
     /// How many bodies have parts in the store and are not complete.
     pub fn parts(&self) -> usize {
-        let entries = std::fs::read_dir(self.root.path()).unwrap();
-        entries
-            .filter(|entry| {
-                let name = entry.as_ref().unwrap().file_name();
-                name.to_string_lossy().starts_with(".upload-")
-            })
-            .count()
+        parts_in(self.root.path())
     }
 
     /// The folder of the app's objects.
@@ -165,6 +159,17 @@ fn credentials_with(secret: &str) -> [(String, String); 2] {
         ("AWS_SECRET_ACCESS_KEY", secret),
     ];
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))
+}
+
+/// How many bodies have parts in a root of `s3s-fs`.
+pub(crate) fn parts_in(root: &Path) -> usize {
+    let entries = std::fs::read_dir(root).unwrap();
+    entries
+        .filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_string_lossy().starts_with(".upload-")
+        })
+        .count()
 }
 
 /// Serves `service` in the mood that it is in; `gate` looks at each request

@@ -15,6 +15,7 @@ async fn refusal(url: &str, variables: &Variables) -> String {
     let began = Instant::now();
     let error = Blobs::open(url, variables).await.unwrap_err().to_string();
     assert!(began.elapsed() < BOUND, "{url}: {:?}", began.elapsed());
+    assert!(!error.contains('<'), "no markup: {error}");
     error
 }
 
