@@ -121,6 +121,9 @@ if [ "${1:-test}" = test ]; then
     # largest (430 MB).
     python_tools cog cog==0.23.1 coglet==0.23.1
     python_tools serve litserve==0.2.19 "ray[serve]==2.60.0"
+    # The official clients of Azure and Google: the one makes the container that
+    # tests use and looks into it, the other says how a URL is to be signed.
+    python_tools clouds azure-storage-blob==12.31.1 google-cloud-storage==3.17.1
 fi
 
 if [ "${1:-test}" = comfyui ]; then
@@ -129,9 +132,10 @@ if [ "${1:-test}" = comfyui ]; then
     python_tools comfyui comfyui==0.0.1 transformers==4.57.6
 fi
 
-# The clients of others that the tests upload with and receive with; these
-# versions alone.
-node_clients="tus-js-client@4.3.1 standardwebhooks@1.1.1"
+# The clients of others that the tests upload with and receive with, and
+# Microsoft's emulator of Azure's object store, by far the largest (190 MB); these
+# versions alone. Later ones of the emulator ask for a newer Node than Debian has.
+node_clients="tus-js-client@4.3.1 standardwebhooks@1.1.1 azurite@3.35.0"
 node_tools=$(dirname "$0")/../target/test-tools/node
 if [ "${1:-test}" = test ] && [ "$(cat "$node_tools/installed" 2>/dev/null)" != "$node_clients" ]; then
     echo "setup: installing $node_clients" >&2

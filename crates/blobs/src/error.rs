@@ -52,9 +52,11 @@ pub enum BlobError {
     },
     /// There is no such bucket.
     #[error(
-        "the store says that there is no bucket {bucket:?}; create it, or mend its name in --storage-url"
+        "the store says that there is no {kind} {bucket:?}; create it, or mend its name in --storage-url"
     )]
     NoBucket {
+        /// What the store calls it.
+        kind: &'static str,
         /// Its name.
         bucket: String,
     },

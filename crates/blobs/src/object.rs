@@ -62,8 +62,6 @@ pub struct Download<'a> {
     pub mime_type: &'a str,
     /// Its `Content-Disposition`.
     pub disposition: &'a str,
-    /// Whether a browser would run what it contains.
-    pub is_active: bool,
 }
 
 /// An object that is open for reading.

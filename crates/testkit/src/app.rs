@@ -11,8 +11,8 @@ use runnel_types::{Clock, ManualClock, Scope, SeededEntropy, SystemClock, Timest
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::bucket::{Bucket, Storage};
 use crate::http::Request;
-use crate::s3::S3Server;
 
 /// Which database a server stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,15 +21,6 @@ pub enum Db {
     Sqlite,
     /// A fresh database of a PostgreSQL server.
     Postgres,
-}
-
-/// Where the objects of a server lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Storage {
-    /// In the test's folder.
-    Disk,
-    /// In a bucket of a server of the test's own.
-    S3,
 }
 
 /// The URL of a fresh database, where the data folder does not hold it.
@@ -53,7 +44,7 @@ pub struct TestApp {
     environment: Environment,
     key: String,
     folder: Arc<TempDir>,
-    s3: Option<S3Server>,
+    pub(crate) bucket: Option<Bucket>,
 }
 
 impl TestApp {
@@ -87,14 +78,13 @@ impl TestApp {
         };
         settings.database_url = database_url(db).await;
         let mut begin = Timestamp::from_micros(1_790_000_000_000_000);
-        let mut s3 = None;
-        if storage == Storage::S3 {
-            let server = S3Server::start().await;
-            settings.storage_url = Some(server.storage_url());
-            settings.storage_variables = server.variables();
+        let bucket = Bucket::of(storage).await;
+        if let Some(bucket) = &bucket {
+            let (url, variables) = bucket.place();
+            settings.storage_url = Some(url);
+            settings.storage_variables = variables;
             // The store looks at its own clock.
             begin = SystemClock.now();
-            s3 = Some(server);
         }
         let clock = Arc::new(ManualClock::at(begin));
         let mut environment = Environment {
@@ -120,7 +110,7 @@ impl TestApp {
             environment,
             key,
             folder: Arc::new(folder),
-            s3,
+            bucket,
         }
     }
 
@@ -135,7 +125,7 @@ impl TestApp {
             environment: self.environment.clone(),
             key: self.key.clone(),
             folder: Arc::clone(&self.folder),
-            s3: None,
+            bucket: None,
         }
     }
 
@@ -156,7 +146,7 @@ impl TestApp {
             environment,
             key,
             folder,
-            s3,
+            bucket,
         } = self;
         app.stop().await;
         let app = start(&settings, &environment).await;
@@ -167,7 +157,7 @@ impl TestApp {
             environment,
             key,
             folder,
-            s3,
+            bucket,
         }
     }
 
@@ -308,18 +298,12 @@ impl TestApp {
         self.confirm(&id).await.assert(201).json()
     }
 
-    /// Every file of the object store, temporary ones too.
+    /// Every object, and with a folder its temporary files too.
     pub fn objects(&self) -> Vec<PathBuf> {
-        match &self.s3 {
-            Some(s3) => s3.objects(),
+        match &self.bucket {
+            Some(bucket) => bucket.objects(),
             None => files(&self.settings.data_dir.join("objects")),
         }
-    }
-
-    /// The store of an app that has one.
-    pub const fn s3(&self) -> &S3Server {
-        // INVARIANT: only tests on `Storage::S3` ask.
-        self.s3.as_ref().expect("the test began with Storage::S3")
     }
 
     /// The folder of the server's data.

@@ -7,10 +7,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod app;
+mod azure;
+mod bucket;
 mod chaos;
 mod counting_engine;
 mod event_stream;
 mod file_server;
+mod google;
+mod google_key;
 mod http;
 mod process;
 mod puppet;
@@ -20,11 +24,14 @@ pub mod samples;
 mod unruly_receiver;
 mod wait;
 
-pub use app::{Db, Storage, TestApp, database_url};
+pub use app::{Db, TestApp, database_url};
+pub use azure::AzureServer;
+pub use bucket::Storage;
 pub use chaos::Mood;
 pub use counting_engine::CountingEngine;
 pub use event_stream::{Event, EventStream};
 pub use file_server::{FileServer, Sent};
+pub use google::GoogleServer;
 pub use http::{Begun, Request, Response, send_raw};
 pub use process::Process;
 pub use puppet::{Call, Puppet};

@@ -5,7 +5,7 @@
 //! the time of the machine.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -64,7 +64,7 @@ impl S3Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (mood, moods) = watch::channel(Mood::Well);
-        let serving = tokio::spawn(serve(listener, service, moods));
+        let serving = tokio::spawn(serve(listener, service, moods, Ok));
         Self {
             address,
             root,
@@ -118,13 +118,7 @@ impl S3Server {
 
     /// How many bodies have parts in the store and are not complete.
     pub fn parts(&self) -> usize {
-        let entries = std::fs::read_dir(self.root.path()).unwrap();
-        entries
-            .filter(|entry| {
-                let name = entry.as_ref().unwrap().file_name();
-                name.to_string_lossy().starts_with(".upload-")
-            })
-            .count()
+        parts_in(self.root.path())
     }
 
     /// The folder of the app's objects.
@@ -167,7 +161,31 @@ fn credentials_with(secret: &str) -> [(String, String); 2] {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))
 }
 
-async fn serve(listener: TcpListener, service: S3Service, moods: watch::Receiver<Mood>) {
+/// How many bodies have parts in a root of `s3s-fs`.
+pub(crate) fn parts_in(root: &Path) -> usize {
+    let entries = std::fs::read_dir(root).unwrap();
+    entries
+        .filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_string_lossy().starts_with(".upload-")
+        })
+        .count()
+}
+
+/// Serves `service` in the mood that it is in; `gate` looks at each request
+/// first, and may change or answer it.
+pub(crate) async fn serve<G>(
+    listener: TcpListener,
+    service: S3Service,
+    moods: watch::Receiver<Mood>,
+    gate: G,
+) where
+    G: Fn(hyper::Request<Body>) -> Result<hyper::Request<Body>, Box<hyper::Response<Body>>>
+        + Copy
+        + Send
+        + Sync
+        + 'static,
+{
     loop {
         let (socket, _) = listener.accept().await.unwrap();
         let (service, moods) = (service.clone(), moods.clone());
@@ -176,6 +194,10 @@ async fn serve(listener: TcpListener, service: S3Service, moods: watch::Receiver
             async move {
                 let request = request.map(Body::from);
                 let well = || async move {
+                    let request = match gate(request) {
+                        Ok(request) => request,
+                        Err(answer) => return Ok(*answer),
+                    };
                     let answer = service.call(request).await;
                     answer.map_err(|error| std::io::Error::other(format!("{error:?}")))
                 };

@@ -1,5 +1,7 @@
 //! Says what a store's refusal means, for the person who can mend it.
 
+use std::borrow::Cow;
+
 use object_store::Error;
 
 use crate::error::BlobError;
@@ -45,16 +47,21 @@ impl Failures {
         let reason = reason(&error);
         if is_about_the_bucket(&reason) {
             return BlobError::NoBucket {
+                kind: match self.protocol {
+                    Protocol::S3 | Protocol::Google => "bucket",
+                    Protocol::Azure => "container",
+                },
                 bucket: self.bucket.clone(),
             };
+        }
+        if reason.contains(METADATA) {
+            return self
+                .denied("none were given, and this machine has no role of its own".to_owned());
         }
         match error {
             Error::NotFound { path, .. } => BlobError::Missing { key: path },
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => self.denied(reason),
             _ if is_about_rights(&reason) => self.denied(reason),
-            _ if reason.contains(METADATA) => {
-                self.denied("none were given, and this machine has no role of its own".to_owned())
-            }
             _ => BlobError::Unavailable { reason },
         }
     }
@@ -67,9 +74,17 @@ impl Failures {
     }
 }
 
-/// Whether a 404 means the bucket, by the codes of S3 and Google, and of Azure.
+/// Whether a 404 means the bucket, or a 400 its name, by the codes of S3 and
+/// Google, and of Azure. The names of objects are never refused.
 fn is_about_the_bucket(text: &str) -> bool {
-    text.contains("NoSuchBucket") || text.contains("ContainerNotFound")
+    [
+        "NoSuchBucket",
+        "InvalidBucketName",
+        "ContainerNotFound",
+        "InvalidResourceName",
+    ]
+    .iter()
+    .any(|code| text.contains(code))
 }
 
 /// Whether a list was refused, whose errors have no kind of their own.
@@ -89,8 +104,24 @@ fn reason(error: &Error) -> String {
         }
         cause = error.source();
     }
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = without_markup(&text);
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().take(MOST).collect()
+}
+
+/// The code and the message of a store's document instead of the document,
+/// whose form is that of S3 with all three.
+fn without_markup(text: &str) -> Cow<'_, str> {
+    let within = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        Some(rest.split_once(&format!("</{name}>"))?.0)
+    };
+    match (within("Code"), within("Message"), text.split_once('<')) {
+        (Some(code), Some(message), Some((before, _))) => {
+            Cow::Owned(format!("{before}{code}: {message}"))
+        }
+        _ => Cow::Borrowed(text),
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +183,19 @@ mod tests {
             said.contains("none were given") && said.contains("AWS_ACCESS_KEY_ID"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn of_a_document_only_what_it_says_is_told() {
+        let source = "status code: 503: <?xml version=\"1.0\"?> <Error> <Code>SlowDown</Code> \
+            <Message>Reduce your\nrequest rate.</Message> <Host>x</Host></Error>";
+        let error = Error::Generic {
+            store: "S3",
+            source: source.into(),
+        };
+        let said = reason(&error);
+        let words = "status code: 503: SlowDown: Reduce your request rate.";
+        assert!(said.ends_with(words), "{said}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Objects in a bucket, through the `object_store` crate.
 //!
 //! `open` reaches the bucket, `stage` sends bodies in parts, `spool` brings an
-//! object here as a file, `presign` and `urls` make the store's own signed
+//! object here as a file, `presign`, `sas` and `urls` make the store's own signed
 //! URLs. A store answers a PUT when the bytes are durable, so there is nothing
 //! to sync; every request has an end, and what the store says becomes a
 //! [`BlobError`] in `failure`.
@@ -10,6 +10,7 @@ mod failure;
 mod open;
 mod parts;
 mod presign;
+mod sas;
 mod spool;
 mod stage;
 mod urls;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::azure::MicrosoftAzureBuilder;
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::multipart::MultipartStore;
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
@@ -13,6 +13,7 @@ use url::Url;
 
 use super::failure::Failures;
 use super::presign::Presigner;
+use super::sas::SasSigner;
 use super::urls::{Urls, signs_alone};
 use super::{Remote, credential_names};
 use crate::error::BlobError;
@@ -144,19 +145,39 @@ fn azure(url: &BucketUrl, variables: &Variables) -> Result<Remote, BlobError> {
     if let Some(endpoint) = &url.endpoint {
         builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/').to_owned());
     }
+    let urls = sas_signer(url, &builder).map_or(Urls::Nobody, Urls::Azure);
     let store = builder
         .with_container_name(&url.bucket)
         .with_client_options(client_options(url, is_plain(url)))
         .with_retry(retries(url))
         .build()
         .map_err(|error| incomplete(url, &error))?;
-    let store = Arc::new(store);
-    let urls = if signs_alone(store.as_ref()) {
-        Urls::Azure(Arc::clone(&store) as _)
-    } else {
-        Urls::Nobody
-    };
-    Ok(connected(url, store, urls))
+    Ok(connected(url, Arc::new(store), urls))
+}
+
+/// Who signs URLs: the account's key, where it was given. With a customer's own
+/// key of encryption, which goes into headers, and where the builder makes up an
+/// address of its own, nobody does.
+fn sas_signer(url: &BucketUrl, builder: &MicrosoftAzureBuilder) -> Option<SasSigner> {
+    let get = |key| builder.get_config_value(&key);
+    let has_own_ways = [
+        AzureConfigKey::UseEmulator,
+        AzureConfigKey::UseFabricEndpoint,
+    ]
+    .into_iter()
+    .any(|key| get(key).as_deref() != Some("false"));
+    if has_own_ways || get(AzureConfigKey::EncryptionKey).is_some() {
+        return None;
+    }
+    let account = get(AzureConfigKey::AccountName)?;
+    let endpoint = get(AzureConfigKey::Endpoint)
+        .unwrap_or_else(|| format!("https://{account}.blob.core.windows.net"));
+    SasSigner::new(
+        &endpoint,
+        &account,
+        &url.bucket,
+        &get(AzureConfigKey::AccessKey)?,
+    )
 }
 
 fn connected<S: ObjectStore + MultipartStore>(

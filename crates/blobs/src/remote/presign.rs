@@ -150,12 +150,14 @@ fn keyed(key: &[u8], text: &str) -> Vec<u8> {
 
 /// `20130524T000000Z`.
 fn moment(at: Timestamp) -> String {
-    let whole = Timestamp::from_micros(at.as_seconds().saturating_mul(1_000_000));
-    let text = whole.to_rfc3339();
-    let date = text.split(['.', 'Z']).next().unwrap_or_default();
-    let mut moment = date.replace(['-', ':'], "");
-    moment.push('Z');
-    moment
+    to_the_second(at).replace(['-', ':'], "")
+}
+
+/// `2013-05-24T00:00:00Z`.
+pub(super) fn to_the_second(at: Timestamp) -> String {
+    let text = at.to_rfc3339();
+    let whole = text.split(['.', 'Z']).next().unwrap_or_default();
+    format!("{whole}Z")
 }
 
 /// The time that [`moment`] wrote.
@@ -170,7 +172,7 @@ fn read_moment(text: &str) -> Option<Timestamp> {
 }
 
 /// Percent-encodes all but what RFC 3986 leaves alone, and `kept`.
-fn encoded(text: &str, kept: &str) -> String {
+pub(super) fn encoded(text: &str, kept: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         let letter = char::from(byte);

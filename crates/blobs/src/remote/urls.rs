@@ -1,10 +1,10 @@
 //! The URLs that a store signs, or that are signed in its name.
 //!
 //! S3: our own signature, with type and size of an upload in it. Google: the
-//! signer of `object_store`, with the type. Azure: downloads alone, since a
-//! PUT to it needs a header that clients do not send; the server takes those
-//! uploads itself and passes them on. Where a signature takes a request to
-//! another server, the server sends and takes everything.
+//! signer of `object_store`, with the type. Azure: our own again, for downloads
+//! alone, since a PUT to it needs a header that clients do not send; the server
+//! takes those uploads itself and passes them on. Where a signature takes a
+//! request to another server, the server sends and takes everything.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use runnel_types::Timestamp;
 
 use super::Remote;
 use super::presign::{LONGEST, Presigner, Request};
+use super::sas::SasSigner;
 use crate::error::BlobError;
 use crate::key::Key;
 use crate::object::Download;
@@ -29,7 +30,7 @@ pub(super) enum Urls {
         credentials: AwsCredentialProvider,
     },
     Google(Arc<dyn Signer>),
-    Azure(Arc<dyn Signer>),
+    Azure(SasSigner),
     /// Nobody: the server takes and sends everything.
     Nobody,
 }
@@ -92,7 +93,7 @@ impl Remote {
             ("response-content-type", download.mime_type),
             ("response-content-disposition", download.disposition),
         ];
-        let (signer, options) = match &self.inner.urls {
+        match &self.inner.urls {
             Urls::S3 {
                 presigner,
                 credentials,
@@ -107,31 +108,33 @@ impl Remote {
                     refresh(credentials);
                     return None;
                 };
-                return Some(presigner.sign(&credential, &request, now, valid_for));
+                Some(presigner.sign(&credential, &request, now, valid_for))
             }
-            Urls::Google(signer) => (signer, SignedUrlOptions::new().with_query(query)),
-            // A signature of Azure's cannot say that a browser is to keep a
-            // file instead of running it, so those are sent by the server.
-            Urls::Azure(signer) if !download.is_active => (signer, SignedUrlOptions::new()),
-            Urls::Azure(_) | Urls::Nobody => return None,
-        };
-        let url = self.ask(signer, http::Method::GET, &path, valid_for, &options);
-        url.now_or_never()?.ok()
+            Urls::Google(signer) => {
+                let options = SignedUrlOptions::new().with_query(query);
+                let url = self.ask(signer, http::Method::GET, &path, valid_for, &options);
+                url.now_or_never()?.ok()
+            }
+            Urls::Azure(signer) => Some(signer.sign(path.as_ref(), now, valid_for, download)),
+            Urls::Nobody => None,
+        }
     }
 
     /// The object that a URL of the store's own allows to be fetched, where such
     /// URLs are signed here. Those of temporary credentials are known for as long
     /// as these are.
     pub(crate) fn read_presigned(&self, url: &str) -> Option<Key> {
-        let Urls::S3 {
-            presigner,
-            credentials,
-        } = &self.inner.urls
-        else {
-            return None;
+        let name = match &self.inner.urls {
+            Urls::S3 {
+                presigner,
+                credentials,
+            } => {
+                let credential = credentials.get_credential().now_or_never()?.ok()?;
+                presigner.read(&credential, url)?
+            }
+            Urls::Azure(signer) => signer.read(url)?,
+            Urls::Google(_) | Urls::Nobody => return None,
         };
-        let credential = credentials.get_credential().now_or_never()?.ok()?;
-        let name = presigner.read(&credential, url)?;
         name.strip_prefix(&self.inner.prefix)?.parse().ok()
     }
 

@@ -65,28 +65,48 @@ fn noise(length: usize) -> Vec<u8> {
 #[tokio::test]
 async fn a_body_in_pieces_becomes_its_object_and_nothing_else() {
     let (_folder, storages) = both().await;
-    let whole = noise(2 * MORE_THAN_A_PART + 3);
     for blobs in storages {
-        let mut progress = begin(&blobs).await;
-        for piece in whole.chunks(5_000_001) {
-            let mut appender = go_on(&blobs, &progress).await;
-            for part in piece.chunks(1_000_003) {
-                appender.write(part).await.unwrap();
-            }
-            progress = appender.sync().await.unwrap();
-            assert_eq!(appender.sync().await.unwrap(), progress);
-        }
-        assert_eq!(progress.size_bytes(), whole.len() as u64);
-        let stored = go_on(&blobs, &progress).await.finish().await.unwrap();
-        assert_eq!(stored.sha256, hex::encode(Sha256::digest(&whole)));
-        // As after a crash between the end and the note of it.
-        if matches!(blobs.place(), Storage::Local(_)) {
-            let again = go_on(&blobs, &progress).await.finish().await.unwrap();
-            assert_eq!(again, stored);
-        }
-        assert_eq!(blobs.read_all(&target()).await.unwrap(), whole);
-        assert_eq!(names(&blobs).await, [target().to_string()]);
+        becomes_its_object_and_nothing_else(blobs).await;
     }
+}
+
+#[tokio::test]
+async fn a_body_in_pieces_becomes_an_object_of_azure() {
+    let server = runnel_testkit::AzureServer::start().await;
+    let variables = Variables::of(server.credentials());
+    let blobs = Blobs::open(&server.storage_url(), &variables).await;
+    becomes_its_object_and_nothing_else(blobs.unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_body_in_pieces_becomes_an_object_of_google() {
+    let server = runnel_testkit::GoogleServer::start().await;
+    let variables = Variables::of(server.credentials());
+    let blobs = Blobs::open(&server.storage_url(), &variables).await;
+    becomes_its_object_and_nothing_else(blobs.unwrap()).await;
+}
+
+async fn becomes_its_object_and_nothing_else(blobs: Blobs) {
+    let whole = noise(2 * MORE_THAN_A_PART + 3);
+    let mut progress = begin(&blobs).await;
+    for piece in whole.chunks(5_000_001) {
+        let mut appender = go_on(&blobs, &progress).await;
+        for part in piece.chunks(1_000_003) {
+            appender.write(part).await.unwrap();
+        }
+        progress = appender.sync().await.unwrap();
+        assert_eq!(appender.sync().await.unwrap(), progress);
+    }
+    assert_eq!(progress.size_bytes(), whole.len() as u64);
+    let stored = go_on(&blobs, &progress).await.finish().await.unwrap();
+    assert_eq!(stored.sha256, hex::encode(Sha256::digest(&whole)));
+    // As after a crash between the end and the note of it.
+    if matches!(blobs.place(), Storage::Local(_)) {
+        let again = go_on(&blobs, &progress).await.finish().await.unwrap();
+        assert_eq!(again, stored);
+    }
+    assert_eq!(blobs.read_all(&target()).await.unwrap(), whole);
+    assert_eq!(names(&blobs).await, [target().to_string()]);
 }
 
 #[tokio::test]

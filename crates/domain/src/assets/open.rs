@@ -194,7 +194,6 @@ impl Services {
         let download = Download {
             mime_type: made.mime_type,
             disposition: &disposition(&name, false),
-            is_active: false,
         };
         // A minute longer than a client may remember where it was sent.
         let valid_for = Duration::from_secs(max_age + 60);

@@ -40,7 +40,6 @@ impl Services {
         let download = Download {
             mime_type: &asset.mime_type,
             disposition: &disposition(&asset.name, is_active),
-            is_active,
         };
         self.object_url(&asset.storage_key, now, valid_for, download)
     }
@@ -50,7 +49,6 @@ impl Services {
         let download = Download {
             mime_type: "image/webp",
             disposition: &disposition("thumbnail.webp", false),
-            is_active: false,
         };
         let valid_for = self.limits.asset_url_ttl;
         self.object_url(asset.thumbnail_key.as_deref()?, now, valid_for, download)

@@ -2,6 +2,7 @@
 
 mod batches;
 mod callbacks;
+mod clouds;
 mod kill;
 mod queue;
 mod stores;

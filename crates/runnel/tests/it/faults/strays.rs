@@ -33,9 +33,10 @@ async fn untidy(db: Db, storage: Storage) -> (TestApp, usize) {
     app.asset("image/png", &png).await;
     app.upload("image/png", &png).await;
     let named = app.objects().len();
-    let folder = match storage {
-        Storage::Disk => app.data_dir().join("objects"),
-        Storage::S3 => app.s3().folder(),
+    let folder = if storage == Storage::S3 {
+        app.s3().folder()
+    } else {
+        app.data_dir().join("objects")
     };
     let id = "018f4e1a-0000-7000-8000-000000000001";
     for name in [

@@ -2,6 +2,7 @@
 
 mod buckets;
 mod builtin;
+mod clouds;
 mod pieces_in_a_bucket;
 mod receivers;
 mod resume;
