@@ -2,9 +2,9 @@
 # What a page of 50 assets costs in a library of 1,000,000, against one of 1,000,
 # over HTTP: at the begin, in the middle and near the end, whole and filtered by
 # folder and by type, in several orders; on SQLite and on PostgreSQL.
-#   bench/media/pages.sh [--short]
+#   bench/media/pages.sh [--short] [ENGINE…]
 # Both servers are asked in turn, request by request. --short: 20,000 rows, SQLite
-# alone, a loose limit.
+# alone, a loose limit. ENGINE is sqlite or postgres, by default both.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=bench/server.bash
@@ -16,7 +16,9 @@ source bench/media/peers.bash
 few=1000 many=1000000 rounds=400 limit=1.3 engines=(sqlite postgres)
 if [ "${1:-}" = --short ]; then
     many=20000 rounds=40 limit=5 engines=(sqlite)
+    shift
 fi
+[ $# -eq 0 ] || engines=("$@")
 build_load
 
 instant() { python3 -c 'import datetime, sys; print(datetime.datetime.fromtimestamp(int(sys.argv[1]) / 1e6, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"))' "$1"; }

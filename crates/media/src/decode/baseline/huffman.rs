@@ -177,14 +177,16 @@ impl Table {
                         break;
                     }
                     keep(one, pair.values[0]);
-                    if one >= 64 {
+                    if one == 64 {
                         // What the second one would be belongs to the next block.
                         bits.skip(u32::from(pair.bits[0]));
-                        return is_end(one);
+                        return Some(());
                     }
+                    // Which of the two is the end is what cannot be foretold: an
+                    // end that comes first is both.
                     keep(two, pair.values[1]);
                     bits.skip(u32::from(pair.bits[1]));
-                    return is_end(two);
+                    return is_end(two).filter(|()| !(64..END).contains(&one));
                 }
                 keep(one, pair.values[0]);
                 keep(two, pair.values[1]);

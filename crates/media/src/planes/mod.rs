@@ -2,12 +2,22 @@
 //! ranges of WebP: what JPEG has and WebP wants, so that nothing between the two
 //! has to go by way of red, green and blue.
 
-use fast_image_resize::pixels::U8;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions};
+mod scale;
+
+use scale::{Filter, Range, scale};
 
 use crate::decode::baseline::Plane;
-use crate::resize::resample;
 use crate::{Channels, MediaError, Picture};
+
+/// What 0 and 255 become in the ranges of WebP.
+const LUMA: Range = Range {
+    from: 16.0,
+    to: 235.0,
+};
+const CHROMA: Range = Range {
+    from: 128.0 - 128.0 * 224.0 / 255.0,
+    to: 128.0 + 127.0 * 224.0 / 255.0,
+};
 
 /// A picture in planes. Those of colour have half of its sides, rounded up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,19 +49,19 @@ impl Planes {
                         f64::from(half_height * 2) / f64::from(height),
                     );
                     let sides = (half_width, half_height);
-                    let mut small = resize(plane, FilterType::Bilinear, sides, reach)?;
-                    rescale(&mut small, 224, 128, 128);
-                    Ok(small)
+                    resize(plane, Filter::Triangle, sides, reach, CHROMA)
                 }
                 None => Ok(vec![128; half_width as usize * half_height as usize]),
             }
         };
         let (blue, red) = (chroma(1)?, chroma(2)?);
-        let mut luma = match planes.first() {
-            Some(plane) => resize(plane, FilterType::CatmullRom, (width, height), (1.0, 1.0))?,
-            None => vec![0; width as usize * height as usize],
+        let luma = match planes.first() {
+            Some(plane) => {
+                let sides = (width, height);
+                resize(plane, Filter::CatmullRom, sides, (1.0, 1.0), LUMA)?
+            }
+            None => vec![16; width as usize * height as usize],
         };
-        rescale(&mut luma, 219, 0, 16);
         Ok(Self {
             width,
             height,
@@ -112,55 +122,41 @@ fn rgb(luma: u8, blue: u8, red: u8) -> [u8; 3] {
 /// The means of boxes of `side` pixels, fewer at the right and lower edge.
 fn means(plane: &[u8], width: usize, side: usize) -> Vec<u8> {
     let mut means = Vec::new();
-    let mut sums = vec![0u32; width.div_ceil(side)];
+    let mut sums = vec![0u32; width];
     for band in plane.chunks(width * side) {
         sums.fill(0);
         for row in band.chunks_exact(width) {
-            for (sum, pixels) in sums.iter_mut().zip(row.chunks(side)) {
-                *sum += pixels.iter().copied().map(u32::from).sum::<u32>();
+            for (sum, pixel) in sums.iter_mut().zip(row) {
+                *sum += u32::from(*pixel);
             }
         }
         let rows = band.len() / width;
-        means.extend(sums.iter().enumerate().map(|(at, sum)| {
-            let count = (side.min(width - at * side) * rows) as u32;
-            ((sum + count / 2) / count) as u8
+        means.extend(sums.chunks(side).map(|sums| {
+            let count = (sums.len() * rows) as u32;
+            ((sums.iter().sum::<u32>() + count / 2) / count) as u8
         }));
     }
     means
 }
 
-/// Brings a plane to the given sides, of which the picture has the part that
-/// is left when divided by `reach`.
+/// Brings a plane to the given sides and range; the picture has of it the part
+/// that is left when divided by `reach`.
 fn resize(
     plane: &Plane,
-    filter: FilterType,
+    filter: Filter,
     (width, height): (u32, u32),
     reach: (f64, f64),
+    range: Range,
 ) -> Result<Vec<u8>, MediaError> {
-    let (across, down) = (plane.width as u32, plane.height as u32);
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(filter))
-        .crop(
-            0.0,
-            0.0,
-            (plane.exact.0 * reach.0).min(f64::from(across)),
-            (plane.exact.1 * reach.1).min(f64::from(down)),
-        );
-    let made = resample::<U8>(&plane.pixels, (across, down), (width, height), &options);
-    made.ok_or(MediaError::Shape {
+    let exact = (
+        (plane.exact.0 * reach.0).min(plane.width as f64),
+        (plane.exact.1 * reach.1).min(plane.height as f64),
+    );
+    let sides = (width as usize, height as usize);
+    scale(plane, exact, sides, filter, range).ok_or(MediaError::Shape {
         width,
         height,
         channels: 1,
         got: plane.pixels.len(),
     })
-}
-
-/// Brings samples from the whole range of a byte to `span` of it, so that what
-/// was `from` becomes `to`.
-fn rescale(samples: &mut [u8], span: u32, from: u32, to: u32) {
-    let factor = (span << 16) / 255;
-    let base = (to << 16) + (1 << 15) - from * factor;
-    for sample in samples {
-        *sample = ((u32::from(*sample) * factor + base) >> 16) as u8;
-    }
 }

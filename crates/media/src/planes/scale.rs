@@ -1,0 +1,278 @@
+//! A plane brought to other sides, sixteen rows at a time.
+//!
+//! A library resizes rows, whose neighbours in a vector are neighbours in the
+//! picture, and so each pixel of the result needs its own gathering. Here a band
+//! of sixteen rows is turned on its side in between: then neighbours in a vector
+//! are one pixel of each row, and all of them want the same weights. The range of
+//! the result is brought about by the weights as well.
+#![expect(
+    clippy::inline_always,
+    reason = "vector instructions are chosen in `dispatch`, for what is inlined into it"
+)]
+
+use crate::decode::baseline::Plane;
+
+/// Rows that are worked on together.
+const ROWS: usize = 16;
+
+/// What the weights of a pixel add up to.
+const ONE: f64 = 16384.0;
+const SHIFT: u32 = 14;
+
+/// How much of each pixel around goes into one of the result.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Filter {
+    /// Less of it the further away, up to one pixel.
+    Triangle,
+    /// The cubic of Catmull and Rom, which keeps edges sharp.
+    CatmullRom,
+}
+
+impl Filter {
+    /// How far it reaches, in pixels.
+    const fn reach(self) -> f64 {
+        match self {
+            Self::Triangle => 1.0,
+            Self::CatmullRom => 2.0,
+        }
+    }
+
+    /// The share at a distance.
+    fn at(self, distance: f64) -> f64 {
+        let x = distance.abs();
+        match self {
+            Self::Triangle => (1.0 - x).max(0.0),
+            Self::CatmullRom if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
+            Self::CatmullRom if x < 2.0 => ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0,
+            Self::CatmullRom => 0.0,
+        }
+    }
+}
+
+/// Values of a byte brought to a part of its range.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Range {
+    /// What 0 becomes.
+    pub(super) from: f64,
+    /// What 255 becomes.
+    pub(super) to: f64,
+}
+
+/// Along one side, the pixels that go into each of the result.
+struct Weights {
+    /// How many they are; as many for each.
+    count: usize,
+    /// The first of them.
+    first: Vec<usize>,
+    /// Their shares, `count` for each.
+    shares: Vec<i32>,
+}
+
+impl Weights {
+    /// For a side of `there` pixels, of which the first `exact` become `to`; what
+    /// the shares of each add up to is `sum`.
+    fn new(there: usize, exact: f64, to: usize, filter: Filter, sum: f64) -> Self {
+        let scale = exact / to as f64;
+        // Each pixel of a smaller result stands for more of them.
+        let spread = scale.max(1.0);
+        let reach = filter.reach() * spread;
+        let count = ((2.0 * reach).ceil() as usize + 1).min(there);
+        let mut weights = Self {
+            count,
+            first: Vec::with_capacity(to),
+            shares: Vec::with_capacity(to * count),
+        };
+        let mut shares = vec![0.0; count];
+        for at in 0..to {
+            let middle = (at as f64 + 0.5) * scale;
+            let first = ((middle - reach).floor().max(0.0) as usize).min(there - count);
+            for (pixel, share) in (first..).zip(&mut shares) {
+                *share = filter.at((pixel as f64 + 0.5 - middle) / spread);
+            }
+            let total: f64 = shares.iter().sum();
+            let whole = shares
+                .iter()
+                .map(|share| (share / total * sum).round() as i32);
+            let begun = weights.shares.len();
+            weights.shares.extend(whole);
+            // What rounding lost goes to the largest, so that a flat colour stays.
+            let made = &mut weights.shares[begun..];
+            let missing = sum.round() as i32 - made.iter().sum::<i32>();
+            if let Some(largest) = made.iter_mut().max() {
+                *largest += missing;
+            }
+            weights.first.push(first);
+        }
+        weights
+    }
+
+    /// The first pixel of the one at `at`, and the shares from it on.
+    #[inline(always)]
+    fn of(&self, at: usize) -> (usize, &[i32]) {
+        (
+            self.first[at],
+            &self.shares[at * self.count..][..self.count],
+        )
+    }
+}
+
+/// Brings the part of a plane that is `exact` pixels wide and high to the given
+/// sides and range. `None` when there is nothing of it.
+pub(super) fn scale(
+    plane: &Plane,
+    exact: (f64, f64),
+    sides: (usize, usize),
+    filter: Filter,
+    range: Range,
+) -> Option<Vec<u8>> {
+    struct Scale<'a> {
+        plane: &'a Plane,
+        across: Weights,
+        down: Weights,
+        base: i32,
+    }
+    impl pulp::WithSimd for Scale<'_> {
+        type Output = Vec<u8>;
+        #[inline(always)]
+        fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<u8> {
+            scale_bands(self.plane, &self.across, &self.down, self.base)
+        }
+    }
+    if plane.width == 0 || plane.height == 0 || plane.pixels.len() < plane.width * plane.height {
+        return None;
+    }
+    let share = (range.to - range.from) / 255.0;
+    Some(pulp::Arch::new().dispatch(Scale {
+        plane,
+        across: Weights::new(plane.width, exact.0, sides.0, filter, ONE * share),
+        down: Weights::new(plane.height, exact.1, sides.1, filter, ONE),
+        base: ((range.from + 0.5) * ONE) as i32,
+    }))
+}
+
+#[inline(always)]
+fn scale_bands(plane: &Plane, across: &Weights, down: &Weights, base: i32) -> Vec<u8> {
+    let (width, height) = (across.first.len(), down.first.len());
+    let mut made = vec![0; width * height];
+    let mut sums = vec![0; plane.width];
+    let mut turned = vec![[0; ROWS]; plane.width];
+    let mut narrow = vec![[0; ROWS]; width];
+    for (band, rows) in made.chunks_mut(width * ROWS).enumerate() {
+        let count = rows.len() / width;
+        for lane in 0..count {
+            add_rows(plane, down.of(band * ROWS + lane), &mut sums);
+            for (column, sum) in turned.iter_mut().zip(&sums) {
+                column[lane] = ((*sum + (1 << (SHIFT - 1))) >> SHIFT).clamp(0, 255) as u8;
+            }
+        }
+        for (at, column) in narrow.iter_mut().enumerate() {
+            *column = add_columns(&turned, across.of(at), base);
+        }
+        for (lane, row) in rows.chunks_exact_mut(width).enumerate() {
+            for (pixel, column) in row.iter_mut().zip(&narrow) {
+                *pixel = column[lane];
+            }
+        }
+    }
+    made
+}
+
+/// Adds rows up by their shares.
+#[inline(always)]
+fn add_rows(plane: &Plane, (first, shares): (usize, &[i32]), sums: &mut [i32]) {
+    sums.fill(0);
+    let rows = plane.pixels[first * plane.width..].chunks_exact(plane.width);
+    for (row, share) in rows.zip(shares) {
+        for (sum, pixel) in sums.iter_mut().zip(row) {
+            *sum += i32::from(*pixel) * share;
+        }
+    }
+}
+
+/// Adds columns up by their shares.
+#[inline(always)]
+fn add_columns(columns: &[[u8; ROWS]], (first, shares): (usize, &[i32]), base: i32) -> [u8; ROWS] {
+    let mut sums = [base; ROWS];
+    for (column, share) in columns[first..].iter().zip(shares) {
+        for (sum, pixel) in sums.iter_mut().zip(column) {
+            *sum += i32::from(*pixel) * share;
+        }
+    }
+    sums.map(|sum| (sum >> SHIFT).clamp(0, 255) as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use fast_image_resize::pixels::U8;
+    use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::resize::resample;
+
+    const WHOLE: Range = Range {
+        from: 0.0,
+        to: 255.0,
+    };
+
+    fn plane(width: usize, height: usize, pixels: Vec<u8>) -> Plane {
+        Plane {
+            pixels,
+            width,
+            height,
+            exact: (width as f64, height as f64),
+        }
+    }
+
+    proptest! {
+        /// The library rounds in between as well, and its shares to fewer bits.
+        #[test]
+        fn pixels_are_those_of_a_library(
+            (width, height) in (1usize..70, 1usize..70),
+            (to_width, to_height) in (1usize..50, 1usize..50),
+            beyond in (0.0..1.0, 0.0..1.0),
+            is_sharp in any::<bool>(),
+            seed in proptest::collection::vec(any::<u8>(), 70 * 70),
+        ) {
+            let plane = plane(width, height, seed[..width * height].to_vec());
+            let exact = (width as f64 - beyond.0, height as f64 - beyond.1);
+            let (filter, theirs) = if is_sharp {
+                (Filter::CatmullRom, FilterType::CatmullRom)
+            } else {
+                (Filter::Triangle, FilterType::Bilinear)
+            };
+            let made = scale(&plane, exact, (to_width, to_height), filter, WHOLE).unwrap();
+            let options = ResizeOptions::new()
+                .resize_alg(ResizeAlg::Convolution(theirs))
+                .crop(0.0, 0.0, exact.0, exact.1);
+            let from = (width as u32, height as u32);
+            let to = (to_width as u32, to_height as u32);
+            let expected = resample::<U8>(&plane.pixels, from, to, &options).unwrap();
+            for (made, expected) in made.iter().zip(&expected) {
+                prop_assert!(made.abs_diff(*expected) <= 4, "{made} and {expected}");
+            }
+        }
+
+        #[test]
+        fn a_flat_colour_stays_flat(
+            colour in any::<u8>(), sides in (1usize..40, 1usize..40), to in (1usize..40, 1usize..40),
+        ) {
+            let plane = plane(sides.0, sides.1, vec![colour; sides.0 * sides.1]);
+            let made = scale(&plane, plane.exact, to, Filter::CatmullRom, WHOLE).unwrap();
+            prop_assert_eq!(made, vec![colour; to.0 * to.1]);
+        }
+    }
+
+    #[test]
+    fn black_and_white_become_the_ends_of_the_range() {
+        let range = Range {
+            from: 16.0,
+            to: 235.0,
+        };
+        let plane = plane(2, 2, vec![0, 255, 0, 255]);
+        let made = scale(&plane, plane.exact, (2, 2), Filter::CatmullRom, range);
+        assert_eq!(made.unwrap(), [16, 235, 16, 235]);
+        let nothing = self::plane(0, 0, Vec::new());
+        assert!(scale(&nothing, (0.0, 0.0), (1, 1), Filter::Triangle, range).is_none());
+    }
+}
