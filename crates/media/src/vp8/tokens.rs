@@ -148,10 +148,10 @@ impl Tokens {
                 if let Some(place) = room[written..].first_chunk_mut() {
                     *place = choices;
                 }
+                // Whether a level is zero cannot be foretold, so no branch depends on
+                // it: without a sign, what follows is written over.
                 written += count;
-                if size > 0 {
-                    room[written - 1] = fixed(128) | sign;
-                }
+                room[written - usize::from(size > 0)] = fixed(128) | sign;
                 outcome = size + 1;
             } else {
                 let count;
