@@ -11,17 +11,19 @@
 # the build of the tests, to show that it runs.
 set -eu
 
-pairs=15 profile=release build=--release
+pairs=15 profile=release build='--release -p runnel-media'
 case "${1:-}" in
   '') ;;
-  --short) pairs=0 profile=debug build= ;;
+  --short) pairs=0 profile=debug build=--workspace ;;
   *) echo "usage: $0 [--short]" >&2; exit 2 ;;
 esac
 
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
-# shellcheck disable=SC2086 # no word at all when it is empty
-cargo build --quiet --locked $build -p runnel-media --example inference
+# With --short what the tests have built already: with a package named, its
+# dependencies would be built once more, with fewer features.
+# shellcheck disable=SC2086 # several words
+cargo build --quiet --locked $build --example inference
 ours=$target/$profile/examples/inference
 
 if [ "$pairs" = 0 ]; then

@@ -10,10 +10,10 @@
 # packages are optimised; loose limits, since the machine may be busy.
 set -eu
 
-pairs=15 looseness=1 profile=release build=--release
+pairs=15 looseness=1 profile=release build='--release -p runnel-media'
 case "${1:-}" in
   '') ;;
-  --short) pairs=3 looseness=4 profile=debug build= ;;
+  --short) pairs=3 looseness=4 profile=debug build=--workspace ;;
   *) echo "usage: $0 [--short]" >&2; exit 2 ;;
 esac
 
@@ -25,8 +25,10 @@ for tool in cargo python3 vipsthumbnail; do
 done
 
 cd "$(dirname "$0")/.."
-# shellcheck disable=SC2086 # no word at all when it is empty
-cargo build --quiet --locked $build -p runnel-media --examples
+# With --short what the tests have built already: with a package named, its
+# dependencies would be built once more, with fewer features.
+# shellcheck disable=SC2086 # several words
+cargo build --quiet --locked $build --examples
 examples=${CARGO_TARGET_DIR:-target}/$profile/examples
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -4,7 +4,7 @@
 # folder and by type, in several orders; on SQLite and on PostgreSQL.
 #   bench/media/pages.sh [--short] [ENGINE…]
 # Both servers are asked in turn, request by request. --short: 20,000 rows, SQLite
-# alone, a loose limit. ENGINE is sqlite or postgres, by default both.
+# alone, fewer rounds, a loose limit. ENGINE is sqlite or postgres, by default both.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck source=bench/server.bash
@@ -15,7 +15,7 @@ source bench/media/peers.bash
 # shellcheck disable=SC2034 # both are read by name
 few=1000 many=1000000 rounds=400 limit=1.3 engines=(sqlite postgres)
 if [ "${1:-}" = --short ]; then
-    many=20000 rounds=40 limit=5 engines=(sqlite)
+    many=20000 rounds=10 limit=5 engines=(sqlite)
     shift
 fi
 [ $# -eq 0 ] || engines=("$@")
