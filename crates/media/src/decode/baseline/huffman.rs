@@ -293,3 +293,56 @@ impl<'a> Bits<'a> {
         self.at * 8 - self.count as usize
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a block of bits written as text; answers with its coefficients that are
+    /// not zero, by number, and how many bits it took.
+    fn read(text: &str) -> Option<(Vec<(u32, i16)>, usize)> {
+        // 0: sixteen zeros. 10: the end. 110: a value of one bit. 1110: of three
+        // bits after two zeros, twelve bits in a lookup of eleven with what follows.
+        let counts = [1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let table = Table::new(&counts, &[0xf0, 0x00, 0x01, 0x23], true).unwrap();
+        let mut bytes = vec![0; text.len() / 8 + 16];
+        for (at, bit) in text.bytes().filter(|bit| *bit != b' ').enumerate() {
+            bytes[at / 8] |= (bit - b'0') << (7 - at % 8);
+        }
+        let mut bits = Bits::new(&bytes, 0);
+        bits.fill();
+        let mut found = Vec::new();
+        table.others(&mut bits, |at, value| {
+            if value != 0 && found.last() != Some(&(at - 1, value)) {
+                found.push((at - 1, value));
+            }
+        })?;
+        Some((found, bits.place()))
+    }
+
+    #[test]
+    fn a_block_ends_at_its_end_or_when_it_is_full() {
+        assert_eq!(read("10 110 1"), Some((vec![], 2)));
+        assert_eq!(
+            read("110 1 110 0 1110 101 10 110 1"),
+            Some((vec![(1, 1), (2, -1), (5, 5)], 17))
+        );
+        // To the last coefficient, after which no end is written; what follows
+        // belongs to the next block.
+        let full = format!("000 {} 10 110 1", "110 1".repeat(15));
+        let (found, place) = read(&full).unwrap();
+        assert_eq!((found.len(), found[14], place), (15, (63, 1), 63));
+    }
+
+    #[test]
+    fn a_block_that_goes_too_far_is_no_block() {
+        // By zeros alone, and with an end right behind them.
+        assert_eq!(read("0000 10"), None);
+        for coefficients in 1..4 {
+            let text = format!("{} 000 0 10", "110 1".repeat(coefficients));
+            assert_eq!(read(&text), None, "{text}");
+        }
+        let text = format!("000 {} 1110 101 10", "110 1".repeat(14));
+        assert_eq!(read(&text), None);
+    }
+}
