@@ -1,4 +1,5 @@
-//! PostgreSQL for tests: a fresh, empty database for every test that asks.
+//! PostgreSQL for tests: a fresh, empty database for every test that asks; and
+//! [`rename_table`], for what befalls a database of either kind.
 //!
 //! [`url_for`] takes the server that `RUNNEL_TEST_POSTGRES_URL` names, where it
 //! is set; else it makes a private cluster in a temporary folder from the

@@ -13,13 +13,14 @@ use std::sync::{Arc, OnceLock};
 
 use runnel_blobs::Variables;
 
+use crate::official_client::{self, TOOLS};
+
 /// The account that the emulator knows, with its published key.
 const ACCOUNT: &str = "devstoreaccount1";
 const KEY: &str =
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 /// The container that is there from the start.
 const CONTAINER: &str = "media";
-const TOOLS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/test-tools");
 
 /// Runs the emulator until its own standard input ends, which it does with the
 /// test process, however that ends.
@@ -175,19 +176,12 @@ impl Azurite {
     }
 
     fn ask(&self, prefix: &str, script: &str) -> String {
-        let python = format!("{TOOLS}/clouds/bin/python");
         let whole = format!(
             "from azure.storage.blob import ContainerClient\n\
              container = ContainerClient('{}', '{CONTAINER}', credential={{'account_name': '{ACCOUNT}', 'account_key': '{KEY}'}})\n\
              prefix = '{prefix}/'\n{script}\n",
             self.endpoint()
         );
-        let output = Command::new(&python).args(["-c", &whole]).output();
-        let output = output.unwrap_or_else(|error| {
-            panic!("{python}: {error}; run `scripts/setup.sh test`, which makes it")
-        });
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "the client of Azure fails: {said}");
-        String::from_utf8(output.stdout).unwrap()
+        official_client::ask("clouds", &whole, "")
     }
 }

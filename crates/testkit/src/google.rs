@@ -12,31 +12,19 @@
 //! and refusals. It does not show what Google itself answers, nor any limit,
 //! delay or rule of CORS of its own.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::ops::Deref;
 use std::sync::OnceLock;
 
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode, Uri};
 use runnel_blobs::Variables;
 use s3s::Body;
-use s3s::service::S3ServiceBuilder;
-use s3s_fs::FileSystem;
 use serde_json::json;
-use tempfile::TempDir;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
-use crate::app::files;
-use crate::chaos::Mood;
 use crate::google_key::GoogleKey;
-use crate::s3::{parts_in, serve};
+use crate::official_client;
+use crate::served_folder::{BUCKET, PREFIX, ServedFolder};
 
-const BUCKET: &str = "media";
-/// Short, as that of the S3 server is.
-const PREFIX: &str = "lib";
 const EMAIL: &str = "tests@runnel.iam.gserviceaccount.com";
 
 /// To make a key takes a while, so all tests of a process share two.
@@ -48,43 +36,23 @@ fn keys() -> &'static [GoogleKey; 2] {
 
 /// A running stand-in.
 #[derive(Debug)]
-pub struct GoogleServer {
-    address: SocketAddr,
-    root: TempDir,
-    mood: watch::Sender<Mood>,
-    serving: JoinHandle<()>,
-}
+pub struct GoogleServer(ServedFolder);
 
-impl Drop for GoogleServer {
-    fn drop(&mut self) {
-        self.serving.abort();
+impl Deref for GoogleServer {
+    type Target = ServedFolder;
+
+    fn deref(&self) -> &ServedFolder {
+        &self.0
     }
 }
 
 impl GoogleServer {
     /// Starts a server with one empty bucket.
     pub async fn start() -> Self {
-        let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir(root.path().join(BUCKET)).unwrap();
-        // Signatures are checked before, so it has no key of its own.
-        let service = S3ServiceBuilder::new(FileSystem::new(root.path()).unwrap()).build();
         let [key, _] = tokio::task::spawn_blocking(keys).await.unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (mood, moods) = watch::channel(Mood::Well);
         let gate = move |request| translated(key, request);
-        let serving = tokio::spawn(serve(listener, service, moods, gate));
-        Self {
-            address,
-            root,
-            mood,
-            serving,
-        }
-    }
-
-    /// Where the server listens.
-    pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        // Signatures are checked before, so the service has no key of its own.
+        Self(ServedFolder::start(|_| {}, gate).await)
     }
 
     /// The storage URL of the bucket; the store may be silent for two seconds.
@@ -113,26 +81,6 @@ impl GoogleServer {
         credentials_with(&keys()[1])
     }
 
-    /// How the server behaves from now on.
-    pub fn set_mood(&self, mood: Mood) {
-        self.mood.send_replace(mood);
-    }
-
-    /// The files of the app's objects.
-    pub fn objects(&self) -> Vec<PathBuf> {
-        files(&self.folder())
-    }
-
-    /// How many bodies have parts in the store and are not complete.
-    pub fn parts(&self) -> usize {
-        parts_in(self.root.path())
-    }
-
-    /// The folder of the app's objects.
-    pub fn folder(&self) -> PathBuf {
-        self.root.path().join(BUCKET).join(PREFIX)
-    }
-
     /// The signature that `google-cloud-storage`, the official client for Python,
     /// puts into a URL for `method` on the object of `url`, with its time and
     /// lifetime and with `more` of the client's own arguments.
@@ -149,23 +97,8 @@ impl GoogleServer {
              made = generate_signed_url_v4(who, asked.path, int(query['X-Goog-Expires'][0]), method='{method}', _request_timestamp=query['X-Goog-Date'][0], {more})\n\
              print(parse_qs(urlsplit(made).query)['X-Goog-Signature'][0])\n"
         );
-        let python = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../target/test-tools/clouds/bin/python"
-        );
-        let mut command = Command::new(python);
-        command.args(["-c", &script]).stdin(Stdio::piped());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| {
-            panic!("{python}: {error}; run `scripts/setup.sh test`, which makes it")
-        });
-        let mut stdin = child.stdin.take().unwrap();
-        std::io::Write::write_all(&mut stdin, account.as_bytes()).unwrap();
-        drop(stdin);
-        let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "Google's client fails: {said}");
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        let said = official_client::ask("clouds", &script, &account);
+        said.trim().to_owned()
     }
 }
 
@@ -201,16 +134,8 @@ fn translated(
         let name = HeaderName::from_static("x-amz-copy-source");
         request.headers_mut().insert(name, with_slash(&source));
     }
-    let kept: Vec<&str> = request
-        .uri()
-        .query()
-        .unwrap_or_default()
-        .split('&')
-        .collect();
-    let kept: Vec<&str> = kept
-        .into_iter()
-        .filter(|pair| !pair.starts_with("X-Goog-"))
-        .collect();
+    let query = request.uri().query().unwrap_or_default().split('&');
+    let kept: Vec<&str> = query.filter(|pair| !pair.starts_with("X-Goog-")).collect();
     let target = format!("{}?{}", request.uri().path(), kept.join("&"));
     *request.uri_mut() = target.trim_end_matches('?').parse::<Uri>().unwrap();
     Ok(request)

@@ -16,11 +16,13 @@ mod file_server;
 mod google;
 mod google_key;
 mod http;
+mod official_client;
 mod process;
 mod puppet;
 mod receiver;
 mod s3;
 pub mod samples;
+mod served_folder;
 mod unruly_receiver;
 mod wait;
 
@@ -38,6 +40,7 @@ pub use puppet::{Call, Puppet};
 pub use receiver::Receiver;
 pub use runnel_testdb::{Place, rename_table};
 pub use s3::S3Server;
+pub use served_folder::ServedFolder;
 pub use unruly_receiver::{Conduct, UnrulyReceiver};
 pub use wait::wait_until;
 

@@ -10,13 +10,16 @@ use std::time::Duration;
 
 use runnel_egress::{Egress, EgressConfig, Policy};
 use runnel_types::RunId;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{Engine, EngineError, OutputContent, Product, Report, Reporter, Work};
+use crate::engine::{
+    Engine, EngineError, EngineErrorKind, InputContent, InputFile, OutputContent, Product, Report,
+    Reporter, Work,
+};
 use crate::settings::build;
 
 /// A request as it arrived.
@@ -148,6 +151,19 @@ impl Stub {
     }
 }
 
+impl Stub {
+    /// Lets an engine work until something that fits was asked, and calls it off.
+    pub(crate) async fn call_off(&self, engine: Arc<dyn Engine>, what: &str) {
+        let (work, _, cancel) = cancellable_work(&json!({}));
+        let working = tokio::spawn(async move { engine.execute(work).await });
+        self.wait_for(what).await;
+        assert!(!working.is_finished());
+        cancel.cancel();
+        let error = working.await.unwrap().unwrap_err();
+        assert_eq!(error.kind, EngineErrorKind::Cancelled, "{error}");
+    }
+}
+
 impl Drop for Stub {
     fn drop(&mut self) {
         self.task.abort();
@@ -235,6 +251,22 @@ pub(crate) fn cancellable_work(input: &Value) -> (Work, mpsc::Receiver<Report>, 
         reporter,
     };
     (work, reports, cancel)
+}
+
+/// The same work with a picture as its input of this name.
+pub(crate) fn with_file(mut work: Work, input: &str, content: InputContent) -> Work {
+    let size_bytes = match &content {
+        InputContent::Bytes(bytes) => bytes.len() as u64,
+        InputContent::Url(_) => 2,
+    };
+    let file = InputFile {
+        mime_type: "image/png".to_owned(),
+        name: "a.png".to_owned(),
+        size_bytes,
+        content,
+    };
+    work.files.insert(input.to_owned(), file);
+    work
 }
 
 /// What was told so far.

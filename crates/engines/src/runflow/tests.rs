@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use runnel_types::LogLevel;
 use serde_json::{Value, json};
 
-use crate::engine::{EngineErrorKind, InputContent, InputFile, Report, Work};
-use crate::remote::stub::{Answer, Seen, Stub, bytes, cancellable_work, engine, told, work};
+use crate::engine::{EngineErrorKind, InputContent, Report};
+use crate::remote::stub::{Answer, Seen, Stub, bytes, engine, told, with_file, work};
 
 const RUN: &str = "00000000-0000-0000-0000-000000000007";
 
@@ -21,17 +21,6 @@ fn record(status: &str) -> Value {
 
 fn done(output: &Value) -> Value {
     json!({"id": "r1", "status_code": "succeeded", "output": output})
-}
-
-fn with_file(mut work: Work, place: &str, content: InputContent) -> Work {
-    let file = InputFile {
-        mime_type: "image/png".to_owned(),
-        name: "a.png".to_owned(),
-        size_bytes: 2,
-        content,
-    };
-    work.files.insert(place.to_owned(), file);
-    work
 }
 
 #[tokio::test]
@@ -324,17 +313,12 @@ async fn a_run_that_is_called_off_is_called_off_there_even_when_its_id_never_cam
     for is_created in [true, false] {
         let stub = Stub::start(move |seen| cancelling(seen, is_created)).await;
         let engine = engine("runflow", &settings(&stub));
-        let (work, _, cancel) = cancellable_work(&json!({}));
-        let working = tokio::spawn(async move { engine.execute(work).await });
-        stub.wait_for(if is_created {
+        let asked = if is_created {
             "GET /v1/runs/r1"
         } else {
             "POST"
-        })
-        .await;
-        cancel.cancel();
-        let error = working.await.unwrap().unwrap_err();
-        assert_eq!(error.kind, EngineErrorKind::Cancelled);
+        };
+        stub.call_off(engine, asked).await;
         let last = stub.asked().pop().unwrap();
         assert_eq!(last, "POST /v1/runs/r1/cancellation");
     }

@@ -249,7 +249,7 @@ mod tests {
             let to = (to_width as u32, to_height as u32);
             let expected = resample::<U8>(&plane.pixels, from, to, &options).unwrap();
             for (made, expected) in made.iter().zip(&expected) {
-                prop_assert!(made.abs_diff(*expected) <= 4, "{made} and {expected}");
+                prop_assert!(made.abs_diff(*expected) <= 2, "{made} and {expected}");
             }
         }
 

@@ -7,7 +7,7 @@ use runnel_types::LogLevel;
 use serde_json::{Value, json};
 
 use crate::engine::{EngineError, EngineErrorKind, Product, Report};
-use crate::remote::stub::{Answer, Seen, Stub, bytes, cancellable_work, engine, told, work};
+use crate::remote::stub::{Answer, Seen, Stub, bytes, engine, told, work};
 
 fn settings(stub: &Stub) -> String {
     format!("url = \"{}\"", stub.url)
@@ -167,13 +167,7 @@ async fn a_run_that_is_called_off_is_called_off_there() {
         _ => Answer::json(200, &json!({})),
     })
     .await;
-    let engine = engine("cog", &settings(&stub));
-    let (work, _, cancel) = cancellable_work(&json!({}));
-    let working = tokio::spawn(async move { engine.execute(work).await });
-    stub.wait_for("PUT").await;
-    cancel.cancel();
-    let error = working.await.unwrap().unwrap_err();
-    assert_eq!(error.kind, EngineErrorKind::Cancelled);
+    stub.call_off(engine("cog", &settings(&stub)), "PUT").await;
     assert!(
         stub.asked()[1].ends_with("7-1/cancel"),
         "{:?}",

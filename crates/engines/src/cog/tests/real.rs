@@ -3,9 +3,9 @@
 
 use serde_json::json;
 
-use crate::engine::{EngineErrorKind, InputContent, InputFile, Report};
+use crate::engine::{EngineErrorKind, InputContent, Report};
 use crate::remote::python::Python;
-use crate::remote::stub::{bytes, cancellable_work, engine, png, told, work};
+use crate::remote::stub::{bytes, cancellable_work, engine, png, told, with_file, work};
 
 #[tokio::test]
 async fn a_picture_goes_through_cog_and_comes_back() {
@@ -13,14 +13,8 @@ async fn a_picture_goes_through_cog_and_comes_back() {
         let server = Python::cog(class).await;
         let engine = engine("cog", &format!("url = \"{}\"", server.url));
         let png = png();
-        let (mut work, mut reports) = work(&json!({"image": "runflow://assets/1", "text": "t"}));
-        let file = InputFile {
-            mime_type: "image/png".to_owned(),
-            name: "a.png".to_owned(),
-            size_bytes: png.len() as u64,
-            content: InputContent::Bytes(png.clone()),
-        };
-        work.files.insert("image".to_owned(), file);
+        let (work, mut reports) = work(&json!({"image": "runflow://assets/1", "text": "t"}));
+        let work = with_file(work, "image", InputContent::Bytes(png.clone()));
         let product = engine.execute(work).await.unwrap();
         assert_eq!(
             json!(product.output),

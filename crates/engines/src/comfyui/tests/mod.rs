@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::engine::{EngineErrorKind, InputContent, InputFile, Report};
-use crate::remote::stub::{Answer, Seen, Stub, bytes, cancellable_work, door, engine, told, work};
+use crate::remote::stub::{Answer, Seen, Stub, bytes, door, engine, told, work};
 use crate::settings::build;
 
 /// The prompt of the first execution of run 7.
@@ -304,13 +304,8 @@ async fn only_a_prompt_of_ours_is_interrupted() {
         })
         .await;
         let (_folder, settings) = workflow(&stub.url, "");
-        let engine = engine("comfyui", &settings);
-        let (work, _, cancel) = cancellable_work(&json!({}));
-        let working = tokio::spawn(async move { engine.execute(work).await });
-        stub.wait_for("GET /queue").await;
-        cancel.cancel();
-        let error = working.await.unwrap().unwrap_err();
-        assert_eq!(error.kind, EngineErrorKind::Cancelled);
+        stub.call_off(engine("comfyui", &settings), "GET /queue")
+            .await;
         let asked = stub.asked();
         assert!(asked.contains(&"POST /queue".to_owned()), "{asked:?}");
         let interrupted = asked.contains(&"POST /interrupt".to_owned());
@@ -336,13 +331,8 @@ async fn a_prompt_with_an_id_of_the_servers_own_is_called_off_too() {
     })
     .await;
     let (_folder, settings) = workflow(&stub.url, "");
-    let engine = engine("comfyui", &settings);
-    let (work, _, cancel) = cancellable_work(&json!({}));
-    let working = tokio::spawn(async move { engine.execute(work).await });
-    stub.wait_for("GET /queue").await;
-    cancel.cancel();
-    let error = working.await.unwrap().unwrap_err();
-    assert_eq!(error.kind, EngineErrorKind::Cancelled);
+    stub.call_off(engine("comfyui", &settings), "GET /queue")
+        .await;
     let seen = stub.seen();
     let sent = |path: &str| {
         let mut posts = seen.iter().filter(|seen| seen.method == "POST");

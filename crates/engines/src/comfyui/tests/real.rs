@@ -9,9 +9,9 @@ use runnel_types::RunId;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::engine::{Engine, EngineErrorKind, InputContent, InputFile, Report, Work};
+use crate::engine::{Engine, EngineErrorKind, InputContent, Report, Work};
 use crate::remote::python::Python;
-use crate::remote::stub::{bytes, cancellable_work, engine, told};
+use crate::remote::stub::{bytes, cancellable_work, engine, told, with_file};
 
 fn workflow(url: &str, graph: &Value) -> (TempDir, std::sync::Arc<dyn Engine>) {
     let folder = tempfile::tempdir().unwrap();
@@ -28,14 +28,7 @@ fn workflow(url: &str, graph: &Value) -> (TempDir, std::sync::Arc<dyn Engine>) {
 /// Work on a picture, for a run of its own.
 fn with_picture(mut work: Work, run: u128, png: &[u8]) -> Work {
     work.run_id = RunId::from_u128(run);
-    let file = InputFile {
-        mime_type: "image/png".to_owned(),
-        name: "photo.png".to_owned(),
-        size_bytes: png.len() as u64,
-        content: InputContent::Bytes(png.to_vec()),
-    };
-    work.files.insert("image_url".to_owned(), file);
-    work
+    with_file(work, "image_url", InputContent::Bytes(png.to_vec()))
 }
 
 fn pixels(png: &[u8]) -> Picture {

@@ -8,10 +8,8 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use serde_json::json;
 
-use crate::engine::{
-    EngineError, EngineErrorKind, InputContent, InputFile, OutputContent, Product,
-};
-use crate::remote::stub::{Answer, Stub, bytes, cancellable_work, engine, png, work};
+use crate::engine::{EngineError, EngineErrorKind, InputContent, OutputContent, Product};
+use crate::remote::stub::{Answer, Stub, bytes, engine, png, with_file, work};
 
 async fn run(settings: &str, stub: &Stub) -> Result<Product, EngineError> {
     let settings = format!("url = \"{}/predict\"\n{settings}", stub.url);
@@ -61,14 +59,8 @@ async fn files_go_in_the_form_that_the_settings_name() {
         ),
         ("base64", InputContent::Bytes(b"hi".to_vec()), "aGk="),
     ] {
-        let (mut work, _) = work(&json!({"image_url": "runflow://assets/1"}));
-        let file = InputFile {
-            mime_type: "image/png".to_owned(),
-            name: "a.png".to_owned(),
-            size_bytes: 2,
-            content,
-        };
-        work.files.insert("image_url".to_owned(), file);
+        let (work, _) = work(&json!({"image_url": "runflow://assets/1"}));
+        let work = with_file(work, "image_url", content);
         let settings = format!("url = \"{}\"\nfiles = \"{form}\"", stub.url);
         engine("http", &settings).execute(work).await.unwrap();
         let sent = stub.seen().pop().unwrap().json();
@@ -223,14 +215,8 @@ async fn a_server_that_is_down_or_dies_is_told_from_one_that_fails() {
 async fn a_server_that_never_answers_is_waited_for_until_the_run_is_called_off() {
     let stub = Stub::start(|_| Answer::raw(&b""[..]).then_silence()).await;
     let engine = engine("http", &format!("url = \"{}\"", stub.url));
-    let (work, _, cancel) = cancellable_work(&json!({}));
-    let working = tokio::spawn(async move { engine.execute(work).await });
-    stub.wait_for("POST /").await;
-    assert!(!working.is_finished());
     // Whatever the server answers after this finds no reader.
-    cancel.cancel();
-    let error = working.await.unwrap().unwrap_err();
-    assert_eq!(error.kind, EngineErrorKind::Cancelled);
+    stub.call_off(engine, "POST /").await;
 }
 
 #[tokio::test]

@@ -3,20 +3,14 @@
 
 use serde_json::json;
 
-use crate::engine::{EngineError, EngineErrorKind, InputContent, InputFile};
+use crate::engine::{EngineError, EngineErrorKind, InputContent};
 use crate::remote::python::Python;
-use crate::remote::stub::{bytes, engine, png, work};
+use crate::remote::stub::{bytes, engine, png, with_file, work};
 
 /// Sends a picture; answers with the bytes of the output.
 async fn echo(settings: &str, png: &[u8]) -> Result<Vec<Vec<u8>>, EngineError> {
-    let (mut work, _) = work(&json!({"image_url": "runflow://assets/1"}));
-    let file = InputFile {
-        mime_type: "image/png".to_owned(),
-        name: "a.png".to_owned(),
-        size_bytes: png.len() as u64,
-        content: InputContent::Bytes(png.to_vec()),
-    };
-    work.files.insert("image_url".to_owned(), file);
+    let (work, _) = work(&json!({"image_url": "runflow://assets/1"}));
+    let work = with_file(work, "image_url", InputContent::Bytes(png.to_vec()));
     bytes(engine("http", settings).execute(work).await?).await
 }
 

@@ -301,8 +301,8 @@ mod tests {
     /// Reads a block of bits written as text; answers with its coefficients that are
     /// not zero, by number, and how many bits it took.
     fn read(text: &str) -> Option<(Vec<(u32, i16)>, usize)> {
-        // 0: sixteen zeros. 10: the end. 110: a value of one bit. 1110: of three
-        // bits after two zeros, twelve bits in a lookup of eleven with what follows.
+        // 0: sixteen zeros. 10: the end. 110: a value of one bit. 1110: two zeros
+        // and a value of three bits.
         let counts = [1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         let table = Table::new(&counts, &[0xf0, 0x00, 0x01, 0x23], true).unwrap();
         let mut bytes = vec![0; text.len() / 8 + 16];
