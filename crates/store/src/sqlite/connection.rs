@@ -228,3 +228,26 @@ fn bind(prepared: &mut rusqlite::Statement<'_>, args: &Args) -> rusqlite::Result
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    /// The build says so, in `.cargo/config.toml`: an ordinary statement needs no
+    /// file in a folder for temporary ones, which a container may not have.
+    #[test]
+    fn what_a_statement_may_have_to_undo_stays_in_memory() {
+        let sqlite = rusqlite::Connection::open_in_memory().unwrap();
+        let limit: i64 = sqlite
+            .query_row(
+                "SELECT substr(compile_options, 16) FROM pragma_compile_options
+                 WHERE compile_options LIKE 'STMTJRNL_SPILL=%'",
+                [],
+                |row| {
+                    row.get::<_, String>(0)?
+                        .parse()
+                        .map_err(|_| rusqlite::Error::InvalidQuery)
+                },
+            )
+            .unwrap();
+        assert_eq!(limit, 1 << 20);
+    }
+}
