@@ -10,13 +10,35 @@
 )]
 
 use super::ZIGZAG;
+use super::huffman::ROOM;
 use crate::vp8::block::{Blocks, restore};
 
 /// Blocks that are turned into pixels at once.
 const LANES: usize = 16;
 
-/// A place for coefficients that nobody wants.
-pub(super) const NOWHERE: u8 = 16;
+/// The coefficients that are kept: those of a small scale first, each with its
+/// number in the file, counted from 1, and its place among sixteen.
+const KEPT: [(u8, u8); 16] = {
+    let mut kept = [(0, 0); 16];
+    let mut count = 0;
+    let mut scale = 0;
+    while scale < 4 {
+        let mut at = 0;
+        while at < 64 {
+            let (x, y) = (ZIGZAG[at] % 8, ZIGZAG[at] / 8);
+            if (x == scale && y <= scale) || (y == scale && x < scale) {
+                kept[count] = (at as u8 + 1, y * 4 + x);
+                count += 1;
+            }
+            at += 1;
+        }
+        scale += 1;
+    }
+    kept
+};
+
+/// What has to be made zero of a block again, at least: all of [`KEPT`].
+const TAKEN: usize = 32;
 
 /// The largest coefficient that is believed; those of pictures are half of it.
 const MOST: i16 = 2047;
@@ -24,31 +46,35 @@ const MOST: i16 = 2047;
 /// Blocks that wait for their turn.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
-    coefficients: [[i16; LANES]; 17],
+    coefficients: [[i16; LANES]; 16],
     offsets: [usize; LANES],
     count: usize,
 }
 
 impl Batch {
-    /// Begins a block that will be drawn at `offset`; answers its lane.
+    /// Takes the coefficients of a block that will be drawn at `offset`, as many
+    /// as `scale` has use for, and leaves zeros; answers whether there is room for
+    /// no other.
     #[inline(always)]
-    pub(super) fn begin(&mut self, offset: usize) -> usize {
-        let lane = self.count;
-        self.offsets[lane % LANES] = offset;
-        self.count += 1;
-        lane
-    }
-
-    #[inline(always)]
-    pub(super) fn set(&mut self, place: u8, lane: usize, value: i16) {
-        if let Some(row) = self.coefficients.get_mut(usize::from(place)) {
-            row[lane % LANES] = value;
+    pub(super) fn take(&mut self, scale: usize, offset: usize, block: &mut [i16; ROOM]) -> bool {
+        match scale {
+            1 => self.keep::<1>(block),
+            2 => self.keep::<4>(block),
+            3 => self.keep::<9>(block),
+            _ => self.keep::<16>(block),
         }
+        block[..TAKEN].fill(0);
+        self.offsets[self.count % LANES] = offset;
+        self.count += 1;
+        self.count == LANES
     }
 
     #[inline(always)]
-    pub(super) const fn is_full(&self) -> bool {
-        self.count == LANES
+    fn keep<const COUNT: usize>(&mut self, block: &[i16; ROOM]) {
+        let lane = self.count % LANES;
+        for (number, place) in KEPT.into_iter().take(COUNT) {
+            self.coefficients[usize::from(place)][lane] = block[usize::from(number)];
+        }
     }
 }
 
@@ -107,7 +133,6 @@ impl Scaled {
             3 => self.write::<3>(offsets, &restore_nine(&blocks)),
             _ => self.write::<4>(offsets, &restore(blocks, &[[128; LANES]; 16])),
         }
-        batch.coefficients = [[0; LANES]; 17];
         batch.count = 0;
     }
 

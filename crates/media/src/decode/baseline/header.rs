@@ -23,8 +23,8 @@ pub(super) struct Header {
     pub(super) components: Vec<Component>,
     /// Divisors in the order of coefficients.
     pub(super) quantisers: [Option<[i16; 64]>; 4],
-    pub(super) first: [Option<Table>; 2],
-    pub(super) others: [Option<Table>; 2],
+    pub(super) first: [Option<Box<Table>>; 2],
+    pub(super) others: [Option<Box<Table>>; 2],
     /// After how many units the scan begins anew; 0 for never.
     pub(super) restart: usize,
     /// Where the scan begins.

@@ -1,30 +1,47 @@
 //! Huffman codes of a JPEG, read two coefficients at a time.
 //!
 //! A table has an entry for each value of the next bits: a coefficient, its code
-//! and the bits of its value, and the one after it where both fit. Each entry has
-//! to be found before the next one can be looked up, so fewer of them is what
-//! makes it quick.
+//! and the bits of its value, and the one after it where both fit. Where a block
+//! ends cannot be foretold, and a processor that guesses wrong throws away what
+//! some fifty instructions did. So blocks are read in a row, by steps that are
+//! the same wherever they stand: the end of a block is a choice of the next table
+//! and of the next place to write to, not a branch.
 #![expect(
     clippy::inline_always,
     reason = "vector instructions are chosen in `dispatch`, for what is inlined into it"
 )]
 
-/// Bits that a table is looked up by.
-const LOOKUP: u32 = 11;
+use std::hint::select_unpredictable;
 
-/// How many bits there are at least after [`Bits::fill`].
-const FILLED: u32 = 56;
+/// Bits that a table is looked up by.
+const LOOKUP: u32 = 10;
+
+/// How many bits can be looked at ahead, at least.
+const AHEAD: u32 = 57;
 
 /// The entries of a table.
 const ENTRIES: usize = 1 << LOOKUP;
 
-/// How far an entry for the end of a block goes on: past every coefficient, and
-/// told apart from one that goes too far.
-pub(super) const END: u32 = 192;
+/// How many blocks are read in a row.
+pub(super) const ROW: usize = 32;
 
-/// How far an entry that no baseline file has goes on: too far wherever it stands,
-/// and not as far as [`END`].
-const WRONG: u32 = 100;
+/// Room for a block as it is read: its coefficients by their numbers, counted
+/// from 1, and what its end looks like.
+pub(super) const ROOM: usize = 256;
+
+/// Blocks that are read in a row, [`ROOM`] for each.
+pub(super) type Row = [i16; ROW * ROOM];
+
+/// The bit of a number that says that a block was left without its end.
+const BEYOND: usize = 64;
+
+/// How far goes on what needs a closer look, or no baseline file has: wherever a
+/// block stands, to a number with [`BEYOND`].
+const RARE: u32 = 64;
+
+/// How far the end of a block goes on: to a number without [`BEYOND`], which is
+/// no coefficient's, but from where a block is full already.
+const END: u32 = 128;
 
 /// A coefficient, or what leads to it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -37,39 +54,72 @@ struct Entry {
 }
 
 /// A coefficient and the next one; where that does not fit, the same one twice.
+///
+/// From the lowest bit: eight for how many bits both take; eight for how far the
+/// first goes on; sixteen for each value; eight for how many bits the first one
+/// takes, none where it has to be read slowly; eight for how far both go on, of
+/// which the highest says that the block ends.
 #[derive(Debug, Clone, Copy, Default)]
-struct Pair {
-    values: [i16; 2],
-    /// How far each goes on from where the pair begins.
-    advances: [u8; 2],
-    /// How many bits end with each; none where the first one has to be read slowly.
-    bits: [u8; 2],
+struct Pair(u64);
+
+impl Pair {
+    fn new(one: Entry, two: Entry) -> Self {
+        Self(
+            u64::from(two.bits)
+                | u64::from(one.advance) << 8
+                | u64::from(one.value as u16) << 16
+                | u64::from(two.value as u16) << 32
+                | u64::from(one.bits) << 48
+                | u64::from(two.advance) << 56,
+        )
+    }
+
+    #[inline(always)]
+    const fn ends(self) -> bool {
+        self.0.cast_signed() < 0
+    }
+
+    #[inline(always)]
+    const fn values(self) -> [i16; 2] {
+        [(self.0 >> 16) as i16, (self.0 >> 32) as i16]
+    }
+
+    /// How far the first goes on, and both.
+    #[inline(always)]
+    const fn advances(self) -> [usize; 2] {
+        [(self.0 >> 8) as u8 as usize, (self.0 >> 56) as usize]
+    }
+
+    /// How many bits the first one takes.
+    const fn bits_of_first(self) -> u64 {
+        self.0 >> 48 & 0xff
+    }
 }
 
 /// A table as the file describes it.
 #[derive(Debug, Clone)]
 pub(super) struct Table {
-    entries: Box<[Entry; ENTRIES]>,
-    /// Of no use for first coefficients.
-    pairs: Box<[Pair; ENTRIES]>,
+    pairs: [Pair; ENTRIES],
     /// For each length, what to add to a code to find its symbol, and the first
     /// number of sixteen bits that is no longer a code of this length.
     offsets: [i32; 17],
     ends: [u32; 17],
     symbols: Vec<u8>,
+    is_ac: bool,
 }
 
 impl Table {
     /// Builds a table of the number of codes of each length and their symbols;
     /// `None` where they are no code.
-    pub(super) fn new(counts: &[u8; 16], symbols: &[u8], is_ac: bool) -> Option<Self> {
-        let mut table = Self {
-            entries: Box::new([Entry::default(); ENTRIES]),
-            pairs: Box::new([Pair::default(); ENTRIES]),
+    pub(super) fn new(counts: &[u8; 16], symbols: &[u8], is_ac: bool) -> Option<Box<Self>> {
+        let mut table = Box::new(Self {
+            pairs: [Pair::default(); ENTRIES],
             offsets: [0; 17],
             ends: [0; 17],
             symbols: symbols.to_vec(),
-        };
+            is_ac,
+        });
+        let mut entries = [Entry::default(); ENTRIES];
         let mut code = 0u32;
         let mut at = 0usize;
         for (length, &count) in (1u32..).zip(counts) {
@@ -81,7 +131,7 @@ impl Table {
                     return None;
                 }
                 if length <= LOOKUP {
-                    table.enter(code, length, symbol, is_ac);
+                    enter(&mut entries, code, length, symbol, is_ac);
                 }
                 code += 1;
                 at += 1;
@@ -91,133 +141,160 @@ impl Table {
         if at != symbols.len() || code > 1 << 16 {
             return None;
         }
-        if is_ac {
-            table.pair();
+        for (start, pair) in table.pairs.iter_mut().enumerate() {
+            *pair = pair_at(&entries, start, is_ac);
         }
         Some(table)
     }
 
-    /// Fills the entries that begin with a code.
-    fn enter(&mut self, code: u32, length: u32, symbol: u8, is_ac: bool) {
-        let size = u32::from(symbol & 15);
-        let rest = LOOKUP - length;
-        if size > rest {
-            return;
-        }
-        let advance = advance(symbol, is_ac);
-        let first = (code << rest) as usize;
-        for (after, entry) in self.entries[first..].iter_mut().take(1 << rest).enumerate() {
-            *entry = Entry {
-                value: extend(after as u32 >> (rest - size), size),
-                advance: advance as u8,
-                bits: (length + size) as u8,
-            };
-        }
-    }
-
-    /// Puts entries together to pairs.
-    fn pair(&mut self) {
-        for (start, pair) in self.pairs.iter_mut().enumerate() {
-            let one = self.entries[start];
-            if one.advance == 0 {
-                *pair = Pair {
-                    // As if the block ended: there it is looked at.
-                    advances: [END as u8; 2],
-                    ..Pair::default()
-                };
-                continue;
-            }
-            *pair = Pair {
-                values: [one.value; 2],
-                advances: [one.advance; 2],
-                bits: [one.bits; 2],
-            };
-            let is_coefficient = (1..=16).contains(&one.advance);
-            let two = self.entries[(start << one.bits) % ENTRIES];
-            if is_coefficient && two.advance > 0 && u32::from(one.bits + two.bits) <= LOOKUP {
-                pair.values[1] = two.value;
-                pair.advances[1] += two.advance;
-                pair.bits[1] += two.bits;
-            }
-        }
-    }
-
-    /// Reads the difference of a first coefficient, and leaves bits for
-    /// [`Table::others`].
-    #[inline(always)]
-    pub(super) fn first(&self, bits: &mut Bits<'_>) -> Option<i16> {
-        bits.fill();
-        let entry = self.entries[bits.peek(LOOKUP)];
-        if entry.advance > 0 {
-            bits.skip(u32::from(entry.bits));
-            return Some(entry.value);
-        }
-        self.slow(bits).map(|(_, value)| value)
-    }
-
-    /// Reads the other coefficients of a block, right after the first one, and
-    /// hands each to `keep` with its number, counted from 1, or one from 64 on;
-    /// some of them twice. `None` where they do not end as they should.
-    #[inline(always)]
-    pub(super) fn others(&self, bits: &mut Bits<'_>, mut keep: impl FnMut(u32, i16)) -> Option<()> {
-        let mut at = 1;
-        loop {
-            // As many lookups as there are bits for.
-            for _ in 0..FILLED / LOOKUP - 1 {
-                let pair = self.pairs[bits.peek(LOOKUP)];
-                let [one, two] = pair.advances.map(|advance| at + u32::from(advance));
-                if two >= 64 {
-                    if pair.bits[0] == 0 {
-                        let (symbol, value) = self.slow(bits)?;
-                        at += advance(symbol, true);
-                        keep(at, value);
-                        if at >= 64 {
-                            return is_end(at);
-                        }
-                        break;
-                    }
-                    keep(one, pair.values[0]);
-                    if one == 64 {
-                        // What the second one would be belongs to the next block.
-                        bits.skip(u32::from(pair.bits[0]));
-                        return Some(());
-                    }
-                    // Which of the two is the end is what cannot be foretold: an
-                    // end that comes first is both.
-                    keep(two, pair.values[1]);
-                    bits.skip(u32::from(pair.bits[1]));
-                    return is_end(two).filter(|()| !(64..END).contains(&one));
-                }
-                keep(one, pair.values[0]);
-                keep(two, pair.values[1]);
-                bits.skip(u32::from(pair.bits[1]));
-                at = two;
-            }
-            bits.fill();
-        }
-    }
-
-    /// Reads a code that is longer than the lookup, or whose value is.
-    #[cold]
-    fn slow(&self, bits: &mut Bits<'_>) -> Option<(u8, i16)> {
-        bits.fill();
-        let code = bits.peek(16) as u32;
+    /// Reads a code and its value, however long they are; answers how far it goes
+    /// on.
+    fn slow(&self, bits: &mut Bits<'_>) -> Option<(u32, i16)> {
+        let ahead = bits.ahead();
+        let code = (ahead >> 48) as u32;
         let length = (1..17).find(|length| code < self.ends[*length])?;
         let at = (code >> (16 - length)) as i32 + self.offsets[length];
         let symbol = *self.symbols.get(usize::try_from(at).ok()?)?;
-        bits.skip(length as u32);
         let size = u32::from(symbol & 15);
-        let value = if size == 0 { 0 } else { bits.peek(size) as u32 };
-        bits.skip(size);
-        bits.fill();
-        Some((symbol, extend(value, size)))
+        let value = (ahead << length >> 48) as u32 >> (16 - size);
+        bits.skip(length as u64 + u64::from(size));
+        Some((advance(symbol, self.is_ac), extend(value, size)))
     }
 }
 
-/// Whether a block that went on to there ended as it should.
+/// Fills the entries that begin with a code.
+fn enter(entries: &mut [Entry; ENTRIES], code: u32, length: u32, symbol: u8, is_ac: bool) {
+    let size = u32::from(symbol & 15);
+    let rest = LOOKUP - length;
+    if size > rest {
+        return;
+    }
+    let advance = advance(symbol, is_ac);
+    let first = (code << rest) as usize;
+    for (after, entry) in entries[first..].iter_mut().take(1 << rest).enumerate() {
+        *entry = Entry {
+            value: extend(after as u32 >> (rest - size), size),
+            advance: advance as u8,
+            bits: (length + size) as u8,
+        };
+    }
+}
+
+/// Puts the entry of these bits together with the next one.
+fn pair_at(entries: &[Entry; ENTRIES], bits: usize, is_ac: bool) -> Pair {
+    let one = entries[bits];
+    if one.advance == 0 {
+        let rare = Entry {
+            advance: RARE as u8,
+            ..Entry::default()
+        };
+        return Pair::new(rare, rare);
+    }
+    let two = entries[(bits << one.bits) % ENTRIES];
+    let is_coefficient = is_ac && (1..=16).contains(&one.advance);
+    let is_pair = is_coefficient && !matches!(u32::from(two.advance), 0 | RARE);
+    if !is_pair || u32::from(one.bits + two.bits) > LOOKUP {
+        return Pair::new(one, one);
+    }
+    let both = Entry {
+        value: two.value,
+        advance: one.advance + two.advance,
+        bits: one.bits + two.bits,
+    };
+    Pair::new(one, both)
+}
+
+/// The tables for the blocks of a row: for the other coefficients of a block, and
+/// for the first one of the next.
+#[derive(Debug)]
+pub(super) struct Tables<'a>([(&'a Table, &'a Table); ROW]);
+
+impl<'a> Tables<'a> {
+    /// Of the tables of each block: for its first coefficient, and for the others.
+    pub(super) fn new(blocks: &[(&'a Table, &'a Table); ROW]) -> Self {
+        Self(std::array::from_fn(|at| {
+            (blocks[at].1, blocks[(at + 1) % ROW].0)
+        }))
+    }
+
+    /// Reads the first `count` blocks of a row, which are zeros before. `None`
+    /// where one of them does not end as it should.
+    #[inline(always)]
+    pub(super) fn read(&self, bits: &mut Bits<'_>, row: &mut Row, count: usize) -> Option<()> {
+        let mut table = self.0[ROW - 1].1;
+        // The number in the row of what was read last.
+        let mut at = 0;
+        while at < count * ROOM {
+            let mut ahead = bits.ahead();
+            let mut taken = 0u64;
+            // As many lookups as there are bits for.
+            for _ in 0..AHEAD / LOOKUP {
+                let (others, next) = self.0[at / ROOM % ROW];
+                let pair = table.pairs[(ahead >> (64 - LOOKUP)) as usize];
+                let [one, two] = pair.advances().map(|advance| at + advance);
+                if two & BEYOND != 0 {
+                    bits.skip(taken);
+                    taken = 0;
+                    let ended;
+                    (at, ended) = rare(table, bits, pair, at, row)?;
+                    table = if ended { next } else { others };
+                    break;
+                }
+                let values = pair.values();
+                row[one % row.len()] = values[0];
+                row[two % row.len()] = values[1];
+                // Only the lowest six bits count here and there.
+                ahead = ahead.wrapping_shl(pair.0 as u32);
+                taken = taken.wrapping_add(pair.0);
+                at = select_unpredictable(pair.ends(), after(at), two);
+                table = select_unpredictable(pair.ends(), next, others);
+                if at == count * ROOM {
+                    break;
+                }
+            }
+            bits.skip(taken);
+        }
+        Some(())
+    }
+}
+
+/// Where the block after the one of this number begins.
 #[inline(always)]
-fn is_end(at: u32) -> Option<()> {
-    (at == 64 || at >= END).then_some(())
+const fn after(at: usize) -> usize {
+    (at | (ROOM - 1)) + 1
+}
+
+/// Reads a code that is longer than the lookup, or whose value is, or the one
+/// that fills a block; answers where it led to, and whether the block has ended.
+#[cold]
+#[inline(never)]
+fn rare(
+    table: &Table,
+    bits: &mut Bits<'_>,
+    pair: Pair,
+    at: usize,
+    row: &mut Row,
+) -> Option<(usize, bool)> {
+    let advance;
+    let value;
+    if pair.bits_of_first() == 0 {
+        (advance, value) = table.slow(bits)?;
+    } else {
+        // What would be the second one may belong to the next block.
+        advance = pair.advances()[0] as u32;
+        value = pair.values()[0];
+        bits.skip(pair.bits_of_first());
+    }
+    if advance == END {
+        return Some((after(at), true));
+    }
+    let number = at % ROOM + advance as usize;
+    row[at - at % ROOM + number] = value;
+    match number {
+        0..64 => Some((at + advance as usize, false)),
+        64 => Some((after(at), true)),
+        _ => None,
+    }
 }
 
 /// How many places the coefficient of a symbol goes on.
@@ -225,7 +302,7 @@ const fn advance(symbol: u8, is_ac: bool) -> u32 {
     match symbol {
         _ if !is_ac => 1,
         0x00 => END,
-        _ if symbol.trailing_zeros() >= 4 && symbol != 0xf0 => WRONG,
+        _ if symbol.trailing_zeros() >= 4 && symbol != 0xf0 => RARE,
         _ => (symbol >> 4) as u32 + 1,
     }
 }
@@ -247,77 +324,91 @@ const fn extend(bits: u32, size: u32) -> i16 {
 #[derive(Debug)]
 pub(super) struct Bits<'a> {
     bytes: &'a [u8],
-    at: usize,
-    /// The next bits, the first one highest.
-    ahead: u64,
-    count: u32,
+    /// How many bits were read.
+    place: usize,
 }
 
 impl<'a> Bits<'a> {
-    pub(super) const fn new(bytes: &'a [u8], at: usize) -> Self {
+    /// The bits from a byte on.
+    pub(super) const fn new(bytes: &'a [u8], byte: usize) -> Self {
         Self {
             bytes,
-            at,
-            ahead: 0,
-            count: 0,
+            place: byte * 8,
         }
     }
 
-    /// Makes sure of [`FILLED`] bits, enough for the longest code and value; beyond the
-    /// end they are zeros, which [`Bits::place`] tells.
+    /// The next bits, the first one highest: at least [`AHEAD`], enough for the
+    /// longest code and value. Beyond the end they are zeros, which
+    /// [`Bits::place`] tells.
     #[inline(always)]
-    fn fill(&mut self) {
-        let next = match self.bytes.get(self.at..).and_then(<[u8]>::first_chunk) {
+    fn ahead(&self) -> u64 {
+        let next = match self
+            .bytes
+            .get(self.place / 8..)
+            .and_then(<[u8]>::first_chunk)
+        {
             Some(bytes) => u64::from_be_bytes(*bytes),
             None => 0,
         };
-        self.ahead |= next >> self.count;
-        self.at += ((63 - self.count) >> 3) as usize;
-        self.count |= 0b11_1000;
+        next << (self.place % 8)
     }
 
-    /// The next bits as a number, at most 16 of them.
+    /// Skips as many bits as the lowest six of `count` say.
     #[inline(always)]
-    fn peek(&self, count: u32) -> usize {
-        (self.ahead >> (64 - count)) as usize
-    }
-
-    #[inline(always)]
-    fn skip(&mut self, count: u32) {
-        self.ahead <<= count;
-        self.count -= count;
+    const fn skip(&mut self, count: u64) {
+        self.place += (count % 64) as usize;
     }
 
     /// How many bits were read from the beginning of the bytes.
     pub(super) const fn place(&self) -> usize {
-        self.at * 8 - self.count as usize
+        self.place
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    /// Reads a block of bits written as text; answers with its coefficients that are
-    /// not zero, by number, and how many bits it took.
-    fn read(text: &str) -> Option<(Vec<(u32, i16)>, usize)> {
-        // 0: sixteen zeros. 10: the end. 110: a value of one bit. 1110: two zeros
-        // and a value of three bits.
-        let counts = [1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        let table = Table::new(&counts, &[0xf0, 0x00, 0x01, 0x23], true).unwrap();
+    /// Bits written as text, spaces left out, as bytes with room behind them.
+    fn bytes(text: &str) -> Vec<u8> {
         let mut bytes = vec![0; text.len() / 8 + 16];
         for (at, bit) in text.bytes().filter(|bit| *bit != b' ').enumerate() {
             bytes[at / 8] |= (bit - b'0') << (7 - at % 8);
         }
+        bytes
+    }
+
+    /// Reads so many blocks, and how many bits they took.
+    fn read_row(first: &Table, others: &Table, text: &str, count: usize) -> Option<(Row, usize)> {
+        let bytes = bytes(text);
         let mut bits = Bits::new(&bytes, 0);
-        bits.fill();
-        let mut found = Vec::new();
-        table.others(&mut bits, |at, value| {
-            if value != 0 && found.last() != Some(&(at - 1, value)) {
-                found.push((at - 1, value));
-            }
-        })?;
-        Some((found, bits.place()))
+        let mut row = [0; ROW * ROOM];
+        Tables::new(&[(first, others); ROW]).read(&mut bits, &mut row, count)?;
+        Some((row, bits.place()))
+    }
+
+    /// Reads one block; answers with its coefficients that are not zero, by number,
+    /// and how many bits those after the first one took.
+    fn read(text: &str) -> Option<(Vec<(usize, i16)>, usize)> {
+        let first = Table::new(&counts(&[(1, 1)]), &[0], false).unwrap();
+        // 0: sixteen zeros. 10: the end. 110: a value of one bit. 1110: two zeros
+        // and a value of three bits.
+        let lengths = counts(&[(1, 1), (2, 1), (3, 1), (4, 1)]);
+        let others = Table::new(&lengths, &[0xf0, 0x00, 0x01, 0x23], true).unwrap();
+        let (row, place) = read_row(&first, &others, &format!("0 {text}"), 1)?;
+        let block = row[1..65].iter().copied().enumerate();
+        Some((block.filter(|(_, value)| *value != 0).collect(), place - 1))
+    }
+
+    /// How many codes there are of each length.
+    fn counts(lengths: &[(usize, u8)]) -> [u8; 16] {
+        let mut counts = [0; 16];
+        for (length, count) in lengths {
+            counts[length - 1] = *count;
+        }
+        counts
     }
 
     #[test]
@@ -344,5 +435,108 @@ mod tests {
         }
         let text = format!("000 {} 1110 101 10", "110 1".repeat(14));
         assert_eq!(read(&text), None);
+    }
+
+    #[test]
+    fn what_no_baseline_file_has_is_refused() {
+        // Three zeros, and then a coefficient that is one as well.
+        let first = Table::new(&counts(&[(1, 1)]), &[0], false).unwrap();
+        let others = Table::new(&counts(&[(1, 1), (2, 1)]), &[0x30, 0x00], true).unwrap();
+        assert!(read_row(&first, &others, "0 10", 1).is_some());
+        assert!(read_row(&first, &others, "0 0 10", 1).is_none());
+        assert!(Table::new(&counts(&[(1, 1)]), &[12], false).is_none());
+    }
+
+    /// Symbols with codes of all lengths: some that fit a lookup, others that do not.
+    fn code(symbols: &[u8], is_ac: bool) -> (Box<Table>, Vec<String>) {
+        let short = (2..10).map(|length| (length, 1));
+        let rest = symbols.len() - short.len();
+        let lengths: Vec<_> = short.chain([(16, rest as u8)]).collect();
+        let mut codes = Vec::new();
+        let mut code = 0;
+        let mut before = 0;
+        for (length, count) in &lengths {
+            code <<= length - before;
+            before = *length;
+            for _ in 0..*count {
+                codes.push(format!("{code:0length$b}"));
+                code += 1;
+            }
+        }
+        let table = Table::new(&counts(&lengths), symbols, is_ac).unwrap();
+        (table, codes)
+    }
+
+    /// The bits of a value and how many they are.
+    fn value_bits(value: i16) -> (u8, String) {
+        let size = (16 - value.unsigned_abs().leading_zeros()) as usize;
+        let bits = if value < 0 {
+            i32::from(value) + (1 << size) - 1
+        } else {
+            i32::from(value)
+        };
+        let text = format!("{bits:0size$b}");
+        (size as u8, if size == 0 { String::new() } else { text })
+    }
+
+    fn block() -> impl Strategy<Value = [i16; 64]> {
+        let coefficient = (1usize..64, prop_oneof![-3i16..=3, -1023i16..=1023]);
+        let others = proptest::collection::vec(coefficient, 0..70);
+        (-2047i16..=2047, others).prop_map(|(first, others)| {
+            let mut block = [0; 64];
+            block[0] = first;
+            for (at, value) in others {
+                block[at] = value;
+            }
+            block
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn blocks_are_read_as_they_were_written(
+            blocks in proptest::collection::vec(block(), 1..ROW),
+        ) {
+            let of_first: Vec<u8> = (0..12).collect();
+            let mut of_others = vec![0x00, 0x01, 0x11, 0x02, 0xf0, 0x03, 0x21, 0x05];
+            let rest = (0..=255u8).filter(|symbol| (1..=10).contains(&(symbol & 15)));
+            let rest: Vec<u8> = rest.filter(|symbol| !of_others.contains(symbol)).collect();
+            of_others.extend(rest);
+            let (first, first_codes) = code(&of_first, false);
+            let (others, other_codes) = code(&of_others, true);
+            let mut text = String::new();
+            for block in &blocks {
+                let (size, bits) = value_bits(block[0]);
+                text += &first_codes[usize::from(size)];
+                text += &bits;
+                let mut zeros = 0;
+                let put = |text: &mut String, symbol: u8| {
+                    let at = of_others.iter().position(|other| *other == symbol).unwrap();
+                    *text += &other_codes[at];
+                };
+                for value in &block[1..] {
+                    if *value == 0 {
+                        zeros += 1;
+                        continue;
+                    }
+                    while zeros > 15 {
+                        put(&mut text, 0xf0);
+                        zeros -= 16;
+                    }
+                    let (size, bits) = value_bits(*value);
+                    put(&mut text, zeros << 4 | size);
+                    text += &bits;
+                    zeros = 0;
+                }
+                if zeros > 0 {
+                    put(&mut text, 0x00);
+                }
+            }
+            let (row, place) = read_row(&first, &others, &text, blocks.len()).unwrap();
+            prop_assert_eq!(place, text.len());
+            for (written, read) in blocks.iter().zip(row.as_chunks::<ROOM>().0) {
+                prop_assert_eq!(&written[..], &read[1..65]);
+            }
+        }
     }
 }

@@ -16,9 +16,9 @@ mod blocks;
 mod header;
 mod huffman;
 
-use blocks::{Batch, NOWHERE, Scaled};
+use blocks::{Batch, Scaled};
 use header::{Component, Header};
-use huffman::{Bits, Table};
+use huffman::{Bits, ROOM, ROW, Table, Tables};
 
 /// The place within a block, row by row, of each coefficient of a file.
 const ZIGZAG: [u8; 64] = [
@@ -26,21 +26,6 @@ const ZIGZAG: [u8; 64] = [
     13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
     52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
-
-/// The place of each coefficient among the sixteen that are kept, and of what
-/// the end of a block looks like.
-const PLACES: [u8; 256] = {
-    let mut places = [NOWHERE; 256];
-    let mut at = 0;
-    while at < 64 {
-        let (x, y) = (ZIGZAG[at] % 8, ZIGZAG[at] / 8);
-        if x < 4 && y < 4 {
-            places[at] = y * 4 + x;
-        }
-        at += 1;
-    }
-    places
-};
 
 /// A component of a picture, made small.
 #[derive(Debug)]
@@ -201,8 +186,8 @@ impl<'a> Decoding<'a> {
             let (across, down) = (units.0 * component.across, units.1 * component.down);
             parts.push(Part {
                 component,
-                first: header.first.get(component.first)?.as_ref()?,
-                others: header.others.get(component.others)?.as_ref()?,
+                first: header.first.get(component.first)?.as_deref()?,
+                others: header.others.get(component.others)?.as_deref()?,
                 scaled: Scaled::new(scale, across, down, quantiser),
                 batch: Batch::default(),
                 last: 0,
@@ -221,6 +206,20 @@ impl<'a> Decoding<'a> {
         })
     }
 
+    /// The tables of a row of blocks, as many units as it holds.
+    fn tables(&self) -> Tables<'a> {
+        let of_unit = self
+            .parts
+            .iter()
+            .flat_map(|part| std::iter::repeat_n(part, part.blocks_of_unit()));
+        // INVARIANT: the head has one component or three, of one block at least.
+        let mut of_row = of_unit.cycle();
+        Tables::new(&std::array::from_fn(|_| {
+            let part = of_row.next().expect("a component");
+            (part.first, part.others)
+        }))
+    }
+
     #[inline(always)]
     fn run(&mut self, scan: &Scan) -> Option<()> {
         let mut left = self.units.0 * self.units.1;
@@ -228,6 +227,10 @@ impl<'a> Decoding<'a> {
             return None;
         }
         let (mut x, mut y) = (0, 0);
+        let in_unit = self.parts.iter().map(Part::blocks_of_unit).sum::<usize>();
+        let units_at_once = ROW / in_unit;
+        let tables = self.tables();
+        let mut row = Box::new([0; ROW * ROOM]);
         for &(start, end) in &scan.pieces {
             let mut bits = Bits::new(&scan.bytes, start);
             let count = self.piece.min(left);
@@ -235,17 +238,22 @@ impl<'a> Decoding<'a> {
             for part in &mut self.parts {
                 part.last = 0;
             }
-            for _ in 0..count {
-                for part in &mut self.parts {
-                    part.unit(&mut bits, x, y)?;
-                }
-                x += 1;
-                if x == self.units.0 {
-                    (x, y) = (0, y + 1);
-                    // A few bytes may claim to be a large picture.
-                    if bits.place() > end * 8 {
-                        return None;
+            for start in (0..count).step_by(units_at_once) {
+                let units = units_at_once.min(count - start);
+                tables.read(&mut bits, &mut row, units * in_unit)?;
+                let mut read = row.as_chunks_mut().0.iter_mut();
+                for _ in 0..units {
+                    for part in &mut self.parts {
+                        part.unit(&mut read, x, y)?;
                     }
+                    x += 1;
+                    if x == self.units.0 {
+                        (x, y) = (0, y + 1);
+                    }
+                }
+                // A few bytes may claim to be a large picture.
+                if bits.place() > end * 8 {
+                    return None;
                 }
             }
             // What is left is what fills the last byte.
@@ -262,33 +270,31 @@ impl<'a> Decoding<'a> {
 }
 
 impl Part<'_> {
-    /// Reads what a unit has of this component.
+    /// How many blocks a unit has of this component.
+    fn blocks_of_unit(&self) -> usize {
+        self.component.across * self.component.down
+    }
+
+    /// Takes what a unit has of this component of the blocks that were read, and
+    /// leaves zeros.
     #[inline(always)]
-    fn unit(&mut self, bits: &mut Bits<'_>, x: usize, y: usize) -> Option<()> {
+    fn unit<'b>(
+        &mut self,
+        blocks: &mut impl Iterator<Item = &'b mut [i16; ROOM]>,
+        x: usize,
+        y: usize,
+    ) -> Option<()> {
         let (across, down) = (self.component.across, self.component.down);
         for below in 0..down {
             for right in 0..across {
+                let block = blocks.next()?;
+                self.last = self.last.wrapping_add(block[1]);
+                block[1] = self.last;
                 let offset = self.scaled.offset(x * across + right, y * down + below);
-                self.block(bits, offset)?;
+                if self.batch.take(self.scaled.scale, offset, block) {
+                    self.scaled.draw(&mut self.batch);
+                }
             }
-        }
-        Some(())
-    }
-
-    /// Reads one block, which is drawn at `offset`, and keeps the first of its
-    /// coefficients.
-    #[inline(always)]
-    fn block(&mut self, bits: &mut Bits<'_>, offset: usize) -> Option<()> {
-        let batch = &mut self.batch;
-        let lane = batch.begin(offset);
-        self.last = self.last.wrapping_add(self.first.first(bits)?);
-        batch.set(0, lane, self.last);
-        self.others.others(bits, |at, value| {
-            let place = PLACES[(at - 1) as usize % PLACES.len()];
-            batch.set(place, lane, value);
-        })?;
-        if batch.is_full() {
-            self.scaled.draw(batch);
         }
         Some(())
     }
