@@ -144,7 +144,7 @@ pub(super) fn scale(
             scale_bands(self.plane, &self.across, &self.down, self.base)
         }
     }
-    if plane.width == 0 || plane.height == 0 || plane.pixels.len() < plane.width * plane.height {
+    if plane.width == 0 || plane.height == 0 || plane.pixels.len() < plane.stride * plane.height {
         return None;
     }
     let share = (range.to - range.from) / 255.0;
@@ -171,7 +171,7 @@ fn scale_bands(plane: &Plane, across: &Weights, down: &Weights, base: i32) -> Ve
             if lane < rows.len() / width {
                 add_rows(plane, down.of(band * ROWS + lane), &mut sums);
                 for (pixel, sum) in line.iter_mut().zip(&sums) {
-                    *pixel = ((*sum + (1 << (SHIFT - 1))) >> SHIFT).clamp(0, 255) as u8;
+                    *pixel = (*sum >> SHIFT).clamp(0, 255) as u8;
                 }
             }
         }
@@ -250,11 +250,11 @@ fn turn(mut rows: Square) -> Square {
 /// Adds rows up by their shares.
 #[inline(always)]
 fn add_rows(plane: &Plane, (first, shares): (usize, &[i32]), sums: &mut [i32]) {
-    sums.fill(0);
-    let rows = plane.pixels[first * plane.width..].chunks_exact(plane.width);
-    for (row, share) in rows.zip(shares) {
-        for (sum, pixel) in sums.iter_mut().zip(row) {
-            *sum += i32::from(*pixel) * share;
+    let lines = plane.pixels[first * plane.stride..].chunks(plane.stride);
+    for (at, (line, share)) in lines.zip(shares).enumerate() {
+        for (sum, pixel) in sums.iter_mut().zip(line) {
+            let before = if at == 0 { 1 << (SHIFT - 1) } else { *sum };
+            *sum = before + i32::from(*pixel) * share;
         }
     }
 }
@@ -290,6 +290,7 @@ mod tests {
             pixels,
             width,
             height,
+            stride: width,
             exact: (width as f64, height as f64),
         }
     }

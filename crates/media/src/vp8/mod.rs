@@ -3,7 +3,7 @@
 //! libwebp is made to find the smallest file in the time that it is given; what
 //! makes a thumbnail has little. This encoder knows one way to write a frame of
 //! VP8 (RFC 6386): macroblocks guessed as a whole, the best of four guesses,
-//! and coefficients in four streams. It is held to libwebp's decoder, pixel by
+//! and coefficients in eight streams. It is held to libwebp's decoder, pixel by
 //! pixel. What has alpha goes to libwebp.
 #![expect(
     clippy::inline_always,
@@ -192,6 +192,7 @@ fn write_chroma(
 }
 
 /// Puts the file together: heads, modes, streams.
+#[inline(always)]
 fn write_file(planes: &Planes, quantiser: &Quantiser, tokens: Tokens, coded: &[Coded]) -> Vec<u8> {
     let mut head = Coder::new(coded.len() + 1024);
     // Colour space and clamping as usual, no segments.

@@ -1,7 +1,7 @@
 //! How coarse a frame is: from a quality to the steps of its coefficients.
 
 use super::block::Step;
-use super::coder::Coder;
+use super::coder::{Coder, STREAMS};
 
 /// What the indices of luma and chroma stand for (RFC 6386, section 14.1): the
 /// step of a block's mean.
@@ -73,7 +73,7 @@ impl Quantiser {
         head.put(false, 128);
         head.put_number(self.filter, 6);
         head.put_number(0, 4);
-        head.put_number(2, 2);
+        head.put_number(STREAMS.ilog2(), 2);
         head.put_number(self.index as u32, 7);
         // The means of luma and of means, the others of means: as they are.
         head.put_number(0, 3);

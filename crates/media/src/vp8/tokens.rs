@@ -35,9 +35,12 @@ impl Kind {
     }
 }
 
+/// The places of a node: for its [`BRANCHES`], and for counts of its outcomes.
+const NODE: usize = 16;
+
 /// The place of a probability that is always the same.
 const fn fixed(probability: u8) -> Choice {
-    (KINDS * BANDS * CONTEXTS * BRANCHES) as Choice + probability as Choice
+    (KINDS * BANDS * CONTEXTS * NODE) as Choice + probability as Choice
 }
 
 /// The band of each coefficient, and of the one after the last.
@@ -57,9 +60,6 @@ pub(super) fn present<const L: usize>(levels: &Blocks<L>) -> [u16; L] {
     }
     present
 }
-
-/// What can come next: the end, a value from 0 to 4, or one of six spans.
-const OUTCOMES: usize = 16;
 
 /// The most choices of one block; no value takes more than nineteen.
 const ROOM: usize = 512;
@@ -95,7 +95,9 @@ const SMALL_AFTER: [[([Choice; 8], usize); 5]; 2] = {
 pub(super) struct Tokens {
     streams: [Vec<Choice>; STREAMS],
     lengths: [usize; STREAMS],
-    counts: Box<[[u32; OUTCOMES]; 128]>,
+    /// How often each outcome came of each node: the end, a value from 0 to 4, or
+    /// one of six spans.
+    counts: Box<[u32; 2048]>,
 }
 
 impl Tokens {
@@ -104,7 +106,7 @@ impl Tokens {
         Self {
             streams: std::array::from_fn(|_| vec![0; room]),
             lengths: [0; STREAMS],
-            counts: Box::new([[0; OUTCOMES]; 128]),
+            counts: Box::new([0; 2048]),
         }
     }
 
@@ -138,7 +140,7 @@ impl Tokens {
             let level = levels[usize::from(ZIGZAG[at % 16])][lane];
             let band = BAND[at % 16];
             let node = (kind as usize * BANDS + usize::from(band)) * CONTEXTS + context;
-            let base = (node * BRANCHES) as Choice;
+            let base = (node * NODE) as Choice;
             let size = usize::from(level.unsigned_abs());
             let sign = if level < 0 { YES } else { 0 };
             let outcome;
@@ -160,22 +162,23 @@ impl Tokens {
                 room[written] = fixed(128) | sign;
                 written += 1;
             }
-            self.counts[node % 128][outcome] += 1;
+            self.counts[(node * NODE + outcome) % 2048] += 1;
             context = size.min(2);
             after_zero = usize::from(size == 0);
         }
         if after_last < 16 {
             let at = after_last.max(first);
             let node = (kind as usize * BANDS + usize::from(BAND[at])) * CONTEXTS + context;
-            room[written] = (node * BRANCHES) as Choice;
+            room[written] = (node * NODE) as Choice;
             written += 1;
-            self.counts[node % 128][0] += 1;
+            self.counts[node * NODE % 2048] += 1;
         }
         self.lengths[stream] = start + written;
         present != 0
     }
 
     /// Writes the probabilities to the frame's head and codes the choices with them.
+    #[inline(always)]
     pub(super) fn finish(self, head: &mut Coder) -> [Vec<u8>; STREAMS] {
         let mut known = [0; 2048];
         for (place, probability) in known[usize::from(fixed(0))..].iter_mut().zip(0..=255) {
@@ -187,14 +190,14 @@ impl Tokens {
                 for (context, (defaults, kept)) in defaults.iter().zip(kept).enumerate() {
                     // Only here may a block end: not after a zero.
                     let may_end = context > 0 || band == usize::from(kind == 0);
-                    let taken = branches(&self.counts[node % 128], may_end);
+                    let taken = branches(&self.counts[node * NODE..][..NODE], may_end);
                     for branch in 0..BRANCHES {
                         let chosen = choose(taken[branch], defaults[branch], kept[branch]);
                         head.put(chosen.is_some(), kept[branch]);
                         if let Some(probability) = chosen {
                             head.put_number(u32::from(probability), 8);
                         }
-                        known[node * BRANCHES + branch] = chosen.unwrap_or(defaults[branch]);
+                        known[node * NODE + branch] = chosen.unwrap_or(defaults[branch]);
                     }
                     node += 1;
                 }
@@ -252,7 +255,7 @@ fn large(room: &mut [Choice], after_zero: usize, base: Choice, size: usize) -> (
 }
 
 /// How often each branch was not taken and taken, from how often each outcome was.
-fn branches(counts: &[u32; OUTCOMES], may_end: bool) -> [(u32, u32); BRANCHES] {
+fn branches(counts: &[u32], may_end: bool) -> [(u32, u32); BRANCHES] {
     let sum = |from: usize, to: usize| counts[from..to].iter().sum::<u32>();
     [
         if may_end {

@@ -13,6 +13,9 @@ use super::ZIGZAG;
 use super::huffman::ROOM;
 use crate::vp8::block::{Blocks, restore};
 
+/// Pixels that are written at once.
+const QUAD: usize = 4;
+
 /// Blocks that are turned into pixels at once.
 const LANES: usize = 16;
 
@@ -82,6 +85,8 @@ impl Batch {
 #[derive(Debug)]
 pub(super) struct Scaled {
     pub(super) pixels: Vec<u8>,
+    /// The pixels of a line, and from one line to the next.
+    pub(super) width: usize,
     pub(super) stride: usize,
     /// Pixels of a block to a side, from 1 to 4.
     pub(super) scale: usize,
@@ -101,9 +106,12 @@ impl Scaled {
                 most[y * 4 + x] = MOST / (*divisor).max(1);
             }
         }
+        let width = across * scale;
+        let stride = width + QUAD;
         Self {
-            pixels: vec![0; across * down * scale * scale],
-            stride: across * scale,
+            pixels: vec![0; stride * down * scale],
+            width,
+            stride,
             scale,
             divisors,
             most,
@@ -113,7 +121,7 @@ impl Scaled {
     /// Where the block in this column and row begins.
     #[inline(always)]
     pub(super) const fn offset(&self, column: usize, row: usize) -> usize {
-        (row * self.stride + column) * self.scale
+        row * self.scale * self.stride + column * self.scale
     }
 
     /// Draws the blocks that wait.
@@ -155,11 +163,13 @@ impl Scaled {
         blocks
     }
 
-    /// Writes blocks of `SIDE` by `SIDE` pixels to their places.
+    /// Writes blocks of `SIDE` by `SIDE` pixels to their places. Lines are written
+    /// in fours: what is too much lies where the next block will be, or between
+    /// two lines.
     #[inline(always)]
     fn write<const SIDE: usize>(&mut self, offsets: &[usize], blocks: &Blocks<LANES>) {
         for y in 0..SIDE {
-            let mut quads = [[0u8; 4]; LANES];
+            let mut quads = [[0; QUAD]; LANES];
             for (lane, quad) in quads.iter_mut().enumerate() {
                 let packed = (0..SIDE).fold(0, |packed, x| {
                     packed | u32::from(blocks[y * 4 + x][lane] as u16) << (8 * x)
@@ -168,8 +178,8 @@ impl Scaled {
             }
             for (&offset, quad) in offsets.iter().zip(&quads) {
                 let start = offset + y * self.stride;
-                if let Some(pixels) = self.pixels.get_mut(start..start + SIDE) {
-                    pixels.copy_from_slice(&quad[..SIDE]);
+                if let Some(pixels) = self.pixels.get_mut(start..start + QUAD) {
+                    pixels.copy_from_slice(quad);
                 }
             }
         }
@@ -236,4 +246,40 @@ const fn restored_three(mean: i16, a: i16, b: i16) -> [i16; 3] {
 #[inline(always)]
 const fn times(number: i16, share: i32) -> i16 {
     ((number as i32 * share) >> 16) as i16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_block_is_drawn_in_its_place_and_nowhere_else() {
+        for scale in 1..=4 {
+            let (across, down) = (3, 3);
+            let mut scaled = Scaled::new(scale, across, down, &[1; 64]);
+            let mut batch = Batch::default();
+            let places = (0..down).flat_map(|row| (0..across).map(move |column| (column, row)));
+            for (at, (column, row)) in places.enumerate() {
+                let mut block = [0; ROOM];
+                // Eight for each step of brightness.
+                block[1] = at as i16 * 80 - 400;
+                let offset = scaled.offset(column, row);
+                assert!(!batch.take(scale, offset, &mut block));
+                assert_eq!(block, [0; ROOM]);
+            }
+            scaled.draw(&mut batch);
+            let lines = scaled.pixels.chunks(scaled.stride);
+            assert_eq!(lines.len(), down * scale);
+            for (y, line) in lines.enumerate() {
+                for (x, pixel) in line[..scaled.width].iter().enumerate() {
+                    let at = y / scale * across + x / scale;
+                    assert_eq!(
+                        usize::from(*pixel),
+                        128 - 50 + at * 10,
+                        "{x}, {y} of {scale}"
+                    );
+                }
+            }
+        }
+    }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Plane {
     /// The sides of `pixels`, which go on beyond the picture to whole units.
     pub(crate) width: usize,
     pub(crate) height: usize,
+    /// From one line of `pixels` to the next.
+    pub(crate) stride: usize,
     /// The sides of what belongs to the picture, as the scale would have them.
     pub(crate) exact: (f64, f64),
 }
@@ -76,8 +78,9 @@ fn decode_plain(bytes: &[u8], sides: (u32, u32), longest_side: usize) -> Option<
     let drawn = decoding.parts.into_iter().map(|part| {
         let (component, scaled) = (part.component, part.scaled);
         Plane {
-            width: scaled.stride,
+            width: scaled.width,
             height: scaled.pixels.len() / scaled.stride,
+            stride: scaled.stride,
             exact: (
                 share(header.width, component.across, across, scaled.scale),
                 share(header.height, component.down, down, scaled.scale),
