@@ -156,13 +156,25 @@ start_directus() {
     wait_for "$port" 120 "$DIRECTUS_PID" "$BENCH_DIR/directus.log"
 }
 
+# Puts nginx's name into NGINX: the one that is installed, or Debian's, which is
+# unpacked and not installed, since that would start a server on port 80.
+find_nginx() {
+    local folder=$PEERS/nginx log=$BENCH_DIR/nginx.log
+    NGINX=$(command -v nginx || echo "$folder/usr/sbin/nginx")
+    [ -x "$NGINX" ] && return
+    echo "bench: fetching nginx" >&2
+    mkdir -p "$folder"
+    if ! (cd "$folder" && apt-get -q download nginx && dpkg -x nginx_*.deb .) >"$log" 2>&1; then
+        cat "$log" >&2
+        echo "bench: nginx is missing and could not be fetched; install it" >&2
+        exit 1
+    fi
+}
+
 # nginx that takes files by PUT, in NGINX_PID and NGINX_HOST; they lie in NGINX_FILES.
 start_nginx() {
     local folder=$BENCH_DIR/nginx port user=
-    if ! command -v nginx >/dev/null; then
-        echo "bench: nginx is missing; apt-get install nginx-light" >&2
-        exit 1
-    fi
+    find_nginx
     [ "$(id -u)" -ne 0 ] || user='user root;'
     port=$(free_port)
     NGINX_FILES=$folder/files
@@ -177,6 +189,10 @@ events { worker_connections 256; }
 http {
     access_log off;
     client_body_temp_path $folder/temporary;
+    proxy_temp_path $folder/temporary;
+    fastcgi_temp_path $folder/temporary;
+    uwsgi_temp_path $folder/temporary;
+    scgi_temp_path $folder/temporary;
     client_max_body_size 0;
     server {
         listen 127.0.0.1:$port;
@@ -184,7 +200,7 @@ http {
     }
 }
 CONF
-    nginx -c "$folder/nginx.conf" -p "$folder" 2>"$BENCH_DIR/nginx.log" &
+    "$NGINX" -c "$folder/nginx.conf" -p "$folder" 2>"$BENCH_DIR/nginx.log" &
     NGINX_PID=$!
     PEER_PIDS+=("$NGINX_PID")
     # shellcheck disable=SC2034 # for whoever sources this

@@ -79,9 +79,9 @@ fn encode_frame(planes: &Planes, quantiser: &Quantiser) -> Vec<u8> {
                 *above = Present::default();
                 left = Present::default();
             } else {
-                let stream = row % coder::STREAMS;
-                write_luma(&mut tokens, stream, &luma, above, &mut left);
-                write_chroma(&mut tokens, stream, &chroma, above, &mut left);
+                write_luma(&mut tokens, &luma, above, &mut left);
+                write_chroma(&mut tokens, &chroma, above, &mut left);
+                tokens.end_macroblock(row % coder::STREAMS);
             }
             coded.push(Coded {
                 luma: luma.mode,
@@ -154,39 +154,27 @@ fn code_chroma(
 }
 
 #[inline(always)]
-fn write_luma(
-    tokens: &mut Tokens,
-    stream: usize,
-    levels: &Levels<16>,
-    above: &mut Present,
-    left: &mut Present,
-) {
+fn write_luma(tokens: &mut Tokens, levels: &Levels<16>, above: &mut Present, left: &mut Present) {
     let context = usize::from(above.means) + usize::from(left.means);
     let [is_present] = present(&levels.means);
-    let is_present = tokens.put(stream, Kind::Means, context, &levels.means, 0, is_present);
+    let is_present = tokens.put(Kind::Means, context, &levels.means, 0, is_present);
     (above.means, left.means) = (is_present, is_present);
     for (lane, present) in levels.present.into_iter().enumerate() {
         let (above, left) = (&mut above.luma[lane % 4], &mut left.luma[lane / 4]);
         let context = usize::from(*above) + usize::from(*left);
-        let is_present = tokens.put(stream, Kind::Luma, context, &levels.blocks, lane, present);
+        let is_present = tokens.put(Kind::Luma, context, &levels.blocks, lane, present);
         (*above, *left) = (is_present, is_present);
     }
 }
 
 #[inline(always)]
-fn write_chroma(
-    tokens: &mut Tokens,
-    stream: usize,
-    levels: &Levels<8>,
-    above: &mut Present,
-    left: &mut Present,
-) {
+fn write_chroma(tokens: &mut Tokens, levels: &Levels<8>, above: &mut Present, left: &mut Present) {
     for (lane, present) in levels.present.into_iter().enumerate() {
         let plane = lane / 4;
         let above = &mut above.chroma[plane][lane % 2];
         let left = &mut left.chroma[plane][lane % 4 / 2];
         let context = usize::from(*above) + usize::from(*left);
-        let is_present = tokens.put(stream, Kind::Chroma, context, &levels.blocks, lane, present);
+        let is_present = tokens.put(Kind::Chroma, context, &levels.blocks, lane, present);
         (*above, *left) = (is_present, is_present);
     }
 }

@@ -90,11 +90,16 @@ const SMALL_AFTER: [[([Choice; 8], usize); 5]; 2] = {
     after
 };
 
+/// The blocks of a macroblock: luma, its means, and chroma.
+const BLOCKS: usize = 16 + 1 + 8;
+
 /// The choices of a frame.
 #[derive(Debug)]
 pub(super) struct Tokens {
     streams: [Vec<Choice>; STREAMS],
-    lengths: [usize; STREAMS],
+    /// The macroblock that is being written down, and how many choices it has.
+    macroblock: Vec<Choice>,
+    length: usize,
     /// How often each outcome came of each node: the end, a value from 0 to 4, or
     /// one of six spans.
     counts: Box<[u32; 2048]>,
@@ -102,10 +107,11 @@ pub(super) struct Tokens {
 
 impl Tokens {
     pub(super) fn new(macroblocks: usize) -> Self {
-        let room = macroblocks / STREAMS * 512 + ROOM;
+        let room = macroblocks / STREAMS * 256;
         Self {
-            streams: std::array::from_fn(|_| vec![0; room]),
-            lengths: [0; STREAMS],
+            streams: std::array::from_fn(|_| Vec::with_capacity(room)),
+            macroblock: vec![0; BLOCKS * ROOM],
+            length: 0,
             counts: Box::new([0; 2048]),
         }
     }
@@ -116,20 +122,15 @@ impl Tokens {
     #[inline(always)]
     pub(super) fn put<const L: usize>(
         &mut self,
-        stream: usize,
         kind: Kind,
         context: usize,
         levels: &Blocks<L>,
         lane: usize,
         present: u16,
     ) -> bool {
-        let start = self.lengths[stream];
-        if self.streams[stream].len() < start + ROOM {
-            self.streams[stream].resize(start * 2 + ROOM, 0);
-        }
-        // INVARIANT: there is room, or it was just made.
-        let room: &mut [Choice; ROOM] = self.streams[stream][start..start + ROOM]
-            .as_mut_array()
+        // INVARIANT: a macroblock has so many blocks at most, and then it ends.
+        let room: &mut [Choice; ROOM] = self.macroblock[self.length..]
+            .first_chunk_mut()
             .expect("a block has its room");
         let first = kind.first();
         let after_last = (16 - present.leading_zeros()) as usize;
@@ -173,8 +174,15 @@ impl Tokens {
             written += 1;
             self.counts[node * NODE % 2048] += 1;
         }
-        self.lengths[stream] = start + written;
+        self.length += written;
         present != 0
+    }
+
+    /// Puts the macroblock into its stream.
+    #[inline(always)]
+    pub(super) fn end_macroblock(&mut self, stream: usize) {
+        self.streams[stream].extend_from_slice(&self.macroblock[..self.length]);
+        self.length = 0;
     }
 
     /// Writes the probabilities to the frame's head and codes the choices with them.
@@ -203,8 +211,7 @@ impl Tokens {
                 }
             }
         }
-        let all: [&[Choice]; STREAMS] =
-            std::array::from_fn(|stream| &self.streams[stream][..self.lengths[stream]]);
+        let all = std::array::from_fn(|stream| self.streams[stream].as_slice());
         code(all, &known)
     }
 }
