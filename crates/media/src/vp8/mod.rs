@@ -13,6 +13,7 @@
 pub(crate) mod block;
 mod channel;
 mod coder;
+mod lanes;
 mod quantiser;
 mod tables;
 mod tokens;
@@ -81,7 +82,7 @@ fn encode_frame(planes: &Planes, quantiser: &Quantiser) -> Vec<u8> {
             } else {
                 write_luma(&mut tokens, &luma, above, &mut left);
                 write_chroma(&mut tokens, &chroma, above, &mut left);
-                tokens.end_macroblock(row % coder::STREAMS);
+                tokens.end_macroblock(row % lanes::STREAMS);
             }
             coded.push(Coded {
                 luma: luma.mode,
@@ -213,9 +214,9 @@ fn write_file(planes: &Planes, quantiser: &Quantiser, tokens: Tokens, coded: &[C
 }
 
 /// RIFF around the frame.
-fn container(planes: &Planes, head: &[u8], streams: &[Vec<u8>; coder::STREAMS]) -> Vec<u8> {
+fn container(planes: &Planes, head: &[u8], streams: &[Vec<u8>; lanes::STREAMS]) -> Vec<u8> {
     let all: usize = streams.iter().map(Vec::len).sum();
-    let size = 10 + head.len() + 3 * (coder::STREAMS - 1) + all;
+    let size = 10 + head.len() + 3 * (lanes::STREAMS - 1) + all;
     let padded = size + size % 2;
     let mut file = Vec::with_capacity(20 + padded);
     file.extend_from_slice(b"RIFF");
@@ -229,7 +230,7 @@ fn container(planes: &Planes, head: &[u8], streams: &[Vec<u8>; coder::STREAMS]) 
     file.extend_from_slice(&(planes.width as u16).to_le_bytes());
     file.extend_from_slice(&(planes.height as u16).to_le_bytes());
     file.extend_from_slice(head);
-    for stream in &streams[..coder::STREAMS - 1] {
+    for stream in &streams[..lanes::STREAMS - 1] {
         file.extend_from_slice(&(stream.len() as u32).to_le_bytes()[..3]);
     }
     for stream in streams {

@@ -1,7 +1,8 @@
 //! How coarse a frame is: from a quality to the steps of its coefficients.
 
 use super::block::Step;
-use super::coder::{Coder, STREAMS};
+use super::coder::Coder;
+use super::lanes::STREAMS;
 
 /// What the indices of luma and chroma stand for (RFC 6386, section 14.1): the
 /// step of a block's mean.

@@ -11,7 +11,8 @@
 use std::sync::LazyLock;
 
 use super::block::Blocks;
-use super::coder::{Choice, Coder, STREAMS, YES, code};
+use super::coder::Coder;
+use super::lanes::{Choice, PLACES, Probabilities, STREAMS, YES, code};
 use super::tables::{BANDS, BRANCHES, CONTEXTS, DEFAULTS, KEPT, KINDS};
 
 /// What blocks hold, as far as their coefficients differ in kind.
@@ -102,7 +103,7 @@ pub(super) struct Tokens {
     length: usize,
     /// How often each outcome came of each node: the end, a value from 0 to 4, or
     /// one of six spans.
-    counts: Box<[u32; 2048]>,
+    counts: Box<[u32; PLACES]>,
 }
 
 impl Tokens {
@@ -112,7 +113,7 @@ impl Tokens {
             streams: std::array::from_fn(|_| Vec::with_capacity(room)),
             macroblock: vec![0; BLOCKS * ROOM],
             length: 0,
-            counts: Box::new([0; 2048]),
+            counts: Box::new([0; PLACES]),
         }
     }
 
@@ -163,7 +164,7 @@ impl Tokens {
                 room[written] = fixed(128) | sign;
                 written += 1;
             }
-            self.counts[(node * NODE + outcome) % 2048] += 1;
+            self.counts[(node * NODE + outcome) % PLACES] += 1;
             context = size.min(2);
             after_zero = usize::from(size == 0);
         }
@@ -172,7 +173,7 @@ impl Tokens {
             let node = (kind as usize * BANDS + usize::from(BAND[at])) * CONTEXTS + context;
             room[written] = (node * NODE) as Choice;
             written += 1;
-            self.counts[node * NODE % 2048] += 1;
+            self.counts[node * NODE % PLACES] += 1;
         }
         self.length += written;
         present != 0
@@ -188,7 +189,7 @@ impl Tokens {
     /// Writes the probabilities to the frame's head and codes the choices with them.
     #[inline(always)]
     pub(super) fn finish(self, head: &mut Coder) -> [Vec<u8>; STREAMS] {
-        let mut known = [0; 2048];
+        let mut known: Probabilities = [0; PLACES];
         for (place, probability) in known[usize::from(fixed(0))..].iter_mut().zip(0..=255) {
             *place = probability;
         }

@@ -10,7 +10,7 @@
 )]
 
 use super::ZIGZAG;
-use super::huffman::ROOM;
+use super::row::ROOM;
 use crate::vp8::block::{Blocks, restore};
 
 /// Pixels that are written at once.

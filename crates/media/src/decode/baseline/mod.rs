@@ -12,13 +12,17 @@
     reason = "vector instructions are chosen in `dispatch`, for what is inlined into it"
 )]
 
+mod bits;
 mod blocks;
 mod header;
 mod huffman;
+mod row;
 
+use bits::Bits;
 use blocks::{Batch, Scaled};
 use header::{Component, Header};
-use huffman::{Bits, ROOM, ROW, Table, Tables};
+use huffman::Table;
+use row::{ROOM, ROW, Tables};
 
 /// The place within a block, row by row, of each coefficient of a file.
 const ZIGZAG: [u8; 64] = [
@@ -291,6 +295,7 @@ impl Part<'_> {
         for below in 0..down {
             for right in 0..across {
                 let block = blocks.next()?;
+                // The file has differences of first coefficients.
                 self.last = self.last.wrapping_add(block[1]);
                 block[1] = self.last;
                 let offset = self.scaled.offset(x * across + right, y * down + below);
