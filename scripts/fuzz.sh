@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:?usage: scripts/fuzz.sh SECONDS [TARGET…]}
 shift
 targets=("$@")
-[ "${#targets[@]}" -gt 0 ] || targets=(filter order cursor picture archive signed_url)
+[ "${#targets[@]}" -gt 0 ] || targets=(filter order cursor picture thumbnail archive signed_url)
 
 folder=${CARGO_TARGET_DIR:-$PWD/target}/fuzz
 host=$(rustc -vV | sed -n 's/^host: //p')

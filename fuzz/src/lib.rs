@@ -6,4 +6,4 @@
 
 mod readers;
 
-pub use readers::{archive, cursor, filter, order, picture, signed, signed_url};
+pub use readers::{archive, cursor, filter, order, picture, signed, signed_url, thumbnail};

@@ -7,7 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use runnel_blobs::{Key, Method, UrlSigner};
 use runnel_media::archive::read_entry;
-use runnel_media::{Budget, HEAD_BYTES, probe, sniff};
+use runnel_media::{
+    Budget, HEAD_BYTES, MediaType, THUMBNAIL_SIDE, probe, sniff, thumbnail as draw,
+};
 use runnel_types::list::{
     BadList, Field, Filter, Listed, Place, Sort, Value, parse_filter, parse_sort, sort_text,
 };
@@ -145,6 +147,39 @@ pub fn picture(data: &[u8]) {
         let pixels = u64::from(found.width) * u64::from(found.height);
         assert!(pixels <= 1 << 24, "{found:?}");
         assert!(found.frames >= 1, "{found:?}");
+    }
+}
+
+/// The pixels of a file: what is drawn of it is as small as it should be, and says
+/// of the file what the first look said. What programs draw is left out: each would
+/// be a process.
+pub fn thumbnail(data: &[u8]) {
+    let budget = Budget {
+        max_pixels: 1 << 18,
+        max_side: 8192,
+        max_bytes: 1 << 20,
+    };
+    let Ok(found) = probe(&mut Cursor::new(data), &budget) else {
+        return;
+    };
+    let is_drawn_here = matches!(
+        found.media_type,
+        MediaType::Jpeg
+            | MediaType::Png
+            | MediaType::WebP
+            | MediaType::Gif
+            | MediaType::Bmp
+            | MediaType::Tiff
+    );
+    if !is_drawn_here {
+        return;
+    }
+    if let Ok(drawn) = draw(&mut Cursor::new(data), &budget) {
+        assert_eq!(drawn.source, found);
+        assert!(drawn.width.max(drawn.height) <= THUMBNAIL_SIDE, "{found:?}");
+        let made = probe(&mut Cursor::new(&drawn.webp), &budget).expect("a thumbnail is a picture");
+        assert_eq!(made.media_type, MediaType::WebP);
+        assert_eq!((made.width, made.height), (drawn.width, drawn.height));
     }
 }
 

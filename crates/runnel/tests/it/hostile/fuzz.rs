@@ -107,6 +107,11 @@ fn every_file_is_recognized_within_its_budget_or_refused() {
 }
 
 #[test]
+fn every_picture_is_drawn_small_or_refused() {
+    all_hold("thumbnail", readers::thumbnail, Vec::new());
+}
+
+#[test]
 fn every_archive_gives_a_file_within_the_limit_or_is_refused() {
     all_hold("archive", readers::archive, Vec::new());
 }
