@@ -24,6 +24,10 @@ async fn the_viewer_shows_the_document_without_a_network() {
             seen.dom
         );
     }
+    // The viewer calls its list of schemas "Models" too; beside the operations
+    // on models that would be told twice.
+    assert_eq!(seen.dom.matches("#tag/models\"").count(), 1);
+    assert!(!seen.dom.contains("\"/docs#models\""), "{}", seen.dom);
     for complaint in ["Content Security Policy", "Refused", "https://", "Uncaught"] {
         assert!(!seen.console.contains(complaint), "{}", seen.console);
     }
