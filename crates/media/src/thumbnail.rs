@@ -87,7 +87,7 @@ fn of_plain_jpeg(bytes: &[u8], facts: &Probe) -> Result<Option<Thumbnail>, Media
         return Ok(None);
     };
     let sides = fit(stored.0, stored.1, THUMBNAIL_SIDE);
-    let Ok(planes) = Planes::of_jpeg(&planes, sides) else {
+    let Some(planes) = Planes::of_jpeg(&planes, sides) else {
         return Ok(None);
     };
     let profile = icc::jpeg(bytes);

@@ -4,7 +4,7 @@
 
 mod scale;
 
-use scale::{Filter, Range, scale};
+use scale::{Filter, Range, Scaling};
 
 use crate::decode::baseline::Plane;
 use crate::{Channels, MediaError, Picture};
@@ -33,39 +33,31 @@ pub(crate) struct Planes {
 }
 
 impl Planes {
-    /// Brings the planes of a JPEG to the given sides.
-    pub(crate) fn of_jpeg(
-        planes: &[Plane],
-        (width, height): (u32, u32),
-    ) -> Result<Self, MediaError> {
-        let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
-        let chroma = |at: usize| -> Result<Vec<u8>, MediaError> {
-            match planes.get(at) {
-                Some(plane) => {
-                    // Where a side is odd, the last pixel of colour reaches beyond
-                    // the picture.
-                    let reach = (
-                        f64::from(half_width * 2) / f64::from(width),
-                        f64::from(half_height * 2) / f64::from(height),
-                    );
-                    let sides = (half_width, half_height);
-                    resize(plane, Filter::Triangle, sides, reach, CHROMA)
-                }
-                None => Ok(vec![128; half_width as usize * half_height as usize]),
+    /// Brings the planes of a JPEG to the given sides. `None` when there is nothing
+    /// of them, or when those of colour differ in their sides.
+    pub(crate) fn of_jpeg(planes: &[Plane], (width, height): (u32, u32)) -> Option<Self> {
+        let (luma, chroma) = planes.split_first()?;
+        let half = (width.div_ceil(2), height.div_ceil(2));
+        // Where a side is odd, the last pixel of colour reaches beyond the picture.
+        let reach = (
+            f64::from(half.0 * 2) / f64::from(width),
+            f64::from(half.1 * 2) / f64::from(height),
+        );
+        let (blue, red) = match chroma {
+            [blue, red] => {
+                let scaling = scaling(blue, Filter::Triangle, half, reach, CHROMA)?;
+                (scaling.apply(blue)?, scaling.apply(red)?)
+            }
+            _ => {
+                let grey = vec![128; half.0 as usize * half.1 as usize];
+                (grey.clone(), grey)
             }
         };
-        let (blue, red) = (chroma(1)?, chroma(2)?);
-        let luma = match planes.first() {
-            Some(plane) => {
-                let sides = (width, height);
-                resize(plane, Filter::CatmullRom, sides, (1.0, 1.0), LUMA)?
-            }
-            None => vec![16; width as usize * height as usize],
-        };
-        Ok(Self {
+        let scaling = scaling(luma, Filter::CatmullRom, (width, height), (1.0, 1.0), LUMA)?;
+        Some(Self {
             width,
             height,
-            luma,
+            luma: scaling.apply(luma)?,
             blue,
             red,
         })
@@ -139,24 +131,25 @@ fn means(plane: &[u8], width: usize, side: usize) -> Vec<u8> {
     means
 }
 
-/// Brings a plane to the given sides and range; the picture has of it the part
-/// that is left when divided by `reach`.
-fn resize(
+/// How planes like this one are brought to the given sides and range; the picture
+/// has of it the part that is left when divided by `reach`.
+fn scaling(
     plane: &Plane,
     filter: Filter,
     (width, height): (u32, u32),
     reach: (f64, f64),
     range: Range,
-) -> Result<Vec<u8>, MediaError> {
+) -> Option<Scaling> {
     let exact = (
         (plane.exact.0 * reach.0).min(plane.width as f64),
         (plane.exact.1 * reach.1).min(plane.height as f64),
     );
-    let sides = (width as usize, height as usize);
-    scale(plane, exact, sides, filter, range).ok_or(MediaError::Shape {
-        width,
-        height,
-        channels: 1,
-        got: plane.pixels.len(),
-    })
+    let from = (plane.width, plane.height);
+    Scaling::new(
+        from,
+        exact,
+        (width as usize, height as usize),
+        filter,
+        range,
+    )
 }

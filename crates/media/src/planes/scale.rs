@@ -122,38 +122,53 @@ fn nearest(number: f64) -> i32 {
     (number + (f64::from(FAR) + 0.5)) as i32 - FAR
 }
 
-/// Brings the part of a plane that is `exact` pixels wide and high to the given
-/// sides and range. `None` when there is nothing of it.
-pub(super) fn scale(
-    plane: &Plane,
-    exact: (f64, f64),
-    sides: (usize, usize),
-    filter: Filter,
-    range: Range,
-) -> Option<Vec<u8>> {
-    struct Scale<'a> {
-        plane: &'a Plane,
-        across: Weights,
-        down: Weights,
-        base: i32,
-    }
-    impl pulp::WithSimd for Scale<'_> {
-        type Output = Vec<u8>;
-        #[inline(always)]
-        fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<u8> {
-            scale_bands(self.plane, &self.across, &self.down, self.base)
+/// How planes of some sides are brought to others.
+pub(super) struct Scaling {
+    /// The sides of the planes.
+    from: (usize, usize),
+    across: Weights,
+    down: Weights,
+    base: i32,
+}
+
+impl Scaling {
+    /// For planes of the sides `from`, of which the part that is `exact` pixels wide
+    /// and high is brought to the sides `to` and the given range. `None` when there
+    /// is nothing of them.
+    pub(super) fn new(
+        from: (usize, usize),
+        exact: (f64, f64),
+        to: (usize, usize),
+        filter: Filter,
+        range: Range,
+    ) -> Option<Self> {
+        if from.0 == 0 || from.1 == 0 {
+            return None;
         }
+        let share = (range.to - range.from) / 255.0;
+        Some(Self {
+            from,
+            across: Weights::new(from.0, exact.0, to.0, filter, ONE * share),
+            down: Weights::new(from.1, exact.1, to.1, filter, ONE),
+            base: ((range.from + 0.5) * ONE) as i32,
+        })
     }
-    if plane.width == 0 || plane.height == 0 || plane.pixels.len() < plane.stride * plane.height {
-        return None;
+
+    /// Brings a plane there. `None` when it is not one of those.
+    pub(super) fn apply(&self, plane: &Plane) -> Option<Vec<u8>> {
+        struct Apply<'a>(&'a Scaling, &'a Plane);
+        impl pulp::WithSimd for Apply<'_> {
+            type Output = Vec<u8>;
+            #[inline(always)]
+            fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<u8> {
+                let Self(scaling, plane) = self;
+                scale_bands(plane, &scaling.across, &scaling.down, scaling.base)
+            }
+        }
+        let is_whole = plane.pixels.len() >= plane.stride * plane.height;
+        ((plane.width, plane.height) == self.from && is_whole)
+            .then(|| pulp::Arch::new().dispatch(Apply(self, plane)))
     }
-    let share = (range.to - range.from) / 255.0;
-    Some(pulp::Arch::new().dispatch(Scale {
-        plane,
-        across: Weights::new(plane.width, exact.0, sides.0, filter, ONE * share),
-        down: Weights::new(plane.height, exact.1, sides.1, filter, ONE),
-        base: ((range.from + 0.5) * ONE) as i32,
-    }))
 }
 
 #[inline(always)]
@@ -295,6 +310,17 @@ mod tests {
         }
     }
 
+    fn scale(
+        plane: &Plane,
+        exact: (f64, f64),
+        to: (usize, usize),
+        filter: Filter,
+        range: Range,
+    ) -> Option<Vec<u8>> {
+        let from = (plane.width, plane.height);
+        Scaling::new(from, exact, to, filter, range)?.apply(plane)
+    }
+
     proptest! {
         /// The library rounds in between as well, and its shares to fewer bits.
         #[test]
@@ -343,6 +369,9 @@ mod tests {
         let plane = plane(2, 2, vec![0, 255, 0, 255]);
         let made = scale(&plane, plane.exact, (2, 2), Filter::CatmullRom, range);
         assert_eq!(made.unwrap(), [16, 235, 16, 235]);
+        let scaling = Scaling::new((2, 2), (2.0, 2.0), (2, 2), Filter::Triangle, range);
+        let other = self::plane(2, 1, vec![0, 255]);
+        assert!(scaling.unwrap().apply(&other).is_none());
         let nothing = self::plane(0, 0, Vec::new());
         assert!(scale(&nothing, (0.0, 0.0), (1, 1), Filter::Triangle, range).is_none());
     }

@@ -108,7 +108,8 @@ pub(super) struct Tokens {
 
 impl Tokens {
     pub(super) fn new(macroblocks: usize) -> Self {
-        let room = macroblocks / STREAMS * 256;
+        // What a macroblock of a photo has, within reason.
+        let room = (macroblocks / STREAMS * 768).min(1 << 17);
         Self {
             streams: std::array::from_fn(|_| Vec::with_capacity(room)),
             macroblock: vec![0; BLOCKS * ROOM],

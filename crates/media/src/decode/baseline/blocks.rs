@@ -144,21 +144,17 @@ impl Scaled {
         batch.count = 0;
     }
 
-    /// The coefficients as they were before they were divided.
+    /// The coefficients as they were before they were divided; those that are
+    /// not kept stay zero.
     #[inline(always)]
-    #[expect(
-        clippy::needless_range_loop,
-        reason = "two arrays are walked together, and become vectors this way"
-    )]
     fn believed(&self, batch: &Batch) -> Blocks<LANES> {
         let mut blocks = [[0; LANES]; 16];
-        for place in 0..16 {
-            let coefficients = &batch.coefficients[place];
+        for (_, place) in KEPT.into_iter().take(self.scale * self.scale) {
+            let place = usize::from(place);
             let (most, divisor) = (self.most[place], self.divisors[place]);
-            for lane in 0..LANES {
-                let believed = coefficients[lane].max(-most).min(most);
-                blocks[place][lane] = believed.wrapping_mul(divisor);
-            }
+            let coefficients = batch.coefficients[place];
+            blocks[place] = coefficients
+                .map(|coefficient| coefficient.max(-most).min(most).wrapping_mul(divisor));
         }
         blocks
     }

@@ -30,6 +30,7 @@ pub(super) const END: u32 = 128;
 /// A coefficient, or what leads to it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Entry {
+    /// The value, or where it goes on by 0 the shortest that the code can be.
     value: i16,
     /// How many places it goes on; 0 where the code is longer than the lookup,
     /// or its value is.
@@ -41,8 +42,9 @@ struct Entry {
 ///
 /// From the lowest bit: eight for how many bits both take; eight for how far the
 /// first goes on; sixteen for each value; eight for how many bits the first one
-/// takes, none where it has to be read slowly; eight for how far both go on, of
-/// which the highest says that the block ends.
+/// takes, none where it has to be read slowly, and then the first value is the
+/// shortest that its code can be; eight for how far both go on, of which the
+/// highest says that the block ends.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pair(u64);
 
@@ -110,7 +112,11 @@ impl Table {
             symbols: symbols.to_vec(),
             is_ac,
         });
-        let mut entries = [Entry::default(); ENTRIES];
+        let longer = Entry {
+            value: LOOKUP as i16 + 1,
+            ..Entry::default()
+        };
+        let mut entries = [longer; ENTRIES];
         let mut code = 0u32;
         let mut at = 0usize;
         for (length, &count) in (1u32..).zip(counts) {
@@ -144,12 +150,13 @@ impl Table {
         self.pairs[(ahead >> (64 - LOOKUP)) as usize]
     }
 
-    /// Reads a code and its value, however long they are; answers how far it goes
-    /// on.
-    pub(super) fn slow(&self, bits: &mut Bits<'_>) -> Option<(u32, i16)> {
+    /// Reads a code and its value, however long they are, which the lookup of this
+    /// pair did not hold; answers how far it goes on.
+    pub(super) fn slow(&self, pair: Pair, bits: &mut Bits<'_>) -> Option<(u32, i16)> {
         let ahead = bits.ahead();
         let code = (ahead >> 48) as u32;
-        let length = (1..17).find(|length| code < self.ends[*length])?;
+        let shortest = pair.values()[0] as usize;
+        let length = (shortest..17).find(|length| code < self.ends[*length])?;
         let at = (code >> (16 - length)) as i32 + self.offsets[length];
         let symbol = *self.symbols.get(usize::try_from(at).ok()?)?;
         let size = u32::from(symbol & 15);
@@ -163,12 +170,17 @@ impl Table {
 fn enter(entries: &mut [Entry; ENTRIES], code: u32, length: u32, symbol: u8, is_ac: bool) {
     let size = u32::from(symbol & 15);
     let rest = LOOKUP - length;
-    if size > rest {
-        return;
-    }
     let advance = advance(symbol, is_ac);
     let first = (code << rest) as usize;
-    for (after, entry) in entries[first..].iter_mut().take(1 << rest).enumerate() {
+    let entries = &mut entries[first..][..1 << rest];
+    if size > rest {
+        entries.fill(Entry {
+            value: length as i16,
+            ..Entry::default()
+        });
+        return;
+    }
+    for (after, entry) in entries.iter_mut().enumerate() {
         *entry = Entry {
             value: extend(after as u32 >> (rest - size), size),
             advance: advance as u8,
@@ -183,7 +195,7 @@ fn pair_at(entries: &[Entry; ENTRIES], bits: usize, is_ac: bool) -> Pair {
     if one.advance == 0 {
         let rare = Entry {
             advance: RARE as u8,
-            ..Entry::default()
+            ..one
         };
         return Pair::new(rare, rare);
     }

@@ -99,7 +99,7 @@ fn rare(
     let advance;
     let value;
     if pair.bits_of_first() == 0 {
-        (advance, value) = table.slow(bits)?;
+        (advance, value) = table.slow(pair, bits)?;
     } else {
         // What would be the second one may belong to the next block.
         advance = pair.advances()[0] as u32;

@@ -201,7 +201,7 @@ proptest! {
         }
         for longest in [8, 32] {
             if let Some(planes) = decode(&file, (64, 43), longest) {
-                prop_assert!(Planes::of_jpeg(&planes, (32, 22)).is_ok());
+                prop_assert!(Planes::of_jpeg(&planes, (32, 22)).is_some());
             }
         }
     }
