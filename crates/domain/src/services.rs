@@ -8,9 +8,10 @@ use runnel_egress::{Egress, Pace};
 use runnel_engines::Registry;
 use runnel_media::subprocess::Programs;
 use runnel_store::Store;
-use runnel_types::{Clock, IdSource, Timestamp};
+use runnel_types::{Clock, Fault, IdSource, Timestamp};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::assets::Flights;
 use crate::deliveries::Circuits;
@@ -95,6 +96,9 @@ pub struct Services {
     pub public_url: String,
     /// Which uploads this process is appending to.
     pub turns: uploads::Turns,
+    /// Bounds how many uploads are made assets at once, whether or not their
+    /// clients still wait for it.
+    pub adoption_slots: Arc<Semaphore>,
     /// Bounds how many pictures are decoded at once, and so the memory they take.
     pub pixel_slots: Arc<Semaphore>,
     /// The programs that read what is not read in this process.
@@ -128,5 +132,22 @@ impl Services {
     /// The present instant.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Does what a client that goes away must not stop halfway, on a task of its
+    /// own. A place for it is waited for before, and only as long as the client
+    /// does, so those who never wait for an answer cannot pile work up.
+    pub(crate) async fn to_the_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let slots = Arc::clone(&self.adoption_slots);
+        let slot = slots.acquire_owned().await.map_err(Fault::internal)?;
+        let working = async move {
+            let _slot = slot;
+            work.await
+        };
+        let working = tokio::spawn(working.in_current_span());
+        working.await.map_err(Fault::internal)?
     }
 }

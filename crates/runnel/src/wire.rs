@@ -30,6 +30,8 @@ use crate::tls;
 const REQUEST_GRACE: Duration = Duration::from_secs(20);
 /// How many files are fetched at once for the inputs of runs.
 const FETCHES: usize = 16;
+/// How many uploads are made assets at once, the wait for other bounds included.
+const ADOPTIONS: usize = 256;
 /// How long jobs in hand get to end when the server stops.
 const JOB_GRACE: Duration = Duration::from_secs(22);
 
@@ -298,6 +300,7 @@ pub async fn open_services(
         },
         public_url,
         turns: uploads::Turns::default(),
+        adoption_slots: Arc::new(Semaphore::new(ADOPTIONS)),
         pixel_slots: Arc::new(Semaphore::new(cores)),
         programs: environment.programs.clone(),
         program_slots: Arc::new(Semaphore::new(cores)),

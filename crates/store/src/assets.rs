@@ -21,15 +21,16 @@ macro_rules! columns {
     };
 }
 
-/// What a person may change of an asset, all of it as it is to be.
-#[derive(Debug, Clone, Copy)]
+/// What a person may change of an asset: what is not given stays as it is, also
+/// when somebody else changes that at the same moment.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Change<'a> {
     /// Its name.
-    pub name: &'a str,
-    /// The folder that it lies in.
-    pub folder_id: Option<FolderId>,
-    /// Whatever its owner keeps with it.
-    pub metadata: Option<&'a Value>,
+    pub name: Option<&'a str>,
+    /// The folder that it lies in, or the top.
+    pub folder_id: Option<Option<FolderId>>,
+    /// Whatever its owner keeps with it, or nothing.
+    pub metadata: Option<Option<&'a Value>>,
 }
 
 /// The most ids of one statement; more are asked for in several.
@@ -268,7 +269,10 @@ impl Assets<&mut Tx> {
         at: Timestamp,
     ) -> Result<Option<Asset>, StoreError> {
         let sql = concat!(
-            "UPDATE assets SET name = $3, folder_id = $4, metadata = $5, updated_at = $6
+            "UPDATE assets SET updated_at = $3,
+                name = COALESCE($4, name),
+                folder_id = CASE $5 WHEN 1 THEN $6 ELSE folder_id END,
+                metadata = CASE $7 WHEN 1 THEN $8 ELSE metadata END
             WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL
             RETURNING ",
             columns!()
@@ -276,10 +280,12 @@ impl Assets<&mut Tx> {
         let args = Args::new()
             .word(org)
             .word(id)
-            .text(change.name)
-            .opt_word(change.folder_id)
-            .opt_json(change.metadata)
-            .time(at);
+            .time(at)
+            .opt_text(change.name)
+            .opt_int(Some(change.folder_id.is_some().into()))
+            .opt_word(change.folder_id.flatten())
+            .opt_int(Some(change.metadata.is_some().into()))
+            .opt_json(change.metadata.flatten());
         optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
     }
 

@@ -226,19 +226,21 @@ impl Uploads<&mut Tx> {
             .map(|rows| rows > 0)
     }
 
-    /// Removes a session that was not confirmed; says whether it did.
+    /// Removes a session that was not confirmed; answers with it as it was in the
+    /// end, when there was one.
     pub async fn remove_unconfirmed(
         &mut self,
         org: OrgId,
         id: AssetId,
-    ) -> Result<bool, StoreError> {
-        let sql = "DELETE FROM uploads
+    ) -> Result<Option<Upload>, StoreError> {
+        let sql = concat!(
+            "DELETE FROM uploads
             WHERE org_id = $1 AND asset_id = $2 AND confirmed_at IS NULL
-            RETURNING asset_id";
+            RETURNING ",
+            columns!()
+        );
         let args = Args::new().word(org).word(id);
-        changed(&mut self.0, Statement::new(TABLE, sql, args))
-            .await
-            .map(|rows| rows > 0)
+        optional(&mut self.0, Statement::new(TABLE, sql, args), decode).await
     }
 
     /// Removes the session of an asset that is purged.

@@ -191,6 +191,11 @@ impl Request {
         }
     }
 
+    /// The length of the body, in bytes.
+    pub const fn body_length(&self) -> usize {
+        self.body.len()
+    }
+
     /// Sends the head and the first `bytes` of the body. Dropping what comes
     /// back cuts the request off.
     pub async fn begin(self, bytes: usize) -> Begun {

@@ -35,12 +35,10 @@ impl Services {
         if let Some(Some(folder)) = folder {
             folders::hold(&mut tx, org, folder).await?;
         }
-        let before = tx.assets().get_live(org, id).await.map_err(faults::store)?;
-        let before = before.ok_or_else(|| super::not_found(id))?;
         let change = Change {
-            name: name.unwrap_or(&before.name),
-            folder_id: folder.unwrap_or(before.folder_id),
-            metadata: metadata.unwrap_or(before.metadata.as_ref()),
+            name,
+            folder_id: folder,
+            metadata,
         };
         let after = tx.assets().update(org, id, &change, self.now()).await;
         let after = after.map_err(faults::store)?;

@@ -6,7 +6,7 @@
 
 use runnel_blobs::Key;
 use runnel_media::MediaType;
-use runnel_types::{Asset, AssetId, Fault, Scope};
+use runnel_types::{Asset, AssetId, Fault, OrgId, Scope};
 
 use crate::{Caller, Services, faults};
 
@@ -60,8 +60,11 @@ impl Services {
             None => None,
         };
         let restored = tx.assets().restore(org, id, folder, now).await;
-        let restored = restored.map_err(faults::store)?;
-        let restored = restored.ok_or_else(|| super::not_found(id))?;
+        let Some(restored) = restored.map_err(faults::store)? else {
+            // It was purged since it was read, or somebody else restored it.
+            let found = tx.assets().get_live(org, id).await.map_err(faults::store)?;
+            return found.ok_or_else(|| super::not_found(id));
+        };
         // The job that was to draw it may have come while it was deleted.
         let kind = MediaType::from_mime(&restored.mime_type);
         if restored.thumbnail_key.is_none() && kind.is_some_and(MediaType::has_thumbnail) {
@@ -111,21 +114,26 @@ impl Services {
 
     /// Removes everything that lies in storage for an asset without a row: its
     /// bytes, what was made of them, and what a client sent again after the
-    /// confirmation, where the store takes it. A failure costs room, not
-    /// truth, so it is told to the log alone.
+    /// confirmation, where the store takes it.
     async fn discard_all(&self, asset: &Asset) {
-        if let Err(error) = self.blobs.delete_asset(asset.org_id, asset.id).await {
-            tracing::warn!(
-                asset.id = %asset.id,
-                %error,
-                "the objects of a purged asset could not all be removed"
-            );
-        }
+        self.discard_folder(asset.org_id, asset.id).await;
         let key = asset.storage_key.parse::<Key>().ok();
         if let Some(sent) = key.and_then(|key| key.upload_of())
             && self.blobs.takes_uploads()
         {
             self.discard(&sent.to_string()).await;
+        }
+    }
+
+    /// Removes what lies in storage under the id of an asset that has no row. A
+    /// failure costs room, not truth, so it is told to the log alone.
+    pub(crate) async fn discard_folder(&self, org: OrgId, id: AssetId) {
+        if let Err(error) = self.blobs.delete_asset(org, id).await {
+            tracing::warn!(
+                asset.id = %id,
+                %error,
+                "the objects of an asset without a row could not all be removed"
+            );
         }
     }
 }

@@ -1,27 +1,22 @@
 //! The one-step form of an upload: the whole file in one request.
 
-use runnel_blobs::{Key, Staged};
-use runnel_types::{Asset, AssetId, Fault, FieldFault, FolderId, Scope, SourceType};
+use std::sync::Arc;
 
-use super::inspect::Inspected;
-use super::register::Described;
+use runnel_store::Tx;
+use runnel_types::{Asset, Fault, FieldFault, FolderId, Scope, SourceType};
+
+use super::register::{Described, NewFile, Storing};
 use crate::{Caller, Services, faults, folders};
 
 /// A file on its way in.
 #[derive(Debug)]
 pub struct IncomingFile {
-    /// The name given.
-    pub name: String,
-    /// The type given, when one is.
-    pub mime_type: Option<String>,
-    id: AssetId,
-    key: Key,
-    staged: Staged,
+    storing: Storing,
     size: u64,
 }
 
 impl Services {
-    /// Begins to take a file.
+    /// Begins to take a file of the name given, and of the type given when one is.
     ///
     /// # Errors
     /// `PERMISSION_DENIED`, `VALIDATION_ERROR` for its name.
@@ -40,17 +35,15 @@ impl Services {
                 format!("needs a filename of 1 to 500 characters, this one has {length}"),
             ));
         }
-        let id: AssetId = self.ids.next();
-        let key = Key::asset(caller.org_id, id, self.ids.next(), &name);
-        let staged = self.blobs.stage(&key);
-        Ok(IncomingFile {
-            id,
-            key,
+        let storing = self.begin_storing(NewFile {
+            org_id: caller.org_id,
             name,
-            mime_type,
-            staged,
-            size: 0,
-        })
+            declared: mime_type.filter(|declared| declared != "application/octet-stream"),
+            source_type: SourceType::Upload,
+            source_id: None,
+            created_by: Some(caller.key_id()),
+        });
+        Ok(IncomingFile { storing, size: 0 })
     }
 
     /// Takes some more bytes of it.
@@ -65,7 +58,7 @@ impl Services {
                 "the file is larger than {most} bytes, the most that an upload may have"
             )));
         }
-        file.staged.write(bytes).await.map_err(faults::blob)
+        file.storing.write(bytes).await
     }
 
     /// Makes the asset of a file that is there as a whole.
@@ -75,7 +68,7 @@ impl Services {
     /// supported type, not of the type given, or cannot be decoded: nothing of
     /// it is kept then.
     pub async fn finish_file(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         file: IncomingFile,
         folder: Option<FolderId>,
@@ -84,47 +77,44 @@ impl Services {
         if file.size == 0 {
             return Err(refused("the file is empty".to_owned()));
         }
-        let storage_key = file.key.to_string();
-        let stored = file.staged.finish().await.map_err(faults::blob)?;
-        let declared = file
-            .mime_type
-            .as_deref()
-            .filter(|declared| *declared != "application/octet-stream");
-        let wait = Some(self.limits.thumbnail_wait);
-        let facts = match self.inspect_object(&storage_key, declared, wait).await? {
-            Inspected::Sound(facts) => facts,
-            Inspected::Refused(message) => {
-                self.discard(&storage_key).await;
-                return Err(refused(message));
-            }
-        };
-        let asset = Asset {
-            id: file.id,
-            org_id: caller.org_id,
-            folder_id: folder,
-            name: file.name,
-            storage_key,
-            size_bytes: stored.size_bytes,
-            sha256: Some(stored.sha256),
-            created_by: Some(caller.key_id()),
-            ..Asset::new(SourceType::Upload, self.now())
-        };
-        let new = self.record_of(facts, asset).await?;
-        let kept = self.insert_filed(caller, &new).await;
-        if kept.is_err() {
-            self.discard_files([&new.asset]).await;
-        }
-        kept.map(|()| new.asset)
+        let (services, caller) = (Arc::clone(self), caller.clone());
+        self.to_the_end(async move { services.keep_file(&caller, file.storing, folder).await })
+            .await
     }
 
-    /// Writes the row of an asset, in a folder that exists.
-    async fn insert_filed(&self, caller: &Caller, new: &Described) -> Result<(), Fault> {
+    async fn keep_file(
+        &self,
+        caller: &Caller,
+        storing: Storing,
+        folder: Option<FolderId>,
+    ) -> Result<Asset, Fault> {
+        let wait = self.limits.thumbnail_wait;
+        let mut new = match self.finish_storing(storing, wait).await? {
+            Ok(new) => new,
+            Err(message) => return Err(refused(message)),
+        };
+        new.asset.folder_id = folder;
+        let tx = match self.insert_filed(caller, &new).await {
+            Ok(tx) => tx,
+            Err(fault) => {
+                self.discard_files([&new.asset]).await;
+                return Err(fault);
+            }
+        };
+        // Whether a commit that fails was carried out is not known, so the objects
+        // stay: if there is no row, the doctor finds them.
+        tx.commit().await.map_err(faults::store)?;
+        Ok(new.asset)
+    }
+
+    /// Writes the row of an asset, in a folder that exists; to be committed.
+    async fn insert_filed(&self, caller: &Caller, new: &Described) -> Result<Tx, Fault> {
         let mut tx = self.begin_once(caller).await?;
         if let Some(folder) = new.asset.folder_id {
             folders::hold(&mut tx, new.asset.org_id, folder).await?;
         }
         self.insert_described(&mut tx, new).await?;
-        tx.commit().await.map_err(faults::store)
+        Ok(tx)
     }
 }
 

@@ -18,7 +18,6 @@ use std::fs::File;
 
 use runnel_blobs::{BlobError, Key, Meta};
 use runnel_media::HEAD_BYTES;
-use runnel_store::uploads::Recorded;
 use runnel_types::{Fault, Received, Upload};
 
 use crate::assets::refuse_head;
@@ -102,7 +101,13 @@ impl Services {
             &upload.filename,
         );
         self.blobs.copy(from, &key).await?;
-        let (file, stored) = self.blobs.open_hashed(&key).await?;
+        let (file, stored) = match self.blobs.open_hashed(&key).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                self.discard(&key.to_string()).await;
+                return Err(error);
+            }
+        };
         // A PUT may have come between the look and the copy.
         if stored.size_bytes != upload.size_bytes {
             self.discard(&key.to_string()).await;
@@ -126,25 +131,10 @@ impl Services {
     ) -> Result<Collected, Fault> {
         // ORDER: the object first, then the row that names it; the other way
         // round a crash would leave a row that names nothing.
-        let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let recorded = tx
-            .uploads()
-            .record_received(upload.org_id, upload.asset_id, &received)
-            .await
-            .map_err(faults::store)?;
-        tx.commit().await.map_err(faults::store)?;
-        match recorded {
-            Recorded::Recorded { superseded } => {
-                if let Some(superseded) = superseded {
-                    self.discard(&superseded).await;
-                }
-            }
-            // Another confirmation came first; the caller looks again and
-            // answers with its asset, or with the upload being gone.
-            Recorded::AlreadyConfirmed | Recorded::Gone => {
-                self.discard(&received.storage_key).await;
-            }
-        }
+        // Where another confirmation came first, the caller looks again and
+        // answers with its asset, or with the upload being gone.
+        self.record_body(upload.org_id, upload.asset_id, &received)
+            .await?;
         Ok(Collected::Body(Body {
             received,
             file,

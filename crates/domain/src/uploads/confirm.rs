@@ -1,10 +1,13 @@
 //! Confirms an upload: looks at the real bytes and makes the asset.
 
+use std::sync::Arc;
+
+use runnel_blobs::{BlobError, Key};
 use runnel_types::{Asset, AssetId, Fault, FolderId, Received, Scope, SourceType, Upload};
 use serde_json::Value;
 
 use super::collect::{Body, Collected};
-use crate::assets::{Facts, Inspected};
+use crate::assets::{Described, Facts, Inspected};
 use crate::fields::Fields;
 use crate::{Caller, Services, faults, folders};
 
@@ -17,7 +20,7 @@ impl Services {
     /// cannot be decoded: the object is removed then, and the session stays
     /// open for another PUT.
     pub async fn confirm_upload(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         asset_id: AssetId,
         body: &Value,
@@ -26,6 +29,17 @@ impl Services {
         let mut fields = Fields::of(body)?;
         let folder: Option<FolderId> = fields.optional_id("folder_id");
         fields.finish()?;
+        let (services, caller) = (Arc::clone(self), caller.clone());
+        self.to_the_end(async move { services.confirm(&caller, asset_id, folder).await })
+            .await
+    }
+
+    async fn confirm(
+        &self,
+        caller: &Caller,
+        asset_id: AssetId,
+        folder: Option<FolderId>,
+    ) -> Result<Asset, Fault> {
         let mut may_collect = true;
         let mut collected: Option<Body> = None;
         loop {
@@ -65,14 +79,23 @@ impl Services {
             };
             let inspected = match self.inspect(received, body.as_ref(), &upload).await {
                 // Gone because another confirmation took a later copy.
-                Err(_) if self.upload_of(caller, asset_id).await? != upload && body.is_none() => {
+                Ok(None) | Err(_)
+                    if body.is_none() && self.upload_of(caller, asset_id).await? != upload =>
+                {
                     continue;
                 }
                 inspected => inspected?,
             };
             let facts = match inspected {
-                Inspected::Sound(facts) => facts,
-                Inspected::Refused(message) => {
+                // The row stays: where a disk is only away for a while, asking
+                // again is enough.
+                None => {
+                    return Err(Fault::conflict(
+                        "the bytes that arrived for this upload are no longer in the storage; send them to its upload_url again",
+                    ));
+                }
+                Some(Inspected::Sound(facts)) => facts,
+                Some(Inspected::Refused(message)) => {
                     let fault = self.refuse(&upload, received, message).await?;
                     self.forget(&upload, body.as_ref()).await;
                     return Err(fault);
@@ -130,25 +153,25 @@ impl Services {
     }
 
     /// Looks at a body: at the file that was brought here where there is one.
+    /// `None` when its object is lost.
     async fn inspect(
         &self,
         received: &Received,
         body: Option<&Body>,
         upload: &Upload,
-    ) -> Result<Inspected, Fault> {
+    ) -> Result<Option<Inspected>, Fault> {
+        let key: Key = received.storage_key.parse().map_err(Fault::internal)?;
+        let file = match body {
+            Some(body) => body.file.try_clone().map_err(Fault::internal)?,
+            None => match self.blobs.open_std(&key).await {
+                Err(BlobError::Missing { .. }) => return Ok(None),
+                opened => opened.map_err(faults::blob)?,
+            },
+        };
         let declared = Some(upload.mime_type.as_str());
         let wait = Some(self.limits.thumbnail_wait);
-        match body {
-            Some(body) => {
-                let key = received.storage_key.parse().map_err(Fault::internal)?;
-                let file = body.file.try_clone().map_err(Fault::internal)?;
-                self.inspect_opened(&key, file, declared, wait).await
-            }
-            None => {
-                self.inspect_object(&received.storage_key, declared, wait)
-                    .await
-            }
-        }
+        let inspected = self.inspect_opened(&key, file, declared, wait);
+        inspected.await.map(Some)
     }
 
     /// Removes what a client sent to the store itself, once it is dealt with.
@@ -191,6 +214,8 @@ impl Services {
             .await
             .map_err(faults::store)?;
         if !closed {
+            drop(tx);
+            self.discard_unnamed(upload, received, &new).await;
             return Ok(None);
         }
         let resumable = tx
@@ -204,6 +229,23 @@ impl Services {
         let pieces = resumable.and_then(|row| row.progress);
         self.abandon(pieces.as_deref()).await;
         Ok(Some(new.asset))
+    }
+
+    /// Removes the thumbnail of a body that the session no longer names. Where it
+    /// does, another confirmation of the same body came first, and the thumbnail
+    /// is its own as well.
+    async fn discard_unnamed(&self, upload: &Upload, received: &Received, new: &Described) {
+        let read = self.store.read();
+        let now = read.uploads().get(upload.org_id, upload.asset_id).await;
+        let Ok(now) = now else {
+            return;
+        };
+        let named = now.and_then(|upload| upload.received);
+        if named.is_none_or(|named| named.storage_key != received.storage_key)
+            && let Some(thumbnail) = &new.asset().thumbnail_key
+        {
+            self.discard(thumbnail).await;
+        }
     }
 
     /// Removes bytes that are not what they should be, and says what was wrong.

@@ -17,6 +17,7 @@
 //!
 //! A session created with `resumable` takes its bytes in pieces too.
 
+mod bodies;
 mod collect;
 mod confirm;
 mod create;

@@ -111,53 +111,18 @@ impl Services {
         };
         // ORDER: the object first, then the row that names it; the other way
         // round a crash would leave a row that names nothing.
-        let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let recorded = tx
-            .uploads()
-            .record_received(grant.org_id, grant.asset_id, &received)
-            .await
-            .map_err(faults::store)?;
-        tx.commit().await.map_err(faults::store)?;
+        let recorded = self
+            .record_body(grant.org_id, grant.asset_id, &received)
+            .await?;
         match recorded {
-            Recorded::Recorded { superseded } => {
-                if let Some(superseded) = superseded {
-                    self.discard(&superseded).await;
-                }
-                Ok(Stored {
-                    etag: format!("\"{}\"", stored.sha256),
-                })
-            }
-            Recorded::AlreadyConfirmed => {
-                self.discard(&received.storage_key).await;
-                Err(confirmed())
-            }
-            Recorded::Gone => {
-                self.discard(&received.storage_key).await;
-                Err(Fault::not_found(
-                    "ASSET_UPLOAD_NOT_FOUND",
-                    "this upload no longer exists; create a new one",
-                ))
-            }
-        }
-    }
-
-    /// Removes an object that no row names any more. A failure costs disk, not
-    /// truth, so it is told to the log alone.
-    pub(crate) async fn discard(&self, storage_key: &str) {
-        let deleted = match storage_key.parse::<Key>() {
-            Ok(key) => self
-                .blobs
-                .delete(&key)
-                .await
-                .map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(error) = deleted {
-            tracing::warn!(
-                storage.key = storage_key,
-                error,
-                "an object that no row names could not be removed"
-            );
+            Recorded::Recorded { .. } => Ok(Stored {
+                etag: format!("\"{}\"", stored.sha256),
+            }),
+            Recorded::AlreadyConfirmed => Err(confirmed()),
+            Recorded::Gone => Err(Fault::not_found(
+                "ASSET_UPLOAD_NOT_FOUND",
+                "this upload no longer exists; create a new one",
+            )),
         }
     }
 }

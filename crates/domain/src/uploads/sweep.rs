@@ -33,7 +33,8 @@ impl Services {
                 return Ok(swept);
             }
             for upload in due {
-                swept += usize::from(self.remove_session(&upload).await?);
+                let removed = self.remove_session(upload.org_id, upload.asset_id);
+                swept += usize::from(removed.await?);
             }
         }
     }

@@ -198,9 +198,9 @@ pub(super) async fn what_a_person_may_change_changes(db: Db) {
     store(&db, std::slice::from_ref(&before)).await;
     let metadata = serde_json::json!({"shot": 7});
     let change = Change {
-        name: "another.jpg",
-        folder_id: None,
-        metadata: Some(&metadata),
+        name: Some("another.jpg"),
+        folder_id: Some(None),
+        metadata: Some(Some(&metadata)),
     };
     let mut tx = db.store.begin().await.unwrap();
     let stranger = nobody(&db).0;

@@ -237,24 +237,14 @@ pub(super) async fn what_was_never_confirmed_is_found_and_removed(db: Db) {
         .await
         .unwrap();
     assert_eq!(found, std::slice::from_ref(&old));
-    assert!(
-        !tx.uploads()
-            .remove_unconfirmed(org, confirmed.asset_id)
-            .await
-            .unwrap()
-    );
-    assert!(
-        tx.uploads()
-            .remove_unconfirmed(org, old.asset_id)
-            .await
-            .unwrap()
-    );
-    assert!(
-        !tx.uploads()
-            .remove_unconfirmed(org, old.asset_id)
-            .await
-            .unwrap()
-    );
+    for (id, removed) in [
+        (confirmed.asset_id, None),
+        (old.asset_id, Some(old.clone())),
+        (old.asset_id, None),
+    ] {
+        let found = tx.uploads().remove_unconfirmed(org, id).await;
+        assert_eq!(found.unwrap(), removed);
+    }
     tx.uploads().remove(org, confirmed.asset_id).await.unwrap();
     assert_eq!(
         tx.uploads().get(org, confirmed.asset_id).await.unwrap(),

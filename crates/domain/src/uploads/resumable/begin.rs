@@ -1,6 +1,6 @@
 //! Begins a resumable upload afresh, or gives it up.
 
-use runnel_types::{Fault, Upload};
+use runnel_types::{AssetId, Fault, OrgId};
 
 use super::session::{Position, ResumableGrant, confirmed, gone, read_progress};
 use super::turns::Turn;
@@ -53,9 +53,9 @@ impl Services {
     /// # Errors
     /// `CONFLICT` once it is confirmed, and as [`Services::resumable_position`].
     pub async fn end_resumable(&self, grant: &ResumableGrant) -> Result<(), Fault> {
-        let session = self.open_session(grant).await?;
+        self.open_session(grant).await?;
         let _turn = self.take_over(grant).await?;
-        if self.remove_session(&session.upload).await? {
+        if self.remove_session(grant.org_id, grant.asset_id).await? {
             Ok(())
         } else {
             Err(confirmed())
@@ -72,30 +72,34 @@ impl Services {
 
     /// Removes a session that was not confirmed, with all that has arrived;
     /// says whether it did.
-    pub(in crate::uploads) async fn remove_session(&self, upload: &Upload) -> Result<bool, Fault> {
+    pub(in crate::uploads) async fn remove_session(
+        &self,
+        org: OrgId,
+        id: AssetId,
+    ) -> Result<bool, Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         let resumable = tx
             .resumable_uploads()
-            .end(upload.org_id, upload.asset_id)
+            .end(org, id)
             .await
             .map_err(faults::store)?;
         let removed = tx
             .uploads()
-            .remove_unconfirmed(upload.org_id, upload.asset_id)
+            .remove_unconfirmed(org, id)
             .await
             .map_err(faults::store)?;
-        if !removed {
+        // With the body that it has by now, which may be another than was read.
+        let Some(upload) = removed else {
             return Ok(false);
-        }
+        };
         tx.commit().await.map_err(faults::store)?;
         // ORDER: the rows first; a PUT or an append that ends just now finds
         // them gone and removes its own bytes.
         if self.blobs.takes_uploads() {
-            self.discard(&sent_key(upload).to_string()).await;
+            self.discard(&sent_key(&upload).to_string()).await;
         }
-        if let Some(received) = &upload.received {
-            self.discard(&received.storage_key).await;
-        }
+        // Its body, and whatever confirmations that came to nothing left there.
+        self.discard_folder(org, id).await;
         let progress = resumable.and_then(|row| row.progress);
         self.abandon(progress.as_deref()).await;
         Ok(true)

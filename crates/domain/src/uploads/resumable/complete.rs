@@ -49,7 +49,7 @@ impl Services {
         };
         tx.commit().await.map_err(faults::store)?;
         if let Some(superseded) = superseded {
-            self.discard(&superseded).await;
+            self.discard_body(&superseded).await;
         }
         Ok(())
     }

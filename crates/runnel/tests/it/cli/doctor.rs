@@ -47,3 +47,32 @@ async fn it_says_what_is_there_and_fails_when_something_is_lost() {
     assert_eq!(lines.last().unwrap()["summary"]["missing"], 1);
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_row_names_is_told_and_removed_when_asked() {
+    let app = TestApp::start(runnel_testkit::Db::Sqlite).await;
+    app.asset("image/png", &sample::gradient_png(30, 20)).await;
+    let id = "018f4e1a-0000-7000-8000-000000000001";
+    let objects = app.data_dir().join("objects");
+    let stray = objects.join(format!("{id}/assets/{id}/{id}/lost.png"));
+    std::fs::create_dir_all(stray.parent().unwrap()).unwrap();
+    let file = std::fs::File::create(&stray).unwrap();
+    // Old enough not to be an upload that is just arriving.
+    let days = std::time::Duration::from_hours(24 * 30);
+    file.set_modified(std::time::SystemTime::now() - days)
+        .unwrap();
+    let data_dir = app.data_dir().to_str().unwrap().to_owned();
+    let told = runnel(&["doctor", "--data-dir", &data_dir]);
+    assert!(stdout(&told).contains("lost.png"), "{}", stdout(&told));
+    assert!(stray.exists());
+    let repaired = runnel(&["doctor", "--repair", "--data-dir", &data_dir]);
+    assert!(repaired.status.success(), "{}", stderr(&repaired));
+    assert!(
+        stdout(&repaired).contains("lost.png"),
+        "{}",
+        stdout(&repaired)
+    );
+    assert!(!stray.exists());
+    assert_eq!(app.objects().len(), 2);
+    app.stop().await;
+}
