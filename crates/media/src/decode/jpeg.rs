@@ -13,10 +13,10 @@ use crate::{Budget, Channels, MediaError, MediaType, Picture, colour};
 /// The most scans of a progressive file. Encoders write about ten; each scan
 /// costs a walk over the whole picture, so a small file with thousands of them
 /// would be an attack.
-const MAX_SCANS: u32 = 100;
+pub(super) const MAX_SCANS: u32 = 100;
 
-/// The most bytes for the coefficients of a progressive file, which are all
-/// kept until the last scan: no more than the largest picture itself may take.
+/// The most bytes for the coefficients of a file of several scans, which are all
+/// kept until the last one: no more than the largest picture itself may take.
 const MAX_COEFFICIENT_BYTES: u64 = 400_000_000;
 
 /// The scales that libjpeg-turbo has fast code for.
@@ -40,7 +40,7 @@ pub(super) fn decode(
     // The header is read twice by different readers; the budget must hold for
     // what the decoder believes.
     budget.check(header.width as u32, header.height as u32)?;
-    check_coefficients(&header)?;
+    check_coefficients(&header, &bytes)?;
     let scale = match want {
         Want::AtLeast { longest_side } if !header.is_lossless => {
             let longest = header.width.max(header.height);
@@ -64,11 +64,7 @@ pub(super) fn decode(
         height: sides.height,
         format,
     };
-    match decompressor.decompress(&bytes, image.as_deref_mut()) {
-        Ok(()) => {}
-        Err(error) if is_harmless(&error) && has_end(&bytes) => {}
-        Err(error) => return Err(refusal(error)),
-    }
+    decompress(&mut decompressor, &bytes, image.as_deref_mut())?;
     let mut profile = icc::jpeg(&bytes);
     let pixels = if is_cmyk {
         let segments = jpeg::segments(&mut BufReader::new(Cursor::new(&bytes)))?;
@@ -96,8 +92,23 @@ pub(super) fn decode(
     })
 }
 
-/// Refuses a progressive file that would need too much memory.
-fn check_coefficients(header: &DecompressHeader) -> Result<(), MediaError> {
+/// Fills an image, and puts up with what does not change a pixel.
+pub(super) fn decompress(
+    decompressor: &mut Decompressor,
+    bytes: &[u8],
+    image: Image<&mut [u8]>,
+) -> Result<(), MediaError> {
+    match decompressor.decompress(bytes, image) {
+        Err(error) if !(is_harmless(&error) && has_end(bytes)) => Err(refusal(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a file of several scans that would need too much memory.
+pub(super) fn check_coefficients(
+    header: &DecompressHeader,
+    bytes: &[u8],
+) -> Result<(), MediaError> {
     // Twice the samples a pixel, since they are halves for some subsamplings.
     let doubled_samples = match (header.colorspace, header.subsamp) {
         (Colorspace::Gray, _) => 2,
@@ -108,14 +119,14 @@ fn check_coefficients(header: &DecompressHeader) -> Result<(), MediaError> {
     };
     let pixels = header.width as u64 * header.height as u64;
     // Two bytes a coefficient.
-    let bytes = pixels * doubled_samples;
-    if header.is_progressive && bytes > MAX_COEFFICIENT_BYTES {
+    let needed = pixels * doubled_samples;
+    if needed > MAX_COEFFICIENT_BYTES && (header.is_progressive || has_more_scans(bytes)?) {
         return Err(MediaError::Unusable {
             format: MediaType::Jpeg,
             reason: format!(
-                "it is progressive and would need {} MB to decode, the limit is {}; \
+                "it is stored in several scans and would need {} MB to decode, the limit is {}; \
                  save it without progression",
-                bytes / 1_000_000,
+                needed / 1_000_000,
                 MAX_COEFFICIENT_BYTES / 1_000_000
             ),
         });
@@ -123,7 +134,17 @@ fn check_coefficients(header: &DecompressHeader) -> Result<(), MediaError> {
     Ok(())
 }
 
-fn refusal(error: turbojpeg::Error) -> MediaError {
+/// Whether the first scan has not all of the colours.
+fn has_more_scans(bytes: &[u8]) -> Result<bool, MediaError> {
+    let mut reader = BufReader::new(Cursor::new(bytes));
+    let segments = jpeg::segments(&mut reader)?;
+    // The walk ends where the scan's segment says how many it has.
+    let mut in_scan = [0];
+    reader.read_exact(&mut in_scan)?;
+    Ok(in_scan[0] < segments.components)
+}
+
+pub(super) fn refusal(error: turbojpeg::Error) -> MediaError {
     let reason = match error {
         turbojpeg::Error::TurboJpegError(words) => words,
         other => other.to_string(),

@@ -4,22 +4,21 @@
 //! of its input has been read, but not yet all been decoded, for its end. Here
 //! a tile is decoded in one go. With `weezl` 0.2 below `tiff`, this file can go.
 
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use tiff::decoder::{ChunkType, Decoder, DecodingResult};
 use tiff::tags::{ByteOrder, CompressionMethod, PhotometricInterpretation, Predictor, Tag};
 use weezl::BitOrder;
 use weezl::decode::Configuration;
 
+use super::tiff::chunks::Chunks;
 use crate::MediaError;
 use crate::MediaType;
 use crate::probe::damaged;
 use crate::probe::tiff::{MAX_CHUNK_BYTES, refusal};
 
-/// Where the tiles lie, and what is in them.
+/// What is in the tiles.
 pub(super) struct EdgeTiles {
-    offsets: Vec<u64>,
-    lengths: Vec<u64>,
     /// Samples across a whole tile, and the rows of one.
     stride: usize,
     rows: usize,
@@ -31,9 +30,11 @@ pub(super) struct EdgeTiles {
 
 impl EdgeTiles {
     /// `None` for a file whose tiles the decoder reads itself, or refuses.
-    pub(super) fn of<S: Read + Seek>(decoder: &mut Decoder<S>) -> Result<Option<Self>, MediaError> {
+    pub(super) fn of<S: Read + Seek>(
+        decoder: &mut Decoder<S>,
+        chunks: &Chunks,
+    ) -> Result<Option<Self>, MediaError> {
         let mut number = |tag| decoder.find_tag_unsigned::<u32>(tag).map_err(refusal);
-        let compression = number(Tag::Compression)?;
         let predictor = number(Tag::Predictor)?.unwrap_or(1);
         let format = number(Tag::SampleFormat).ok().flatten().unwrap_or(1);
         let photometric = number(Tag::PhotometricInterpretation)?;
@@ -47,7 +48,7 @@ impl EdgeTiles {
         let horizontal = u32::from(Predictor::Horizontal.to_u16());
         let white_first = u32::from(PhotometricInterpretation::WhiteIsZero.to_u16());
         let is_ours = decoder.get_chunk_type() == ChunkType::Tile
-            && compression == Some(u32::from(CompressionMethod::LZW.to_u16()))
+            && chunks.are(CompressionMethod::LZW)
             && (predictor == 1 || predictor == horizontal)
             && format == 1
             && photometric != Some(white_first)
@@ -57,16 +58,9 @@ impl EdgeTiles {
         if !is_ours {
             return Ok(None);
         }
-        let mut list = |tag| {
-            let found = decoder.find_tag_unsigned_vec::<u64>(tag).map_err(refusal)?;
-            Ok::<_, MediaError>(found.unwrap_or_default())
-        };
-        let (offsets, lengths) = (list(Tag::TileOffsets)?, list(Tag::TileByteCounts)?);
         let (width, height) = decoder.chunk_dimensions();
         let samples = samples as usize;
         Ok(Some(Self {
-            offsets,
-            lengths,
             stride: (width as usize).saturating_mul(samples),
             rows: height as usize,
             samples,
@@ -79,11 +73,11 @@ impl EdgeTiles {
     pub(super) fn read<S: Read + Seek>(
         &self,
         decoder: &mut Decoder<S>,
-        index: u32,
+        place: (u64, u64),
         columns: usize,
     ) -> Result<DecodingResult, MediaError> {
         let order = decoder.byte_order();
-        let bytes = self.decoded(decoder.inner(), index as usize)?;
+        let bytes = self.decoded(decoder.inner(), place)?;
         let columns = columns * self.samples;
         if self.is_deep {
             let (pairs, _) = bytes.as_chunks::<2>();
@@ -109,33 +103,30 @@ impl EdgeTiles {
     fn decoded(
         &self,
         source: &mut (impl Read + Seek),
-        index: usize,
+        (offset, length): (u64, u64),
     ) -> Result<Vec<u8>, MediaError> {
         let depth = 1 + usize::from(self.is_deep);
         let size = self.stride.saturating_mul(self.rows).saturating_mul(depth);
-        let (Some(offset), Some(length)) = (self.offsets.get(index), self.lengths.get(index))
-        else {
-            return Err(damaged(MediaType::Tiff, "a tile is missing"));
-        };
-        if size > MAX_CHUNK_BYTES || *length > MAX_CHUNK_BYTES as u64 {
+        if size > MAX_CHUNK_BYTES {
             return Err(refusal(tiff::TiffError::LimitsExceeded));
         }
-        source.seek(SeekFrom::Start(*offset))?;
-        let mut packed = Vec::new();
-        source.take(*length).read_to_end(&mut packed)?;
+        source.seek(SeekFrom::Start(offset))?;
+        // No more is read than what fills the tile.
+        let mut packed = BufReader::new(source.take(length));
         let mut bytes = vec![0; size];
         let mut lzw = Configuration::with_tiff_size_switch(BitOrder::Msb, 8)
             .with_yield_on_full_buffer(true)
             .build();
-        let (mut read, mut written) = (0, 0);
+        let mut written = 0;
         while written < size {
-            let done = lzw.decode_bytes(&packed[read..], &mut bytes[written..]);
+            // At the end of what is packed, some of it may still be due.
+            let done = lzw.decode_bytes(packed.fill_buf()?, &mut bytes[written..]);
             done.status
                 .map_err(|error| damaged(MediaType::Tiff, error.to_string()))?;
             if (done.consumed_in, done.consumed_out) == (0, 0) {
                 return Err(damaged(MediaType::Tiff, "a tile ends too early"));
             }
-            read += done.consumed_in;
+            packed.consume(done.consumed_in);
             written += done.consumed_out;
         }
         Ok(bytes)

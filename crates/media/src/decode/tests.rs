@@ -147,6 +147,23 @@ fn a_progressive_jpeg_that_needs_too_much_memory_is_refused() {
 }
 
 #[test]
+fn a_jpeg_of_a_scan_for_each_colour_is_held_to_the_same_memory() {
+    let mut file = flat_jpeg(PixelFormat::RGB, None, &[245, 55, 5]);
+    let at = |file: &[u8], marker: u8| {
+        let is_there = |pair: &[u8]| pair == [0xff, marker];
+        file.windows(2).position(is_there).unwrap()
+    };
+    let frame = at(&file, 0xc0);
+    file[frame + 5..frame + 9].copy_from_slice(&[0x23, 0x28, 0x23, 0x28]);
+    let scan = at(&file, 0xda);
+    file.truncate(scan);
+    file.extend_from_slice(&[0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0, 0xff, 0xd9]);
+    let outcome = decode_all(&file, Want::AtLeast { longest_side: 16 });
+    let reason = outcome.unwrap_err().to_string();
+    assert!(reason.contains("486 MB"), "{reason}");
+}
+
+#[test]
 fn every_orientation_comes_upright() {
     // The gradient is dark at the left; after each turn it is dark elsewhere.
     for value in 1..=8u16 {

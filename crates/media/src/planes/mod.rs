@@ -43,21 +43,18 @@ impl Planes {
             f64::from(half.0 * 2) / f64::from(width),
             f64::from(half.1 * 2) / f64::from(height),
         );
-        let (blue, red) = match chroma {
-            [blue, red] => {
-                let scaling = scaling(blue, Filter::Triangle, half, reach, CHROMA)?;
-                (scaling.apply(blue)?, scaling.apply(red)?)
-            }
-            _ => {
-                let grey = vec![128; half.0 as usize * half.1 as usize];
-                (grey.clone(), grey)
-            }
+        let (blue, red) = if let [blue, red] = chroma {
+            let both = scaling(blue, Filter::Triangle, half, reach, CHROMA)?;
+            (both.apply(blue)?, both.apply(red)?)
+        } else {
+            let grey = vec![128; half.0 as usize * half.1 as usize];
+            (grey.clone(), grey)
         };
-        let scaling = scaling(luma, Filter::CatmullRom, (width, height), (1.0, 1.0), LUMA)?;
+        let bright = scaling(luma, Filter::CatmullRom, (width, height), (1.0, 1.0), LUMA)?;
         Some(Self {
             width,
             height,
-            luma: scaling.apply(luma)?,
+            luma: bright.apply(luma)?,
             blue,
             red,
         })

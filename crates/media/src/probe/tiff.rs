@@ -1,6 +1,6 @@
 //! The header of a TIFF: the tags of its first picture.
 
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, ErrorKind, Read, Seek};
 
 use tiff::ColorType;
 use tiff::decoder::{Decoder, Limits};
@@ -54,6 +54,15 @@ pub(crate) fn refusal(error: tiff::TiffError) -> MediaError {
         reason,
     };
     match error {
+        // So the readers below it tell of packed bytes that make no sense.
+        tiff::TiffError::IoError(cause)
+            if matches!(
+                cause.kind(),
+                ErrorKind::InvalidData | ErrorKind::InvalidInput
+            ) =>
+        {
+            damaged(MediaType::Tiff, cause.to_string())
+        }
         tiff::TiffError::IoError(cause) => MediaError::Read(cause),
         tiff::TiffError::UnsupportedError(cause) => unusable(cause.to_string()),
         tiff::TiffError::LimitsExceeded => unusable(format!(

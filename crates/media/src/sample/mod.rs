@@ -11,7 +11,7 @@ mod old_formats;
 pub use archives::{zip, zip_with};
 pub use boxes::{avif_header, avif_of};
 pub use inks::{INK_CYAN, cmyk_jpeg, ink_profile};
-pub use old_formats::{Tiff, bmp};
+pub use old_formats::{TIFF_START, Tiff, bmp, tiff_of};
 
 use crate::{Channels, Picture, encode_jpeg, encode_webp};
 

@@ -54,6 +54,7 @@ impl Default for Tiff {
 /// The type numbers of values in a directory.
 const SHORT: u16 = 3;
 const LONG: u16 = 4;
+const LONG8: u16 = 16;
 const UNDEFINED: u16 = 7;
 
 impl Tiff {
@@ -98,25 +99,7 @@ impl Tiff {
             let length = self.profile.len() as u32;
             tags.push((34_675, UNDEFINED, length, self.profile.clone()));
         }
-        tags.sort_by_key(|(tag, ..)| *tag);
-        let mut directory = (tags.len() as u16).to_le_bytes().to_vec();
-        for (tag, kind, count, bytes) in tags {
-            directory.extend_from_slice(&u16::to_le_bytes(tag));
-            directory.extend_from_slice(&kind.to_le_bytes());
-            directory.extend_from_slice(&count.to_le_bytes());
-            if bytes.len() <= 4 {
-                directory.extend_from_slice(&bytes);
-                directory.resize(directory.len() + 4 - bytes.len(), 0);
-            } else {
-                directory.extend_from_slice(&(file.len() as u32).to_le_bytes());
-                file.extend_from_slice(&bytes);
-            }
-        }
-        directory.extend_from_slice(&[0; 4]);
-        let at = file.len() as u32;
-        file[4..8].copy_from_slice(&at.to_le_bytes());
-        file.extend_from_slice(&directory);
-        file
+        with_directory(file, tags)
     }
 
     /// The pixels of each strip or tile; a tile of an absurd size is empty.
@@ -149,4 +132,56 @@ impl Tiff {
         }
         chunks
     }
+}
+
+/// An entry of a directory: the tag, the type of its values, how many there are,
+/// and their bytes.
+type Entry = (u16, u16, u32, Vec<u8>);
+
+/// Where the bytes of [`tiff_of`] lie in the file.
+pub const TIFF_START: u64 = 8;
+
+/// A TIFF of any bytes, with a directory of any numbers, of as few bytes as the
+/// largest under a tag needs. `tables` are those that JPEG strips share.
+pub fn tiff_of(bytes: &[u8], numbers: &[(u16, Vec<u64>)], tables: &[u8]) -> Vec<u8> {
+    let entry = |(tag, values): &(u16, Vec<u64>)| {
+        let largest = values.iter().max().copied().unwrap_or_default();
+        let (kind, width) = match largest {
+            0..=0xffff => (SHORT, 2),
+            0x1_0000..=0xffff_ffff => (LONG, 4),
+            _ => (LONG8, 8),
+        };
+        let bytes = values
+            .iter()
+            .flat_map(|v| v.to_le_bytes().into_iter().take(width));
+        (*tag, kind, values.len() as u32, bytes.collect())
+    };
+    let mut tags: Vec<Entry> = numbers.iter().map(entry).collect();
+    if !tables.is_empty() {
+        tags.push((347, UNDEFINED, tables.len() as u32, tables.to_vec()));
+    }
+    with_directory([b"II*\0\0\0\0\0", bytes].concat(), tags)
+}
+
+/// Puts the directory behind the pixels.
+fn with_directory(mut file: Vec<u8>, mut tags: Vec<Entry>) -> Vec<u8> {
+    tags.sort_by_key(|(tag, ..)| *tag);
+    let mut directory = (tags.len() as u16).to_le_bytes().to_vec();
+    for (tag, kind, count, bytes) in tags {
+        directory.extend_from_slice(&u16::to_le_bytes(tag));
+        directory.extend_from_slice(&kind.to_le_bytes());
+        directory.extend_from_slice(&count.to_le_bytes());
+        if bytes.len() <= 4 {
+            directory.extend_from_slice(&bytes);
+            directory.resize(directory.len() + 4 - bytes.len(), 0);
+        } else {
+            directory.extend_from_slice(&(file.len() as u32).to_le_bytes());
+            file.extend_from_slice(&bytes);
+        }
+    }
+    directory.extend_from_slice(&[0; 4]);
+    let at = file.len() as u32;
+    file[4..8].copy_from_slice(&at.to_le_bytes());
+    file.extend_from_slice(&directory);
+    file
 }

@@ -124,6 +124,9 @@ fn every_variant_of_tiff_is_decoded() {
         "[compression=deflate,predictor=horizontal]",
         "[compression=packbits]",
         "[compression=jpeg,Q=95]",
+        // Luma and chroma, where the other is red, green and blue.
+        "[compression=jpeg,Q=85]",
+        "[compression=jpeg,Q=85,tile,tile-width=32,tile-height=16]",
         "[compression=lzw,tile,tile-width=32,tile-height=16]",
         "[compression=deflate,tile,tile-width=16,tile-height=16,pyramid]",
         "[bigtiff]",

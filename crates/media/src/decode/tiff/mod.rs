@@ -1,15 +1,23 @@
 //! TIFF: its first picture, one row of strips or tiles at a time.
 //!
 //! Each chunk becomes eight-bit samples as it is decoded; what is in memory is
-//! one row of chunks and the result. The kinds that the reader does not know
-//! (palettes, faxes, colours stored one by one) go through ffmpeg.
+//! one row of chunks and the result. What all chunks cost together is known
+//! before the first is read ([`chunks`]). The kinds that the reader does not
+//! know (palettes, faxes, colours stored one by one) go through ffmpeg.
+
+pub(super) mod chunks;
+mod jpeg;
+pub(super) mod window;
 
 use std::io::{BufReader, Cursor, Read, Seek};
 
 use tiff::ColorType;
-use tiff::decoder::{Decoder, DecodingResult};
+use tiff::decoder::{ChunkType, Decoder, DecodingResult};
 use tiff::tags::{PlanarConfiguration, Tag};
 
+use self::chunks::Chunks;
+use self::jpeg::JpegChunks;
+use self::window::Window;
 use super::jpeg::cmyk_to_rgb;
 use super::lzw::EdgeTiles;
 use super::shrink::Shrinker;
@@ -34,7 +42,16 @@ pub(super) fn decode(
     budget: &Budget,
     programs: &Programs,
 ) -> Result<Stored, MediaError> {
-    match decode_here(source, facts, want, budget) {
+    let opened = open(Window::new(BufReader::new(&mut *source)), budget);
+    let here = match opened {
+        Ok(mut decoder) => {
+            // What is refused for its cost goes to no other program either.
+            let chunks = Chunks::of(&mut decoder, budget)?;
+            decode_here(decoder, &chunks, facts, want, budget)
+        }
+        Err(refused) => Err(refused),
+    };
+    match here {
         Err(unusable @ MediaError::Unusable { .. }) => {
             let made = decode_elsewhere(source, facts, want, budget, programs);
             // Why it could not be read here is of more use to the sender.
@@ -61,25 +78,32 @@ fn decode_elsewhere(
     png::decode(&mut made, &found, want)
 }
 
-fn decode_here(
-    source: &mut (impl Read + Seek),
+fn decode_here<S: Read + Seek>(
+    mut decoder: Decoder<Window<S>>,
+    chunks: &Chunks,
     facts: &Probe,
     want: Want,
     budget: &Budget,
 ) -> Result<Stored, MediaError> {
-    let mut decoder = open(BufReader::new(source), budget)?;
     let (width, height) = decoder.dimensions().map_err(refusal)?;
     if facts.orientation.turn_sides(width, height) != (facts.width, facts.height) {
         return Err(damaged(MediaType::Tiff, "it has two headers"));
     }
-    let reading = Reading::of(&mut decoder)?;
+    let mut reading = Reading::of(&mut decoder)?;
+    let mut jpegs = JpegChunks::of(&mut decoder, chunks, reading.colour, budget)?;
+    if jpegs.is_some() && matches!(reading.colour, ColorType::YCbCr(_)) {
+        // Then libjpeg makes light of luma and chroma.
+        reading.colour = ColorType::RGB(8);
+    }
     let samples = reading.samples();
     let mut shrinker = Shrinker::new(width, height, samples, want);
     let (chunk_width, chunk_height) = decoder.chunk_dimensions();
-    if chunk_width == 0 || chunk_height == 0 {
-        return Err(damaged(MediaType::Tiff, "its strips are empty"));
-    }
-    let edge_tiles = EdgeTiles::of(&mut decoder)?;
+    // The last strip may be as high as the others, and a tile higher than the picture.
+    let highest = match decoder.get_chunk_type() {
+        ChunkType::Strip => chunk_height.min(height),
+        ChunkType::Tile => chunk_height,
+    };
+    let edge_tiles = EdgeTiles::of(&mut decoder, chunks)?;
     let across = width.div_ceil(chunk_width);
     let stride = width as usize * samples;
     let mut band = Vec::new();
@@ -90,9 +114,16 @@ fn decode_here(
         for column in 0..across {
             let index = line as u32 * across + column;
             let columns = chunk_width.min(width - column * chunk_width) as usize;
-            let chunk = match &edge_tiles {
-                Some(tiles) if columns < chunk_width as usize => {
-                    tiles.read(&mut decoder, index, columns)?
+            chunks.aim(&mut decoder, index)?;
+            let chunk = match (&mut jpegs, &edge_tiles) {
+                (Some(jpegs), _) => {
+                    let sides = (chunk_width, highest);
+                    let place = chunks.place(index)?;
+                    let samples = jpegs.read(decoder.inner(), place, columns as u32, sides)?;
+                    DecodingResult::U8(samples)
+                }
+                (_, Some(tiles)) if columns < chunk_width as usize => {
+                    tiles.read(&mut decoder, chunks.place(index)?, columns)?
                 }
                 _ => decoder.read_chunk(index).map_err(refusal)?,
             };
@@ -225,149 +256,6 @@ fn ycbcr_to_rgb(pixels: &mut [u8]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use tiff::encoder::{TiffEncoder, colortype};
-
-    use super::*;
-    use crate::{Picture, decode, sample, thumbnail};
-
-    fn full(file: &[u8]) -> Result<Picture, MediaError> {
-        decode(&mut Cursor::new(file), Want::Full, &Budget::default())
-    }
-
-    fn written<C>(width: u32, height: u32, samples: &[C::Inner]) -> Vec<u8>
-    where
-        C: colortype::ColorType,
-        [C::Inner]: tiff::encoder::TiffValue,
-    {
-        let mut file = Cursor::new(Vec::new());
-        let mut encoder = TiffEncoder::new(&mut file).unwrap();
-        encoder.write_image::<C>(width, height, samples).unwrap();
-        file.into_inner()
-    }
-
-    #[test]
-    fn every_kind_of_pixel_becomes_eight_bit_colour() {
-        let rgb = full(&written::<colortype::RGB8>(2, 1, &[1, 2, 3, 4, 5, 6])).unwrap();
-        assert_eq!(rgb.pixels(), [1, 2, 3, 4, 5, 6]);
-        let deep = written::<colortype::RGBA16>(1, 1, &[0x0102, 0x0304, 0x0506, 0xffff]);
-        assert_eq!(full(&deep).unwrap().pixels(), [1, 3, 5, 255]);
-        let grey = full(&written::<colortype::Gray8>(2, 1, &[9, 200])).unwrap();
-        assert_eq!(grey.pixels(), [9, 9, 9, 200, 200, 200]);
-        let real = written::<colortype::Gray32Float>(3, 1, &[-1.0, 0.5, f32::NAN]);
-        assert_eq!(full(&real).unwrap().row(0)[..6], [0, 0, 0, 128, 128, 128]);
-        let inks = full(&written::<colortype::CMYK8>(1, 1, &[0, 128, 255, 0])).unwrap();
-        assert_eq!(inks.pixels(), [255, 127, 0]);
-    }
-
-    #[test]
-    fn white_may_be_the_smallest_number_and_bits_may_be_packed() {
-        let mut file = written::<colortype::Gray8>(2, 1, &[9, 200]);
-        let tag = b"\x06\x01\x03\0\x01\0\0\0\x01";
-        let at = file.windows(9).position(|part| part == tag).unwrap();
-        file[at + 8] = 0;
-        assert_eq!(full(&file).unwrap().pixels(), [246, 246, 246, 55, 55, 55]);
-        assert_eq!(
-            unpack(&[0b1010_0000, 0b0110_0000], 3, 1),
-            [1, 0, 1, 0, 1, 1]
-        );
-        assert_eq!(unpack(&[0x1f, 0x20], 3, 4), [1, 15, 2]);
-        assert_eq!(unpack(&[0b1101_1000], 3, 2), [3, 1, 2]);
-    }
-
-    #[test]
-    fn tiles_strips_and_turns_are_put_together() {
-        let plain = sample::Tiff::default();
-        let picture = full(&plain.file()).unwrap();
-        assert_eq!((picture.width(), picture.height()), (20, 10));
-        let tiled = sample::Tiff {
-            tile: Some((16, 16)),
-            ..plain.clone()
-        };
-        assert!(full(&tiled.file()).unwrap() == picture);
-        let striped = sample::Tiff {
-            rows_per_strip: 3,
-            ..plain.clone()
-        };
-        assert!(full(&striped.file()).unwrap() == picture);
-        let turned = sample::Tiff {
-            orientation: 6,
-            ..plain
-        };
-        let turned = full(&turned.file()).unwrap();
-        assert_eq!((turned.width(), turned.height()), (10, 20));
-        assert_eq!(turned.row(0)[9 * 3..], picture.row(0)[..3]);
-    }
-
-    #[test]
-    fn a_large_one_is_shrunk_while_it_is_read() {
-        let photo = sample::photo(1500, 1000);
-        let file = written::<colortype::RGB8>(1500, 1000, photo.pixels());
-        let made = thumbnail(&mut Cursor::new(file), &Budget::default()).unwrap();
-        assert_eq!((made.width, made.height), (512, 341));
-    }
-
-    #[test]
-    fn what_a_header_announces_is_checked_before_anything_is_allocated() {
-        let table = [
-            sample::Tiff {
-                announced: (60_000, 60_000),
-                ..sample::Tiff::default()
-            },
-            sample::Tiff {
-                announced: (u32::MAX, u32::MAX),
-                ..sample::Tiff::default()
-            },
-            sample::Tiff {
-                tile: Some((65_520, 65_520)),
-                ..sample::Tiff::default()
-            },
-            sample::Tiff {
-                tile: Some((u32::MAX - 15, u32::MAX - 15)),
-                ..sample::Tiff::default()
-            },
-            sample::Tiff {
-                tile: Some((0, 0)),
-                ..sample::Tiff::default()
-            },
-        ];
-        for bomb in table {
-            let refused = full(&bomb.file());
-            assert!(refused.is_err(), "{refused:?}");
-        }
-    }
-
-    #[test]
-    fn a_file_cut_off_anywhere_is_refused() {
-        for tile in [None, Some((16, 16))] {
-            let file = sample::Tiff {
-                tile,
-                ..sample::Tiff::default()
-            }
-            .file();
-            for length in 0..file.len() - 16 {
-                assert!(full(&file[..length]).is_err(), "{length} of {}", file.len());
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_file_with_changed_bytes_is_judged(
-            changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
-            tiled in any::<bool>(),
-        ) {
-            let tile = tiled.then_some((16, 16));
-            let mut file = sample::Tiff { tile, ..sample::Tiff::default() }.file();
-            for (at, value) in &changes {
-                let at = at.index(file.len());
-                file[at] = *value;
-            }
-            let budget = Budget { max_pixels: 1_000_000, ..Budget::default() };
-            if let Ok(picture) = decode(&mut Cursor::new(&file), Want::Full, &budget) {
-                prop_assert!(picture.pixels().len() <= 4_000_000);
-            }
-        }
-    }
-}
+mod hostile;
+#[cfg(test)]
+mod tests;
