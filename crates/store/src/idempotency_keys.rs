@@ -1,9 +1,10 @@
 //! Idempotency keys: who works on a request, that it was done, its answer.
 //!
-//! A row belongs to the request that made it until its lease ends. What a
-//! request does is written in one transaction with [`IdempotencyKeys::mark_done`],
-//! so that a request whose key was taken over does nothing, and one that was
-//! done is never done again, even when the process died before the answer.
+//! A row belongs to the request that made it until its lease ends, which the
+//! request moves while it is at work. What a request does is written in one
+//! transaction with [`IdempotencyKeys::mark_done`], so that a request whose key was
+//! taken over does nothing, and one that was done is never done again, even when
+//! the process died before the answer.
 
 use runnel_types::{Answer, OrgId, RequestId, Timestamp, Used};
 
@@ -75,6 +76,27 @@ impl IdempotencyKeys<&mut Tx> {
             .map(|rows| rows == 1)
     }
 
+    /// Moves the end of a request's lease; `false` when the key is no longer its
+    /// own.
+    pub async fn renew(
+        &mut self,
+        org: OrgId,
+        key: &str,
+        owner: RequestId,
+        lease_until: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE idempotency_keys SET lease_until = $4
+            WHERE org_id = $1 AND key = $2 AND owner = $3 RETURNING key";
+        let args = Args::new()
+            .word(org)
+            .text(key)
+            .word(owner)
+            .time(lease_until);
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(|rows| rows == 1)
+    }
+
     /// Writes that the request is being done in this transaction; `false` when
     /// the key is no longer its own and nothing may be done.
     pub async fn mark_done(
@@ -92,7 +114,7 @@ impl IdempotencyKeys<&mut Tx> {
     }
 
     /// Keeps the answer of a request, with the fingerprint as it is known at
-    /// the end.
+    /// the end. Its body is sealed by the caller: it may show a secret.
     pub async fn keep_answer(
         &mut self,
         org: OrgId,

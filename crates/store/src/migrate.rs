@@ -6,7 +6,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use rusqlite::TransactionBehavior;
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::dialect::Dialect;
 use crate::error::StoreError;
@@ -37,6 +37,13 @@ impl Sql {
             | (Self::Each { postgres: sql, .. }, Dialect::Postgres) => sql,
         }
     }
+}
+
+/// A text as PostgreSQL is given it: each column of the type `TEXT` is compared by
+/// its bytes there, as SQLite does by itself, and not by the database's locale.
+/// SQLite would refuse the name of that order, so no file can have it.
+fn by_bytes(sql: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(sql.replace(" TEXT", " TEXT COLLATE \"C\""))
 }
 
 /// Every migration, ascending.
@@ -98,6 +105,14 @@ const MIGRATIONS: &[Migration] = &[
         version: 11,
         name: "0011_webhooks",
         sql: Sql::Both(include_str!("../migrations/0011_webhooks.sql")),
+    },
+    Migration {
+        version: 12,
+        name: "0012_texts_by_bytes",
+        sql: Sql::Each {
+            sqlite: include_str!("../migrations/0012_texts_by_bytes.sqlite.sql"),
+            postgres: include_str!("../migrations/0012_texts_by_bytes.postgres.sql"),
+        },
     },
 ];
 
@@ -161,14 +176,17 @@ pub(crate) async fn migrate_postgres(
     let failed = |error| postgres::from_driver("migrating", error);
     let mut tx = connection.begin().await.map_err(failed)?;
     for sql in [LOCK, TABLE] {
-        sqlx::raw_sql(sql).execute(&mut *tx).await.map_err(failed)?;
+        sqlx::raw_sql(by_bytes(sql))
+            .execute(&mut *tx)
+            .await
+            .map_err(failed)?;
     }
     let found: i64 = sqlx::query_scalar(NEWEST)
         .fetch_one(&mut *tx)
         .await
         .map_err(failed)?;
     for migration in missing(found, until)? {
-        sqlx::raw_sql(migration.sql.on(Dialect::Postgres))
+        sqlx::raw_sql(by_bytes(migration.sql.on(Dialect::Postgres)))
             .execute(&mut *tx)
             .await
             .map_err(|error| migration.failed(error))?;

@@ -77,9 +77,15 @@ impl Server {
     }
 
     /// Makes the database `name` and gives its URL.
+    ///
+    /// It orders text as a language does, whatever the server's own locale: what
+    /// relies on the order of bytes has to ask for it, and is seen when it does not.
     pub(crate) fn create(&mut self, name: &str) -> String {
         self.guard.tell(name);
-        let statement = format!("CREATE DATABASE {name} TEMPLATE template0");
+        let statement = format!(
+            "CREATE DATABASE {name} TEMPLATE template0 ENCODING UTF8 \
+             LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+        );
         run(command("psql").args(["-Xqc", &statement, "-d", &self.url]));
         with_database(&self.url, name)
     }

@@ -1,5 +1,9 @@
 //! PostgreSQL for tests: a fresh, empty database for every test that asks; and
-//! [`rename_table`], for what befalls a database of either kind.
+//! [`rename_table`], for what befalls a database of either kind, and [`dump()`], for
+//! what lies in one.
+//!
+//! A database orders text as English does, as most out there do in some language:
+//! `a`, `B`, `é`, `Z`.
 //!
 //! [`url_for`] takes the server that `RUNNEL_TEST_POSTGRES_URL` names, where it
 //! is set; else it makes a private cluster in a temporary folder from the
@@ -8,6 +12,7 @@
 //! comes when the test process ends, however it ends.
 
 mod cluster;
+mod dump;
 mod guard;
 mod programs;
 mod rename;
@@ -18,6 +23,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::cluster::Server;
 
+pub use self::dump::dump;
 pub use self::rename::{Place, rename_table};
 
 /// The variable that names a server to use instead of a private one. Its user
@@ -74,18 +80,25 @@ mod tests {
         );
     }
 
+    /// What a database answers.
+    fn ask(url: &str, sql: &str) -> String {
+        let said = programs::run(programs::command("psql").args(["-XAtc", sql, "-d", url]));
+        said.trim().to_owned()
+    }
+
     #[test]
     fn every_caller_gets_a_database_of_its_own() {
         let (one, two) = (url_for("same"), url_for("same"));
         assert_ne!(one, two);
         for url in [&one, &two] {
-            let said = programs::run(programs::command("psql").args([
-                "-XAtc",
-                "SELECT current_database()",
-                "-d",
-                url,
-            ]));
-            assert!(url.contains(said.trim()), "{said} is not in {url}");
+            let said = ask(url, "SELECT current_database()");
+            assert!(url.contains(&said), "{said} is not in {url}");
         }
+    }
+
+    #[test]
+    fn a_database_orders_text_as_a_language_does() {
+        let sql = "SELECT string_agg(word, ' ' ORDER BY word) FROM (VALUES ('Z'), ('é'), ('B'), ('a')) AS words (word)";
+        assert_eq!(ask(&url_for("words"), sql), "a B é Z");
     }
 }

@@ -9,7 +9,7 @@ pub struct Answer {
     pub status: u16,
     /// The `Content-Type`.
     pub content_type: String,
-    /// The body: JSON, as text.
+    /// The body: JSON, as text. In a row it is sealed.
     pub body: String,
 }
 
@@ -22,6 +22,6 @@ pub struct Used {
     pub is_done: bool,
     /// Until when the request that has the key is taken to be at work.
     pub lease_until: Timestamp,
-    /// The answer, once there is one.
+    /// The answer, once there is one, with its body as it is kept.
     pub answer: Option<Answer>,
 }

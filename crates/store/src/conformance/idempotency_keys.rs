@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use runnel_types::{Answer, OrgId, RequestId, Used};
+use runnel_types::{Answer, OrgId, RequestId, Timestamp, Used};
 
 use super::fixtures::{NASTY, at};
 use super::{Db, NOW};
@@ -99,6 +99,28 @@ pub(super) async fn a_dead_requests_key_is_taken_over_unless_it_was_done(db: Db)
     assert!(mark_done(&db, org, next).await);
     let much_later = Duration::from_hours(2);
     assert!(!claim(&db, org, dead, much_later).await);
+}
+
+pub(super) async fn a_lease_is_renewed_by_its_request_alone(db: Db) {
+    let org = db.org("a").await.id;
+    let (owner, other): (RequestId, RequestId) = (db.ids.next(), db.ids.next());
+    let renew = async |who: RequestId, until: Timestamp| {
+        let mut tx = db.store.begin().await.unwrap();
+        let renewed = tx.idempotency_keys().renew(org, NASTY, who, until).await;
+        tx.commit().await.unwrap();
+        renewed.unwrap()
+    };
+    assert!(!renew(owner, NOW.plus(LEASE)).await, "there is no such key");
+    assert!(claim(&db, org, owner, Duration::ZERO).await);
+    assert!(!renew(other, NOW).await);
+    assert!(renew(owner, NOW.plus(LEASE * 3)).await);
+    let after_the_first = LEASE * 2;
+    assert!(!claim(&db, org, other, after_the_first).await);
+    let after_both = LEASE * 3 + Duration::from_micros(1);
+    assert!(claim(&db, org, other, after_both).await);
+    assert!(!renew(owner, NOW.plus(LEASE * 9)).await, "it was overtaken");
+    let used = used(&db, org).await.unwrap();
+    assert_eq!(used.lease_until, NOW.plus(after_both + LEASE));
 }
 
 pub(super) async fn a_key_is_given_free_only_by_its_request_and_forgotten_by_age(db: Db) {

@@ -137,7 +137,7 @@ fn in_order(a: &Asset, b: &Asset, sort: &[Sort]) -> Ordering {
 }
 
 /// Every page in one direction, the ids of all of them in the list's order.
-async fn walk(db: &Db, org: OrgId, request: &ListRequest) -> Vec<AssetId> {
+pub(super) async fn walk(db: &Db, org: OrgId, request: &ListRequest) -> Vec<AssetId> {
     let mut request = request.clone();
     let mut pages: Vec<Vec<AssetId>> = Vec::new();
     loop {

@@ -24,6 +24,7 @@ mod schema;
 mod settings;
 mod signal;
 mod speed;
+mod text_order;
 mod threads;
 mod tx;
 mod uploads;
@@ -183,6 +184,7 @@ suite! {
     idempotency_keys {
         one_request_has_a_key_and_its_answer_stays,
         a_dead_requests_key_is_taken_over_unless_it_was_done,
+        a_lease_is_renewed_by_its_request_alone,
         a_key_is_given_free_only_by_its_request_and_forgotten_by_age,
     }
     jobs {
@@ -258,6 +260,11 @@ suite! {
         a_commit_that_enqueues_wakes_and_others_do_not,
         a_commit_that_changes_a_run_wakes_those_who_watch_it,
         a_closed_store_answers_unavailable,
+    }
+    text_order {
+        names_are_ordered_by_bytes,
+        names_are_compared_by_bytes,
+        a_database_of_before_comes_to_order_by_bytes,
     }
     tx {
         a_dropped_transaction_leaves_nothing,

@@ -20,7 +20,7 @@ pub(super) async fn a_second_start_changes_nothing(db: Db) {
 }
 
 /// Takes everything out of the database.
-async fn empty(store: &Store) {
+pub(super) async fn empty(store: &Store) {
     let drop_all = [
         "idempotency_keys",
         "folders",

@@ -1,0 +1,1 @@
+-- Nothing: SQLite compares text by its bytes. PostgreSQL's file has it do the same.
