@@ -5,24 +5,32 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_LENGTH;
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt;
-use runnel_types::Fault;
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt, StreamBody};
+use runnel_domain::uploads::{Arriving, Pace};
+use runnel_types::{Fault, Kind};
 
-/// The most bytes of a JSON body.
-pub(crate) const JSON_LIMIT: usize = 10 * 1024 * 1024;
+use crate::room::{self, Taken};
+
+const MIB: usize = 1024 * 1024;
+
+/// The most bytes of any JSON body: inputs of runs may hold files.
+pub(crate) const JSON_LIMIT: usize = 10 * MIB;
+
+/// The most bytes of a JSON body that holds no files. What an asset's owner notes
+/// about it has the most, 100 KiB.
+pub(crate) const SMALL_JSON_LIMIT: usize = 256 * 1024;
 
 /// How much of a refused body is read and thrown away, so that a client which
 /// is still sending gets to read the answer instead of a reset connection.
 const DRAIN: u64 = 64 * 1024 * 1024;
 
-/// How long a client may pause within a body.
-pub(crate) const IDLE: Duration = Duration::from_secs(30);
-
 /// How long a refused body is drained.
 const DRAIN_TIME: Duration = Duration::from_secs(10);
 
-/// Reads at most `limit` bytes.
+/// Reads at most `limit` bytes. The memory that they take is accounted for as
+/// long as they are kept; see [`room`].
 pub(crate) async fn read(
     headers: &HeaderMap,
     mut body: Body,
@@ -31,34 +39,105 @@ pub(crate) async fn read(
     let announced = headers
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let mut bytes = BytesMut::with_capacity(announced.unwrap_or(0).min(64 * 1024));
-    let too_large = || {
-        Fault::too_large(format!(
-            "the body is larger than {} MiB, the limit for JSON; send files through POST /v1/asset-uploads and name them by id",
-            limit / (1024 * 1024)
-        ))
+    let taken = if announced.is_some_and(|length| length > limit) {
+        Err(too_large(limit))
+    } else {
+        take(&mut body, announced.unwrap_or(limit), limit).await
     };
-    if announced.is_some_and(|length| length > limit) {
+    // Of one that stopped arriving there is no more to wait for.
+    if taken
+        .as_ref()
+        .is_err_and(|fault| fault.kind != Kind::BadRequest)
+    {
         drain(body).await;
-        return Err(too_large());
     }
+    taken
+}
+
+async fn take(body: &mut Body, expected: usize, limit: usize) -> Result<Bytes, Fault> {
+    let mut arriving = Arriving::at(Pace::IN_MEMORY);
+    // One piece is handed on as it is: the transport has it in memory already, as
+    // has whoever read the body before, and with it the room that it takes.
+    let mut first = Bytes::new();
+    let mut whole = Vec::new();
+    let mut room = None;
     loop {
-        let frame = tokio::time::timeout(IDLE, body.frame())
-            .await
-            .map_err(|_| Fault::bad_request("the body stopped arriving; send it again"))?;
+        let frame = arriving.wait(body.frame()).await.map_err(|why| {
+            Fault::bad_request(format!("the body stopped arriving ({why}); send it again"))
+        })?;
         let Some(frame) = frame else {
-            return Ok(bytes.freeze());
+            break;
         };
         let frame =
             frame.map_err(|error| Fault::bad_request(format!("the body broke off: {error}")))?;
-        if let Some(data) = frame.data_ref() {
-            if bytes.len() + data.len() > limit {
-                drain(body).await;
-                return Err(too_large());
-            }
-            bytes.extend_from_slice(data);
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        arriving.count(data.len());
+        let so_far = first.len().max(whole.len()) + data.len();
+        if so_far > limit {
+            return Err(too_large(limit));
         }
+        if first.is_empty() {
+            first = data;
+            continue;
+        }
+        if room.is_none() && so_far > room::FREE {
+            room = Some(room::ARRIVING.take(expected).await?);
+            whole.reserve_exact(expected);
+        }
+        if whole.is_empty() {
+            whole.extend_from_slice(&first);
+        }
+        whole.extend_from_slice(&data);
     }
+    Ok(if whole.is_empty() {
+        first
+    } else {
+        Bytes::from_owner(Kept { whole, _room: room })
+    })
+}
+
+/// Bytes and the room that they take, which is given back with the last of them.
+struct Kept {
+    whole: Vec<u8>,
+    _room: Option<Taken>,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.whole
+    }
+}
+
+fn too_large(limit: usize) -> Fault {
+    let most = if limit < MIB {
+        format!("{} KiB", limit / 1024)
+    } else {
+        format!("{} MiB", limit / MIB)
+    };
+    Fault::too_large(format!(
+        "the body is larger than {most}, the most that is taken here as JSON; send files through POST /v1/asset-uploads and name them by id"
+    ))
+}
+
+/// The same body, which breaks off when its client is too slow. Without that, a
+/// request whose client is gone without a word would be at work for ever.
+pub(crate) fn unless_idle(body: Body) -> Body {
+    let begun = (body, Arriving::at(Pace::FILE));
+    let frames = stream::unfold(Some(begun), |begun| async {
+        let (mut body, mut arriving) = begun?;
+        match arriving.wait(body.frame()).await {
+            Ok(Some(Ok(frame))) => {
+                arriving.count(frame.data_ref().map_or(0, Bytes::len));
+                Some((Ok(frame), Some((body, arriving))))
+            }
+            Ok(Some(Err(error))) => Some((Err(error.to_string()), None)),
+            Ok(None) => None,
+            Err(why) => Some((Err(why), None)),
+        }
+    });
+    Body::new(StreamBody::new(frames))
 }
 
 /// Reads what is left of a refused body and throws it away, within bounds.

@@ -57,14 +57,23 @@ const EXPOSED: &[&str] = &[
     "x-ratelimit-reset",
 ];
 
+/// Marks the answer to a browser's question, for its log line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Question;
+
 /// Keeps an `OPTIONS` that no browser asks on a page's behalf from the layer,
 /// which would answer it: it is a request to `plain` like any other.
 pub(crate) async fn only_questions(plain: Router, request: Request, next: Next) -> Response {
     let is_question = request
         .headers()
         .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-    if request.method() != Method::OPTIONS || is_question {
+    if request.method() != Method::OPTIONS {
         return next.run(request).await;
+    }
+    if is_question {
+        let mut answer = next.run(request).await;
+        answer.extensions_mut().insert(Question);
+        return answer;
     }
     let answered = plain.oneshot(request).await;
     answered.unwrap_or_else(|never| match never {})

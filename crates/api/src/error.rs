@@ -7,6 +7,9 @@ use runnel_types::{Fault, FieldFault, Kind};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+/// After how many seconds a client is to ask again for what is away now.
+const RETRY_AFTER_S: &str = "5";
+
 /// A fault on its way out.
 #[derive(Debug)]
 pub(crate) struct ApiError(pub(crate) Fault);
@@ -92,6 +95,12 @@ impl IntoResponse for ApiError {
             response
                 .headers_mut()
                 .insert(axum::http::header::WWW_AUTHENTICATE, challenge);
+        }
+        if fault.kind == Kind::Unavailable {
+            let soon = axum::http::HeaderValue::from_static(RETRY_AFTER_S);
+            response
+                .headers_mut()
+                .insert(axum::http::header::RETRY_AFTER, soon);
         }
         // The log line of the request tells the cause; see `request::observe`.
         response.extensions_mut().insert(Told(fault));

@@ -1,15 +1,16 @@
-//! Forms: what is wrong with one, and what tells one from another: a digest over
-//! its parts, not over the boundary between them, which is another one each time.
+//! What tells one form from another: a digest over its parts, not over the
+//! boundary between them, which is another one each time.
 
 use std::sync::Arc;
 
-use axum::extract::multipart::{Field, MultipartError};
-use axum::extract::{FromRequest, Multipart, Request};
+use axum::extract::Request;
+use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderMap, StatusCode};
 use runnel_domain::Services;
 use runnel_types::Fault;
 use sha2::{Digest, Sha256};
+
+use crate::multipart::{Form, Part};
 
 /// Whether a request brings a form.
 pub(crate) fn is_form(headers: &HeaderMap) -> bool {
@@ -28,7 +29,7 @@ pub(crate) struct FormDigest {
 
 impl FormDigest {
     /// Begins a part.
-    pub(crate) fn begin(&mut self, part: &Field<'_>) {
+    pub(crate) fn begin(&mut self, part: &Part<'_>) {
         self.end();
         for text in [part.name(), part.file_name(), part.content_type()] {
             let text = text.unwrap_or_default();
@@ -55,35 +56,23 @@ impl FormDigest {
 
 /// Reads a form to its end and keeps nothing of it but the digest.
 pub(crate) async fn digest(services: &Arc<Services>, request: Request) -> Result<String, Fault> {
-    let mut form = Multipart::from_request(request, services)
-        .await
-        .map_err(|_| no_form())?;
+    let mut form = Form::open(services, request).await?;
+    match of_all(&mut form).await {
+        Ok(digest) => Ok(digest),
+        Err(fault) => {
+            form.drain().await;
+            Err(fault)
+        }
+    }
+}
+
+async fn of_all(form: &mut Form) -> Result<String, Fault> {
     let mut digest = FormDigest::default();
-    while let Some(mut part) = form.next_field().await.map_err(|error| broken(&error))? {
+    while let Some(mut part) = form.next().await? {
         digest.begin(&part);
-        while let Some(bytes) = part.chunk().await.map_err(|error| broken(&error))? {
+        while let Some(bytes) = part.piece().await? {
             digest.update(&bytes);
         }
     }
     Ok(digest.finish())
-}
-
-/// The fault of a body that is no form.
-pub(crate) fn no_form() -> Fault {
-    Fault::unsupported_media_type(
-        "send the file as multipart/form-data with a part called file; curl does it with -F file=@photo.jpg",
-    )
-}
-
-/// The fault of a form that breaks off or makes no sense.
-pub(crate) fn broken(error: &MultipartError) -> Fault {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Fault::too_large(
-            "the request is larger than an upload may be; send large files in the three steps of an upload",
-        );
-    }
-    Fault::bad_request(format!(
-        "the form cannot be read: {}; nothing was kept",
-        error.body_text()
-    ))
 }

@@ -102,16 +102,27 @@ impl Held {
             } else {
                 fingerprint
             };
-            return replay(self.services.answer_again(used, &fingerprint)?);
+            let again = self
+                .services
+                .answer_again(&self.caller, &self.key, used, &fingerprint);
+            return replay(again?);
         }
         parts.extensions.insert(self.caller.clone());
         let request = Request::from_parts(parts, body);
         // A client that goes away now does not stop what it asked for: the
         // answer has to be there when it asks again.
         let working = async move {
-            let response = next.run(request).await;
-            self.keep(response, asked, (!is_form).then_some(fingerprint))
-                .await
+            let answering = async {
+                let response = next.run(request).await;
+                self.keep(response, asked, (!is_form).then_some(fingerprint))
+                    .await
+            };
+            // Side by side: a heartbeat that the work had to wait for could itself
+            // wait for a transaction that the work has open, for ever.
+            tokio::select! {
+                answered = answering => answered,
+                never = self.services.hold_key(&self.caller, &self.key) => match never {},
+            }
         };
         tokio::spawn(working.in_current_span())
             .await
@@ -129,7 +140,7 @@ impl Held {
     }
 
     async fn keep(
-        self,
+        &self,
         response: Response,
         asked: String,
         fingerprint: Option<String>,
@@ -158,7 +169,7 @@ impl Held {
                 &self.caller,
                 &self.key,
                 kept.as_deref().unwrap_or_default(),
-                answer.as_ref(),
+                answer,
             )
             .await;
         if let Err(fault) = ended {

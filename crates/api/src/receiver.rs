@@ -67,7 +67,9 @@ impl Receiver {
         let stop = CancellationToken::new();
         let router =
             Router::new().fallback(any(move |request: Request| accept(sender.clone(), request)));
-        let serving = crate::server::serve(listener, None, router, stop.clone(), LAST_ANSWERS);
+        let patience = crate::patience::Patience::default();
+        let serving =
+            crate::server::serve(listener, None, router, patience, stop.clone(), LAST_ANSWERS);
         Ok(Self {
             address,
             events,

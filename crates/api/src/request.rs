@@ -10,6 +10,7 @@ use runnel_domain::Services;
 use runnel_types::{Kind, RequestId};
 use tracing::Instrument;
 
+use crate::cors::Question;
 use crate::error::Told;
 
 /// The id of a request, for handlers.
@@ -44,12 +45,17 @@ pub(crate) async fn observe(
         .extensions_mut()
         .remove::<Told>()
         .map(|told| told.0);
+    let is_question = response.extensions_mut().remove::<Question>().is_some();
     match told {
         Some(fault) if matches!(fault.kind, Kind::Internal) => {
             tracing::error!(request.id = %id, %method, path, status, duration_ms, cause = fault.detail, "request failed");
         }
         Some(fault) if matches!(fault.kind, Kind::Unavailable) => {
             tracing::warn!(request.id = %id, %method, path, status, duration_ms, cause = fault.detail, "request could not be served");
+        }
+        // A browser asks before nearly every upload; the upload has its own line.
+        _ if is_question => {
+            tracing::debug!(request.id = %id, %method, path, status, duration_ms, "preflight");
         }
         _ => tracing::info!(request.id = %id, %method, path, status, duration_ms, "request"),
     }

@@ -73,10 +73,9 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::clone(&services));
     // Before a route is looked for, which a layer of the router would not be.
-    let router = Router::new()
-        .fallback_service(router.map_request(model_path::fold))
-        .layer(from_fn_with_state(services, request::observe));
-    answering_pages(router, cors)
+    let router = Router::new().fallback_service(router.map_request(model_path::fold));
+    // Outermost, so that answers to browsers' questions carry an id too.
+    answering_pages(router, cors).layer(from_fn_with_state(services, request::observe))
 }
 
 /// What the server says of itself and of its caller.
@@ -316,7 +315,7 @@ fn webhooks() -> ApiRouter<Arc<Services>> {
 /// Answers what browsers ask before a page's request.
 fn answering_pages(router: Router, cors: &Cors) -> Router {
     match cors.layer() {
-        // Outermost: a question before the request itself is no request yet.
+        // Around every route: a question before the request itself asks for none.
         Some(layer) => {
             let plain = router.clone();
             let asked = move |request: Request, next: Next| {

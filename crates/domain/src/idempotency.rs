@@ -4,21 +4,23 @@
 //! together with the note that it was done ([`Services::begin_once`]), so that
 //! neither a second request nor a crash between the commit and the answer makes
 //! it happen twice.
+//!
+//! Answers may show what is shown once, such as a new secret. So all of them are
+//! kept sealed: a list of those that must be would one day lack one.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use runnel_store::Tx;
 use runnel_store::idempotency_keys::Claim;
-use runnel_types::{Answer, Fault, FieldFault, Used};
+use runnel_types::{Answer, Fault, FieldFault, OrgId, Used};
+use tokio::time::MissedTickBehavior;
 
+use crate::sealing::is_sealed_apart;
 use crate::{Caller, Services, faults};
 
 /// How long an answer is kept.
 const LIFE: Duration = Duration::from_hours(24);
-
-/// How long a key belongs to a request of which nothing is heard. One that is
-/// slower loses nothing but the right to do its work.
-const LEASE: Duration = Duration::from_mins(1);
 
 /// The most characters of a key.
 const MAX_KEY: usize = 255;
@@ -29,8 +31,8 @@ const BATCH: i64 = 500;
 /// How a request with a key begins.
 #[derive(Debug)]
 pub enum Begun {
-    /// The key is the request's own: it is to be done, and then
-    /// [`Services::end_once`] is to be called.
+    /// The key is the request's own: it is to be done beside
+    /// [`Services::hold_key`], and then [`Services::end_once`] is to be called.
     Own,
     /// The key was used before, and this is what became of it.
     Used(Used),
@@ -61,7 +63,7 @@ impl Services {
             fingerprint,
             owner: caller.request_id,
             now,
-            lease_until: now.plus(LEASE),
+            lease_until: now.plus(self.limits.key_lease),
             forgotten_before: now.minus(LIFE),
         };
         let claimed = tx
@@ -88,17 +90,79 @@ impl Services {
         }
     }
 
-    /// The answer that a used key stands for.
+    /// The answer that a used key stands for, as it was given.
     ///
     /// # Errors
     /// `CONFLICT` when something else was asked with it.
-    pub fn answer_again(&self, used: Used, fingerprint: &str) -> Result<Answer, Fault> {
-        match used.answer {
-            Some(answer) if used.fingerprint == fingerprint => Ok(answer),
-            _ => Err(Fault::conflict(
-                "this Idempotency-Key was used for another request: the path, the body or the API key is not the same; use a new one for each thing that you ask",
-            )),
+    pub fn answer_again(
+        &self,
+        caller: &Caller,
+        key: &str,
+        used: Used,
+        fingerprint: &str,
+    ) -> Result<Answer, Fault> {
+        let kept = used
+            .answer
+            .filter(|_| used.fingerprint == fingerprint)
+            .ok_or_else(|| {
+                Fault::conflict(
+                    "this Idempotency-Key was used for another request: the path, the body or the API key is not the same; use a new one for each thing that you ask",
+                )
+            })?;
+        // Answers of before they were sealed are JSON, which never begins like a
+        // sealed text. They are given as they are: if they counted as absent, what
+        // was asked would be done again. A day later there is none.
+        if !is_sealed_apart(&kept.body) {
+            return Ok(kept);
         }
+        let body = self
+            .sealer
+            .open_apart(&place(caller.org_id, key), &kept.body)
+            .map_err(Fault::internal)?;
+        Ok(Answer { body, ..kept })
+    }
+
+    /// Renews the lease of a request's key for as long as it is polled. Once the
+    /// key is another's it renews no more: what is asked goes on and finds out
+    /// when it begins its transaction, since only that may not happen twice.
+    ///
+    /// # Cancel safety
+    /// It is meant to be dropped, when the request has its answer.
+    pub async fn hold_key(&self, caller: &Caller, key: &str) -> Infallible {
+        // Three chances before it ends.
+        let mut heartbeat = tokio::time::interval(self.limits.key_lease / 3);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        heartbeat.tick().await;
+        loop {
+            heartbeat.tick().await;
+            match self.renew_key(caller, key).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    tracing::debug!("another request has the Idempotency-Key of this one by now");
+                    return std::future::pending().await;
+                }
+                // The database may be away for a moment; the next beat tells.
+                Err(fault) => {
+                    tracing::warn!(%fault, "the lease of an Idempotency-Key could not be renewed");
+                }
+            }
+        }
+    }
+
+    async fn renew_key(&self, caller: &Caller, key: &str) -> Result<bool, Fault> {
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let is_own = tx
+            .idempotency_keys()
+            .renew(
+                caller.org_id,
+                key,
+                caller.request_id,
+                self.now().plus(self.limits.key_lease),
+            )
+            .await
+            .map_err(faults::store)?;
+        tx.commit().await.map_err(faults::store)?;
+        Ok(is_own)
     }
 
     /// Begins the one transaction in which a request does what it was asked
@@ -133,12 +197,18 @@ impl Services {
         caller: &Caller,
         key: &str,
         fingerprint: &str,
-        answer: Option<&Answer>,
+        answer: Option<Answer>,
     ) -> Result<(), Fault> {
         let (org, owner) = (caller.org_id, caller.request_id);
+        let sealed = answer.map(|answer| Answer {
+            body: self
+                .sealer
+                .seal_apart(&self.ids, &place(org, key), &answer.body),
+            ..answer
+        });
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         let keys = &mut tx.idempotency_keys();
-        match answer {
+        match &sealed {
             Some(answer) => keys.keep_answer(org, key, owner, fingerprint, answer).await,
             None => keys.release(org, key, owner).await,
         }
@@ -165,6 +235,11 @@ impl Services {
             }
         }
     }
+}
+
+/// What the answer under a key is sealed for.
+fn place(org: OrgId, key: &str) -> String {
+    format!("idempotency key of {org}: {key}")
 }
 
 /// The fault of a key that is none.

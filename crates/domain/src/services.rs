@@ -13,10 +13,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::assets::Flights;
+use crate::assets::{Flights, Transforms};
 use crate::deliveries::Circuits;
 use crate::runs::{InputMemory, Streams};
-use crate::{Meters, Sealer, models, thumbnails, uploads};
+use crate::{FairSlots, Meters, Sealer, models, thumbnails, uploads};
 
 /// Limits and lifetimes that an operator may set.
 #[derive(Debug, Clone)]
@@ -42,15 +42,22 @@ pub struct Limits {
     pub max_fetch_bytes: u64,
     /// How fast whoever sends such a file must be.
     pub fetch_pace: Pace,
+    /// How long all such files of one run may take, together.
+    pub inputs_within: Duration,
     /// How long the receiver of a callback may take to answer.
     pub callback_timeout: Duration,
     /// The largest file of a run's output, in bytes.
     pub max_output_bytes: u64,
+    /// How long an `Idempotency-Key` belongs to a request of which nothing is
+    /// heard; one at work is heard of three times as often.
+    pub key_lease: Duration,
 }
 
 impl Default for Limits {
     /// The contract's defaults: 50 MiB, one hour, one day, one day, seven days,
-    /// two seconds, 2 GiB, ten seconds; and one day to begin a resumable upload.
+    /// two seconds, 2 GiB, ten seconds; and one day to begin a resumable upload,
+    /// one minute for a key to be taken over from the dead,
+    /// one hour for all files of a run.
     fn default() -> Self {
         Self {
             max_upload_bytes: 52_428_800,
@@ -63,8 +70,10 @@ impl Default for Limits {
             thumbnail_wait: Duration::from_secs(2),
             max_fetch_bytes: 2 * 1024 * 1024 * 1024,
             fetch_pace: Pace::default(),
+            inputs_within: Duration::from_hours(1),
             max_output_bytes: 2 * 1024 * 1024 * 1024,
             callback_timeout: Duration::from_secs(10),
+            key_lease: Duration::from_mins(1),
         }
     }
 }
@@ -110,14 +119,17 @@ pub struct Services {
     /// long, so nothing else stands in this line, and no request stands in it
     /// for longer than [`Limits::thumbnail_wait`].
     pub frame_slots: Arc<Semaphore>,
-    /// Bounds how many files are fetched at once for the inputs of runs.
-    pub fetch_slots: Semaphore,
+    /// Bounds how many files are fetched at once for the inputs of runs, in all
+    /// and for one organization.
+    pub fetch_slots: FairSlots,
     /// Bounds the files that engines take as bytes.
     pub input_memory: InputMemory,
     /// When thumbnails that found no slot are tried again.
     pub thumbnail_turns: thumbnails::Turns,
     /// The transforms that are being made.
     pub flights: Flights,
+    /// Where they wait for their turn, and which of them are known to fail.
+    pub transforms: Transforms,
     /// Which receivers of callbacks are away.
     pub circuits: Circuits,
     /// What this process counts of its work.

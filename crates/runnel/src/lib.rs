@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod config;
+mod descriptors;
 mod failure;
 mod first_start;
 mod lifecycle;

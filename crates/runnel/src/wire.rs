@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use runnel_api::server::Patience;
 use runnel_blobs::{Blobs, UrlSigner};
-use runnel_domain::assets::Programs;
+use runnel_domain::assets::{Programs, Transforms};
 use runnel_domain::deliveries::Circuits;
 use runnel_domain::runs::InputMemory;
-use runnel_domain::{Limits, Meters, Services};
+use runnel_domain::{FairSlots, Limits, Meters, Services};
 use runnel_domain::{thumbnails, uploads};
 use runnel_egress::{Egress, EgressConfig, Pace, Policy, Resolve, SystemResolver};
 use runnel_engines::Registry;
@@ -30,6 +31,9 @@ use crate::tls;
 const REQUEST_GRACE: Duration = Duration::from_secs(20);
 /// How many files are fetched at once for the inputs of runs.
 const FETCHES: usize = 16;
+/// How many of them for one organization: servers that drip leave room for the
+/// files of others.
+const FETCHES_OF_ONE: usize = FETCHES / 2;
 /// How many uploads are made assets at once, the wait for other bounds included.
 const ADOPTIONS: usize = 256;
 /// How long jobs in hand get to end when the server stops.
@@ -56,8 +60,16 @@ pub struct Environment {
     pub authorities: Option<Vec<u8>>,
     /// How fast whoever sends a file that a run names by URL must be.
     pub fetch_pace: Pace,
+    /// How long all files that a run names by URL may take, together.
+    pub inputs_within: Duration,
+    /// How many transforms may wait to be made for one organization.
+    pub transforms_waiting: usize,
     /// How long the receiver of a callback may take to answer.
     pub callback_timeout: Duration,
+    /// How long an `Idempotency-Key` belongs to a request of which nothing is heard.
+    pub key_lease: Duration,
+    /// How long a client may keep the server waiting.
+    pub patience: Patience,
 }
 
 impl Environment {
@@ -72,7 +84,11 @@ impl Environment {
             resolver: Arc::new(SystemResolver),
             authorities: None,
             fetch_pace: Pace::default(),
+            inputs_within: Limits::default().inputs_within,
+            transforms_waiting: Transforms::WAITING,
             callback_timeout: Limits::default().callback_timeout,
+            key_lease: Limits::default().key_lease,
+            patience: Patience::default(),
         }
     }
 }
@@ -130,6 +146,7 @@ impl App {
             listener,
             acceptor,
             router,
+            environment.patience,
             stop.clone(),
             REQUEST_GRACE,
         ));
@@ -294,8 +311,10 @@ pub async fn open_services(
             thumbnail_wait: environment.thumbnail_wait,
             max_fetch_bytes: settings.max_fetch_bytes,
             fetch_pace: environment.fetch_pace,
+            inputs_within: environment.inputs_within,
             callback_timeout: environment.callback_timeout,
             max_output_bytes: settings.max_output_bytes,
+            key_lease: environment.key_lease,
             ..Limits::default()
         },
         public_url,
@@ -305,12 +324,13 @@ pub async fn open_services(
         programs: environment.programs.clone(),
         program_slots: Arc::new(Semaphore::new(cores)),
         frame_slots: Arc::new(Semaphore::new(cores.div_ceil(2))),
-        fetch_slots: Semaphore::new(FETCHES),
+        fetch_slots: FairSlots::new(FETCHES).of_one(FETCHES_OF_ONE),
         input_memory: InputMemory::new(settings.input_memory_bytes),
         thumbnail_turns: thumbnails::Turns::default(),
         circuits: Circuits::default(),
         meters: Meters::default(),
         flights: runnel_domain::assets::Flights::default(),
+        transforms: Transforms::new(cores, environment.transforms_waiting),
         streams: runnel_domain::runs::Streams::default(),
         stopping: CancellationToken::new(),
     }))

@@ -311,6 +311,21 @@ impl TestApp {
         &self.settings.data_dir
     }
 
+    /// Whether `text` lies open in the database; in any file of the data folder,
+    /// where the database is one of them.
+    pub fn stores(&self, text: &str) -> bool {
+        let kept = match &self.settings.database_url {
+            Some(url) => runnel_testdb::dump(url).into_bytes(),
+            // The database's file, its log, and whatever else was written.
+            None => files(&self.settings.data_dir)
+                .iter()
+                .flat_map(|file| std::fs::read(file).unwrap())
+                .collect(),
+        };
+        kept.windows(text.len())
+            .any(|window| window == text.as_bytes())
+    }
+
     /// Stops the server; no temporary file may be left behind.
     pub async fn stop(self) {
         let staging = self.settings.data_dir.join("objects/.staging");

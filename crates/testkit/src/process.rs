@@ -79,6 +79,11 @@ impl Process {
         kibibytes.parse::<u64>().unwrap() * 1024
     }
 
+    /// The limits that the kernel sets it, as the kernel tells them.
+    pub fn limits(&self) -> String {
+        std::fs::read_to_string(format!("/proc/{}/limits", self.child.id())).unwrap()
+    }
+
     /// Ends it as a power cut would.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();

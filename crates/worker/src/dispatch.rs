@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use runnel_domain::Services;
+use runnel_domain::jobs::Pool;
 use runnel_domain::runs::Lease;
 use runnel_types::{Fault, Job};
 use tokio_util::sync::CancellationToken;
@@ -32,10 +33,16 @@ pub const SWEEP_PAUSE: Duration = Duration::from_mins(10);
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Does a job and settles its row. Failures of ours are logged and tried again.
-pub(crate) async fn work(services: &Services, job: &Job, lease: &Lease, stop: &CancellationToken) {
+pub(crate) async fn work(
+    services: &Services,
+    job: &Job,
+    pool: Pool,
+    lease: &Lease,
+    stop: &CancellationToken,
+) {
     let outcome = match job {
         Job::ExecuteRun { org_id, run_id } => {
-            execute_run::handle(services, *org_id, *run_id, lease, stop).await
+            execute_run::handle(services, (*org_id, *run_id), pool, lease, stop).await
         }
         // Of the release before, which had them among the others: the deliverer takes it.
         Job::AttemptDelivery { .. } => Ok(Outcome::HandBack),

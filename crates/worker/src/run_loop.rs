@@ -29,7 +29,16 @@ const CONTENDED: Duration = Duration::from_millis(20);
 /// How much a worker has in hand of each pool. Of what keeps the cores busy one
 /// is worked on while the next gets its inputs; what waits for others, or is
 /// small, may be many.
-const POOLS: [(Pool, usize); 3] = [(Pool::Cores, 2), (Pool::Engines, 64), (Pool::Chores, 8)];
+const POOLS: [(Pool, usize); 4] = [
+    (Pool::Cores, 2),
+    (Pool::Engines, 64),
+    (Pool::Fetches, 32),
+    (Pool::Chores, 8),
+];
+
+/// How much of the fetching one organization may have in hand, so that servers
+/// that drip leave room for the files of others.
+const FETCHES_OF_ONE: usize = 16;
 
 /// How much of one lane: less than a pool, so that a slow model leaves room for
 /// others.
@@ -150,7 +159,7 @@ struct InHand {
 impl Default for InHand {
     fn default() -> Self {
         Self {
-            rooms: Rooms::of(POOLS, LANE),
+            rooms: Rooms::of(POOLS, LANE).sharing(Pool::Fetches, FETCHES_OF_ONE),
             tasks: JoinSet::new(),
             places: HashMap::new(),
         }
@@ -206,7 +215,7 @@ async fn work_leased(services: Arc<Services>, claimed: Claimed, abort: Cancellat
     // Side by side: a heartbeat that the work had to wait for could itself wait
     // for a transaction that the work has open, for ever.
     tokio::select! {
-        () = dispatch::work(&services, &claimed.job, &lease, &stop) => {}
+        () = dispatch::work(&services, &claimed.job, claimed.pool, &lease, &stop) => {}
         () = keep_alive(&services, &lease, &stop) => {}
     }
 }

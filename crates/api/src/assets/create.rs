@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use aide::openapi::{MediaType, ReferenceOr, RequestBody, SchemaObject};
 use aide::transform::TransformOperation;
-use axum::extract::multipart::{Field, MultipartRejection};
-use axum::extract::{FromRequest, Multipart, Request, State};
+use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -19,8 +18,9 @@ use uuid::Uuid;
 use super::AssetResponse;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
-use crate::form::{FormDigest, broken, no_form};
+use crate::form::FormDigest;
 use crate::idempotency::BodyFingerprint;
+use crate::multipart::{Form, Part};
 
 /// The most bytes of a part that is no file.
 const MAX_TEXT: usize = 1024;
@@ -36,25 +36,20 @@ pub(crate) struct CreateAssetForm {
     folder_id: Option<Uuid>,
 }
 
-/// The form as it comes in, opened once it is known that the caller may send it.
+/// The form as it comes in; what is wrong with it is told when it is known that
+/// the caller may send it.
 #[derive(Debug)]
-pub(crate) struct Form(Result<Multipart, MultipartRejection>);
+pub(crate) struct Incoming(Result<Form, Fault>);
 
-impl Form {
-    fn open(self) -> Result<Multipart, Fault> {
-        self.0.map_err(|_| no_form())
-    }
-}
-
-impl FromRequest<Arc<Services>> for Form {
+impl FromRequest<Arc<Services>> for Incoming {
     type Rejection = Infallible;
 
     async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, Infallible> {
-        Ok(Self(Multipart::from_request(request, services).await))
+        Ok(Self(Form::open(services, request).await))
     }
 }
 
-impl aide::OperationInput for Form {
+impl aide::OperationInput for Incoming {
     fn operation_input(
         ctx: &mut aide::generate::GenContext,
         operation: &mut aide::openapi::Operation,
@@ -88,57 +83,77 @@ pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> 
 pub(crate) async fn create(
     State(services): State<Arc<Services>>,
     Authenticated(caller): Authenticated,
-    form: Form,
+    Incoming(form): Incoming,
 ) -> Result<Response, ApiError> {
     caller.require(Scope::AssetsCreate)?;
-    let mut form = form.open()?;
-    let mut file: Option<IncomingFile> = None;
-    let mut folder: Option<FolderId> = None;
-    let mut digest = FormDigest::default();
-    while let Some(part) = form.next_field().await.map_err(|error| broken(&error))? {
-        digest.begin(&part);
-        match part.name() {
-            Some("file") if file.is_some() => {
-                return Err(wrong("file", "is there twice; send one file a request").into());
-            }
-            Some("file") => file = Some(receive(&services, &caller, part, &mut digest).await?),
-            Some("folder_id") => folder = folder_id(part, &mut digest).await?,
-            _ => skip(part, &mut digest).await?,
+    let mut form = form?;
+    let sent = match read(&services, &caller, &mut form).await {
+        Ok(sent) => sent,
+        Err(fault) => {
+            form.drain().await;
+            return Err(fault.into());
         }
-    }
-    let file = file.ok_or_else(|| wrong("file", "this part is required"))?;
-    let asset = services.finish_file(&caller, file, folder).await?;
+    };
+    let asset = services
+        .finish_file(&caller, sent.file, sent.folder)
+        .await?;
     let view = services.show_asset(asset, services.now());
     let answer = (
         StatusCode::CREATED,
-        Extension(BodyFingerprint(digest.finish())),
+        Extension(BodyFingerprint(sent.digest)),
         Json(AssetResponse::from(view)),
     );
     Ok(answer.into_response())
 }
 
+/// What a form brought.
+struct Sent {
+    file: IncomingFile,
+    folder: Option<FolderId>,
+    digest: String,
+}
+
+async fn read(services: &Services, caller: &Caller, form: &mut Form) -> Result<Sent, Fault> {
+    let mut file: Option<IncomingFile> = None;
+    let mut folder: Option<FolderId> = None;
+    let mut digest = FormDigest::default();
+    while let Some(part) = form.next().await? {
+        digest.begin(&part);
+        match part.name() {
+            Some("file") if file.is_some() => {
+                return Err(wrong("file", "is there twice; send one file a request"));
+            }
+            Some("file") => file = Some(receive(services, caller, part, &mut digest).await?),
+            Some("folder_id") => folder = folder_id(part, &mut digest).await?,
+            _ => skip(part, &mut digest).await?,
+        }
+    }
+    Ok(Sent {
+        file: file.ok_or_else(|| wrong("file", "this part is required"))?,
+        folder,
+        digest: digest.finish(),
+    })
+}
+
 async fn receive(
     services: &Services,
     caller: &Caller,
-    mut part: Field<'_>,
+    mut part: Part<'_>,
     digest: &mut FormDigest,
 ) -> Result<IncomingFile, Fault> {
     let name = part.file_name().unwrap_or_default().to_owned();
     let mime_type = part.content_type().map(str::to_owned);
     let mut file = services.begin_file(caller, name, mime_type)?;
-    while let Some(bytes) = part.chunk().await.map_err(|error| broken(&error))? {
+    while let Some(bytes) = part.piece().await? {
         digest.update(&bytes);
         services.continue_file(&mut file, &bytes).await?;
     }
     Ok(file)
 }
 
-async fn folder_id(
-    mut part: Field<'_>,
-    digest: &mut FormDigest,
-) -> Result<Option<FolderId>, Fault> {
+async fn folder_id(mut part: Part<'_>, digest: &mut FormDigest) -> Result<Option<FolderId>, Fault> {
     let mut text = Vec::new();
-    while let Some(bytes) = part.chunk().await.map_err(|error| broken(&error))? {
+    while let Some(bytes) = part.piece().await? {
         if text.len() + bytes.len() > MAX_TEXT {
             return Err(wrong("folder_id", "must be a UUID"));
         }
@@ -155,8 +170,8 @@ async fn folder_id(
     }
 }
 
-async fn skip(mut part: Field<'_>, digest: &mut FormDigest) -> Result<(), Fault> {
-    while let Some(bytes) = part.chunk().await.map_err(|error| broken(&error))? {
+async fn skip(mut part: Part<'_>, digest: &mut FormDigest) -> Result<(), Fault> {
+    while let Some(bytes) = part.piece().await? {
         digest.update(&bytes);
     }
     Ok(())

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use aide::transform::TransformOperation;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use runnel_domain::Services;
 use runnel_domain::assets::AcceptedType;
 use runnel_types::{Fault, Scope, SourceType};
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::caller::Authenticated;
 use crate::error::ApiError;
+use crate::path::PathNames;
 
 /// Everything of a short list, on one page.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -71,6 +72,13 @@ impl From<SourceType> for SourceTypeResponse {
     }
 }
 
+/// The source type in the path.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct SourceTypePath {
+    /// `upload`, `inline`, `run_output` or `url_import`.
+    name: String,
+}
+
 pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
     operation
         .id("assets.types")
@@ -115,7 +123,7 @@ pub(crate) async fn sources(
 
 pub(crate) async fn source(
     Authenticated(caller): Authenticated,
-    Path(name): Path<String>,
+    PathNames(SourceTypePath { name }): PathNames<SourceTypePath>,
 ) -> Result<Json<SourceTypeResponse>, ApiError> {
     caller.require(Scope::AssetsRead)?;
     let source: Result<SourceType, _> = name.parse();

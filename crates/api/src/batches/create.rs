@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aide::transform::TransformOperation;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use runnel_domain::Services;
 use schemars::JsonSchema;
@@ -13,8 +13,9 @@ use serde_json::{Map, Value};
 use super::BatchResponse;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
-use crate::extract::JsonBody;
+use crate::extract::LargeJsonBody;
 use crate::model_path::ModelPath;
+use crate::path::PathNames;
 
 /// What is to be run.
 #[derive(Debug, JsonSchema)]
@@ -65,8 +66,8 @@ pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> 
 pub(crate) async fn create(
     State(services): State<Arc<Services>>,
     Authenticated(caller): Authenticated,
-    Path(path): Path<ModelPath>,
-    JsonBody(body, _): JsonBody<CreateBatchRequest>,
+    PathNames(path): PathNames<ModelPath>,
+    LargeJsonBody(body, _): LargeJsonBody<CreateBatchRequest>,
 ) -> Result<(StatusCode, Json<BatchResponse>), ApiError> {
     let batch = services.create_batch(&caller, &path.model(), &body).await?;
     let view = services.show_batch(batch).await?;

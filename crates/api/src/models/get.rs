@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use aide::transform::TransformOperation;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use runnel_domain::Services;
 
 use super::ModelResponse;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
 use crate::model_path::ModelPath;
+use crate::path::PathNames;
 
 pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
     operation
@@ -22,7 +23,7 @@ pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> 
 pub(crate) async fn get(
     State(services): State<Arc<Services>>,
     Authenticated(caller): Authenticated,
-    Path(path): Path<ModelPath>,
+    PathNames(path): PathNames<ModelPath>,
 ) -> Result<Json<ModelResponse>, ApiError> {
     let view = services.get_model(&caller, &path.model()).await?;
     Ok(Json(view.into()))

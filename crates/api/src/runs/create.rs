@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aide::transform::TransformOperation;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use runnel_domain::Services;
@@ -15,8 +15,9 @@ use serde_json::{Map, Value};
 use super::RunResponse;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
-use crate::extract::JsonBody;
+use crate::extract::LargeJsonBody;
 use crate::model_path::ModelPath;
+use crate::path::PathNames;
 use crate::prefer::{self, PreferredWait};
 
 /// What is to be run.
@@ -54,11 +55,14 @@ pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> 
 pub(crate) async fn create(
     State(services): State<Arc<Services>>,
     Authenticated(caller): Authenticated,
-    Path(path): Path<ModelPath>,
+    PathNames(path): PathNames<ModelPath>,
     wait: PreferredWait,
-    JsonBody(body, _): JsonBody<CreateRunRequest>,
+    body: LargeJsonBody<CreateRunRequest>,
 ) -> Result<Response, ApiError> {
-    let run = services.create_run(&caller, &path.model(), &body).await?;
+    let model = path.model();
+    let run = services.create_run(&caller, &model, &body.0).await?;
+    // Waiting for the run's end takes none of its body.
+    drop(body);
     accepted(&services, run, wait).await
 }
 

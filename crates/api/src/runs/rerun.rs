@@ -50,8 +50,10 @@ pub(crate) async fn rerun(
     Authenticated(caller): Authenticated,
     PathId(id): PathId<RunId>,
     wait: PreferredWait,
-    JsonBody(body, _): JsonBody<RerunRequest>,
+    body: JsonBody<RerunRequest>,
 ) -> Result<Response, ApiError> {
-    let run = services.rerun(&caller, id, &body).await?;
+    let run = services.rerun(&caller, id, &body.0).await?;
+    // Waiting for the run's end takes none of its body.
+    drop(body);
     accepted(&services, run, wait).await
 }

@@ -17,7 +17,9 @@ use runnel_domain::Services;
 use runnel_domain::assets::{self, Opened, RangeError, SignedRequest};
 use runnel_types::Fault;
 
+use super::outgoing::Outgoing;
 use crate::error::ApiError;
+use crate::patience::Patience;
 
 pub(crate) async fn get(
     State(services): State<Arc<Services>>,
@@ -81,7 +83,9 @@ pub(crate) async fn get(
     let body = if is_head {
         Body::empty()
     } else {
-        Body::from_stream(opened.object.into_stream(start..start + length))
+        let bytes = opened.object.into_stream(start..start + length);
+        let patience = Patience::of(&parts.extensions);
+        Body::from_stream(Outgoing::new(bytes, patience.taking))
     };
     Ok((status, headers, body).into_response())
 }

@@ -11,8 +11,9 @@ use futures_util::stream;
 use http_body_util::BodyExt;
 use runnel_domain::Services;
 use runnel_domain::assets::SignedRequest;
+use runnel_domain::uploads::{Arriving, Pace};
 
-use crate::body_limit::{IDLE, drain};
+use crate::body_limit::drain;
 use crate::error::ApiError;
 
 pub(crate) async fn put(
@@ -55,21 +56,20 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// The body's bytes as they arrive; a client that pauses too long ends them.
+/// The body's bytes as they arrive; a client that is too slow ends them.
 pub(super) fn chunks(
     body: &mut Body,
 ) -> impl futures_util::Stream<Item = Result<Bytes, String>> + '_ {
-    stream::try_unfold(body, |body| async move {
+    let begun = (body, Arriving::at(Pace::FILE));
+    stream::try_unfold(begun, |(body, mut arriving)| async move {
         loop {
-            let frame = tokio::time::timeout(IDLE, body.frame())
-                .await
-                .map_err(|_| format!("nothing arrived for {} s", IDLE.as_secs()))?;
-            match frame {
+            match arriving.wait(body.frame()).await? {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(error.to_string()),
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
-                        return Ok(Some((data, body)));
+                        arriving.count(data.len());
+                        return Ok(Some((data, (body, arriving))));
                     }
                 }
             }

@@ -34,7 +34,8 @@ pub(crate) struct CreateUploadRequest {
     /// The name that the asset will have; never used as a path.
     #[schemars(length(min = 1, max = 500))]
     filename: String,
-    /// The type of the bytes, one of the supported types.
+    /// The type of the bytes, one of the supported types, as the PUT will have it in
+    /// its `Content-Type`: printable ASCII without spaces around it.
     #[schemars(length(min = 1, max = 255))]
     mime_type: String,
     /// The size of the bytes: at most 50 MiB, or 5 GiB for a resumable upload,

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use aide::transform::TransformOperation;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use runnel_domain::Services;
 use runnel_types::EventType;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::caller::Authenticated;
 use crate::error::ApiError;
 use crate::page::ListResponse;
+use crate::path::PathNames;
 
 /// A kind of event.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -30,6 +31,13 @@ impl From<EventType> for EventTypeResponse {
             description: event_type.description(),
         }
     }
+}
+
+/// The kind of event in the path.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(crate) struct EventTypePath {
+    /// Its code, such as `run.completed`.
+    code: String,
 }
 
 pub(crate) fn list_docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
@@ -59,7 +67,7 @@ pub(crate) async fn list(
 pub(crate) async fn get(
     State(services): State<Arc<Services>>,
     Authenticated(caller): Authenticated,
-    Path(code): Path<String>,
+    PathNames(EventTypePath { code }): PathNames<EventTypePath>,
 ) -> Result<Json<EventTypeResponse>, ApiError> {
     let event_type = services.get_event_type(&caller, &code)?;
     Ok(Json(event_type.into()))

@@ -3,7 +3,8 @@
 //! Three lines of work, each with so many places: pixels in this process,
 //! programs that a request waits for, and frames of films and pages of
 //! documents, which may take long. A slow film so holds up neither a picture
-//! nor the look at another film.
+//! nor the look at another film. Transforms have lines of their own before the
+//! first two and so half of their places at most.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -114,7 +115,8 @@ fn drawn(key: &Key, result: Result<Thumbnail, MediaError>) -> Result<Drawn, Faul
     }
 }
 
-async fn place(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
+/// Waits for a place.
+pub(super) async fn place(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
     // INVARIANT: the semaphores are never closed.
     let place = Arc::clone(slots).acquire_owned().await;
     place.map_err(Fault::internal)

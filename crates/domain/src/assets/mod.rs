@@ -23,7 +23,7 @@ pub(crate) use register::{Described, NewFile, Storing, with_extension};
 pub use runnel_blobs::{Method, RangeError, parse_range};
 pub use runnel_media::subprocess::Programs;
 pub use sign::SignedUrl;
-pub use transform::Flights;
+pub use transform::{Flights, Transforms};
 pub use upload::IncomingFile;
 pub(crate) use url::{parse_reference, reference};
 

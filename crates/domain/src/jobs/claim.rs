@@ -9,9 +9,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use runnel_store::Tx;
-use runnel_store::jobs::{Claimed as Row, Room};
+use runnel_store::jobs::{Claimed as Row, LANES_AT_MOST, Room};
 use runnel_types::{Fault, Job, JobId, Queue, Timestamp};
 
+use super::FETCHES;
 use crate::{Services, faults};
 
 /// What a job keeps busy while it is worked on.
@@ -21,6 +22,9 @@ pub enum Pool {
     Cores,
     /// An engine elsewhere, which is waited for.
     Engines,
+    /// The servers that inputs name by URL, which are waited for before an engine
+    /// has anything to do.
+    Fetches,
     /// Receivers of callbacks.
     Callbacks,
     /// Whatever else there is to do.
@@ -35,9 +39,13 @@ pub struct Rooms {
     pools: HashMap<Pool, usize>,
     /// The most of one lane in a pool, so that a slow model leaves room for others.
     lane: usize,
+    /// The most of one lane in some pools.
+    shares: HashMap<Pool, usize>,
     /// A lane may have no more than a part of what its pool has free.
     leaves_room: bool,
     in_hand: HashMap<String, usize>,
+    /// Where the last claim stopped that did not come to the end of the lanes.
+    from: String,
 }
 
 impl Rooms {
@@ -47,8 +55,10 @@ impl Rooms {
             in_all: places,
             pools: HashMap::new(),
             lane: usize::MAX,
+            shares: HashMap::new(),
             leaves_room: false,
             in_hand: HashMap::new(),
+            from: String::new(),
         }
     }
 
@@ -58,8 +68,10 @@ impl Rooms {
             in_all: usize::MAX,
             pools: pools.into_iter().collect(),
             lane,
+            shares: HashMap::new(),
             leaves_room: false,
             in_hand: HashMap::new(),
+            from: String::new(),
         }
     }
 
@@ -73,6 +85,13 @@ impl Rooms {
         }
     }
 
+    /// The same, but of `pool` at most `share` for each lane.
+    #[must_use]
+    pub fn sharing(mut self, pool: Pool, share: usize) -> Self {
+        self.shares.insert(pool, share);
+        self
+    }
+
     /// How many jobs of a lane are in hand.
     pub(crate) fn in_hand(&self, lane: &str) -> usize {
         self.in_hand.get(lane).copied().unwrap_or(0)
@@ -80,12 +99,14 @@ impl Rooms {
 
     fn places(&self, pool: Pool, lane: &str) -> usize {
         let in_hand = self.in_hand(lane);
+        let share = self.shares.get(&pool).copied().unwrap_or(usize::MAX);
+        let of_lane = self.lane.min(share);
         let mut pool = self.pools.get(&pool).copied().unwrap_or(usize::MAX);
         if self.leaves_room {
             let part = (pool / 4).saturating_sub(in_hand);
             pool = pool.min(part.max(usize::from(in_hand == 0)));
         }
-        self.in_all.min(pool).min(self.lane.saturating_sub(in_hand))
+        self.in_all.min(pool).min(of_lane.saturating_sub(in_hand))
     }
 
     /// Takes the place of a job.
@@ -152,7 +173,8 @@ pub struct Claims {
     /// The jobs.
     pub jobs: Vec<Claimed>,
     /// Another worker was claiming of a lane with a limit just then, so that it
-    /// was passed over: there may be more in a moment.
+    /// was passed over, or there are more lanes than one claim looks at: there may
+    /// be more in a moment.
     pub is_contended: bool,
     /// Room was lacking for what may be there: a job that ends makes some.
     pub is_limited: bool,
@@ -272,7 +294,11 @@ impl Services {
     pub async fn claim_within(&self, rooms: &mut Rooms, claim: Claim<'_>) -> Result<Claims, Fault> {
         let mut claiming = Claiming::new(Queue::Work, claim, self.now(), rooms);
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let mut lanes = due_lanes(&mut tx, &claiming, "").await?;
+        let mut lanes = due_lanes(&mut tx, &claiming, &rooms.from).await?;
+        // There may be as many lanes as organizations: the next claim goes on.
+        let is_cut = lanes.len() == LANES_AT_MOST;
+        claiming.left.from = lanes.last().filter(|_| is_cut).cloned().unwrap_or_default();
+        claiming.claims.is_contended = is_cut;
         if !lanes.is_empty() {
             let first = claim.turn % lanes.len();
             lanes.rotate_left(first);
@@ -294,6 +320,7 @@ impl Services {
                 (Pool::Cores, entry.spec.concurrency)
             }
             Some(entry) => (Pool::Engines, entry.spec.concurrency),
+            None if name.starts_with(FETCHES) => (Pool::Fetches, None),
             None if name.contains('/') => (Pool::Engines, None),
             None => (Pool::Chores, None),
         };
@@ -360,6 +387,20 @@ mod tests {
         }
         assert_eq!(rooms.places(Pool::Callbacks, "slow 0"), 0);
         assert!(rooms.places(Pool::Callbacks, "new") > 10);
+    }
+
+    #[test]
+    fn of_a_shared_pool_one_lane_has_its_part() {
+        let pools = [(Pool::Fetches, 4), (Pool::Engines, 4)];
+        let mut rooms = Rooms::of(pools, 48).sharing(Pool::Fetches, 2);
+        assert_eq!(rooms.places(Pool::Engines, "a"), 4);
+        for _ in 0..2 {
+            rooms.take(Pool::Fetches, "a");
+        }
+        let places = ["a", "b"].map(|lane| rooms.places(Pool::Fetches, lane));
+        assert_eq!(places, [0, 2]);
+        rooms.give_back(Pool::Fetches, "a");
+        assert_eq!(rooms.places(Pool::Fetches, "a"), 1);
     }
 
     #[test]

@@ -16,6 +16,9 @@ pub(crate) use claim::{Claiming, Lane, due_lanes};
 use crate::runs::Lease;
 use crate::{Services, faults};
 
+/// The lanes in which files for runs are fetched begin so; no model's name does.
+const FETCHES: &str = "fetch inputs/";
+
 impl Services {
     /// Wakes when jobs may have become due.
     pub fn job_signal(&self) -> Arc<Notify> {
@@ -25,14 +28,21 @@ impl Services {
     /// Adds the job that executes a run to the transaction that writes the run.
     /// It stands in the lane of its model; the runs of batches are a flow of
     /// their own, so that a run alone does not wait for a whole batch.
+    ///
+    /// One whose input names files by URL stands in a lane of its organization
+    /// first, where they are fetched: a server that is slow to send them keeps
+    /// neither a core nor one of the places of the model.
     pub(crate) async fn enqueue_run(&self, tx: &mut Tx, run: &Run) -> Result<(), Fault> {
         let job = Job::ExecuteRun {
             org_id: run.org_id,
             run_id: run.id,
         };
         let flow = flow(run.org_id, run.source);
+        let fetches = self
+            .names_urls(run)
+            .then(|| format!("{FETCHES}{}", run.org_id));
         let place = Place {
-            lane: &run.model,
+            lane: fetches.as_deref().unwrap_or(&run.model),
             flow: &flow,
         };
         self.enqueue_at(tx, &job, place, self.now()).await

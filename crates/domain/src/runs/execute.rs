@@ -1,21 +1,50 @@
-//! Executes a run: prepares its input, lets the engine work, records the end.
+//! Executes a run: has its files fetched, lets the engine work, records the end.
+//!
+//! These are two jobs' worth of work by one job, which stands in two lanes one
+//! after the other: where files are fetched a server that is slow to send them
+//! keeps nothing busy but a connection, and whoever has a place at an engine has
+//! all that the engine needs.
 
-use runnel_engines::{Entry, Product};
+use std::time::Duration;
+
+use runnel_engines::{Engine, Entry, Product};
 use runnel_types::{
     FailureCode, FailureStage, Fault, Kind, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::attend::{Ending, Stops};
-use super::inputs::Prepared;
+use super::inputs::{Imported, Prepared};
 use super::outputs::{Outputs, Stored};
 use crate::{Services, faults};
+
+/// How long the files of a run may take to be had from the storage, and to find
+/// room in memory. Whoever waits for that has a place at its engine meanwhile.
+const PREPARE_WITHIN: Duration = Duration::from_mins(5);
+
+/// What a job of a run is about at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// Files that are named by URL.
+    Files,
+    /// The engine's work.
+    Engine,
+}
+
+impl Part {
+    const fn stage(self) -> FailureStage {
+        match self {
+            Self::Files => FailureStage::Preprocess,
+            Self::Engine => FailureStage::Inference,
+        }
+    }
+}
 
 /// How the execution of a run went, for whoever keeps the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Execution {
     /// What came of it is recorded, and the job's row settled with it: the run's
-    /// end, or when it is tried again.
+    /// end, what is done next, or when it is tried again.
     Recorded,
     /// The run has ended, or another worker has it; only the job is left to be
     /// removed.
@@ -37,7 +66,26 @@ pub struct Lease {
 }
 
 impl Services {
-    /// Executes a run on behalf of a job.
+    /// Fetches what a run's input names by URL on behalf of a job, which then
+    /// stands in the lane of the model.
+    ///
+    /// # Errors
+    /// Those of [`Services::execute_run`].
+    ///
+    /// # Cancel safety
+    /// That of [`Services::execute_run`].
+    pub async fn fetch_run_inputs(
+        &self,
+        org: OrgId,
+        id: RunId,
+        lease: &Lease,
+        stop: &CancellationToken,
+    ) -> Result<Execution, Fault> {
+        self.do_part(Part::Files, (org, id), lease, stop).await
+    }
+
+    /// Executes a run on behalf of a job. One whose files are still to be fetched
+    /// is sent there instead.
     ///
     /// While the storage is away the run waits, and nothing is counted.
     ///
@@ -54,6 +102,16 @@ impl Services {
         lease: &Lease,
         stop: &CancellationToken,
     ) -> Result<Execution, Fault> {
+        self.do_part(Part::Engine, (org, id), lease, stop).await
+    }
+
+    async fn do_part(
+        &self,
+        part: Part,
+        (org, id): (OrgId, RunId),
+        lease: &Lease,
+        stop: &CancellationToken,
+    ) -> Result<Execution, Fault> {
         // ORDER: watched first, so that no end after the look at the row is missed.
         let mut watch = self.store.watch_run(id);
         let stops = Stops {
@@ -63,7 +121,7 @@ impl Services {
         let Some(run) = self.start(org, id).await? else {
             return Ok(Execution::Stale);
         };
-        match self.execute_started(run.clone(), lease, stops).await {
+        match self.do_started(part, run.clone(), lease, stops).await {
             Err(fault) if fault.kind == Kind::Unavailable => {
                 tracing::warn!(run.id = %id, %fault, "a run waits for what is away");
                 self.wait_for_room(&run, &fault.message, None, lease).await
@@ -72,55 +130,98 @@ impl Services {
         }
     }
 
-    async fn execute_started(
+    async fn do_started(
         &self,
-        mut run: Run,
+        part: Part,
+        run: Run,
         lease: &Lease,
-        mut stops: Stops<'_>,
+        stops: Stops<'_>,
     ) -> Result<Execution, Fault> {
         let Ok(Entry { spec, engine }) = self.model(&run.model) else {
             let message = format!("the model {} is no longer in the catalogue", run.model);
-            return self
-                .fail(
-                    &run,
-                    failure(
-                        FailureCode::EngineUnavailable,
-                        FailureStage::Dispatch,
-                        message,
-                    ),
-                    lease,
-                )
-                .await;
+            let code = FailureCode::EngineUnavailable;
+            let failure = failure(code, FailureStage::Dispatch, message);
+            return self.fail(&run, failure, lease).await;
         };
         if lease.attempt > spec.max_attempts {
             let message = format!(
                 "no worker came to an end with this run in {} attempts; the log of the server says why",
                 spec.max_attempts
             );
-            return self
-                .fail(
-                    &run,
-                    failure(FailureCode::WorkerLost, FailureStage::Inference, message),
-                    lease,
-                )
-                .await;
+            let failure = failure(FailureCode::WorkerLost, part.stage(), message);
+            return self.fail(&run, failure, lease).await;
         }
+        let engine = engine.as_ref();
+        match part {
+            Part::Files => self.fetch_files(run, &spec, engine, lease, stops).await,
+            // Written by the release before, or for a model that took a text there.
+            Part::Engine if self.names_urls(&run) => self.pass_on(&run, lease).await,
+            Part::Engine => self.use_engine(run, &spec, engine, lease, stops).await,
+        }
+    }
+
+    async fn fetch_files(
+        &self,
+        mut run: Run,
+        spec: &ModelSpec,
+        engine: &dyn Engine,
+        lease: &Lease,
+        mut stops: Stops<'_>,
+    ) -> Result<Execution, Fault> {
+        let imported = tokio::select! {
+            imported = self.import_urls(&mut run, spec, engine, lease) => imported?,
+            ending = stops.wait() => return Ok(unfinished(&ending)),
+        };
+        match imported {
+            Imported::All => self.pass_on(&run, lease).await,
+            Imported::Failed(failed) => self.set_back(&run, spec, failed.into(), lease).await,
+            Imported::Lost => Ok(Execution::Stale),
+        }
+    }
+
+    /// Has the run's job stand in the lane of what is to be done next, as one that
+    /// was never tried: the attempts of fetching are not those of the engine.
+    async fn pass_on(&self, run: &Run, lease: &Lease) -> Result<Execution, Fault> {
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let held = tx.jobs().complete(lease.job_id, &lease.worker).await;
+        if !held.map_err(faults::store)? {
+            return Ok(Execution::Stale);
+        }
+        // A cancellation that looks for the job just now finds neither row, and
+        // ends the run all the same; the new job is then found to be stale.
+        self.enqueue_run(&mut tx, run).await?;
+        // SPEC: a run waits in `queued` while its engine is busy.
+        tx.runs()
+            .mark_queued(run.org_id, run.id)
+            .await
+            .map_err(faults::store)?;
+        tx.commit().await.map_err(faults::store)?;
+        Ok(Execution::Recorded)
+    }
+
+    async fn use_engine(
+        &self,
+        run: Run,
+        spec: &ModelSpec,
+        engine: &dyn Engine,
+        lease: &Lease,
+        mut stops: Stops<'_>,
+    ) -> Result<Execution, Fault> {
+        let preparing = tokio::time::timeout(PREPARE_WITHIN, self.prepare(&run, spec, engine));
         let prepared = tokio::select! {
-            prepared = self.prepare(&mut run, &spec, engine.as_ref(), lease) => prepared?,
+            prepared = preparing => prepared.unwrap_or_else(|_elapsed| Err(not_prepared()))?,
             ending = stops.wait() => return Ok(unfinished(&ending)),
         };
         let ready = match prepared {
             Prepared::Ready(ready) => ready,
-            Prepared::Lost => return Ok(Execution::Stale),
             Prepared::Failed(failed) => {
-                return self.set_back(&run, &spec, failed.into(), lease).await;
+                return self.set_back(&run, spec, failed.into(), lease).await;
             }
         };
-        let engine = engine.as_ref();
-        let attending = self.attend(&run, &spec, engine, ready, lease, &mut stops);
+        let attending = self.attend(&run, spec, engine, ready, lease, &mut stops);
         match attending.await {
-            Ending::Made(product) => self.succeed(&run, &spec, product, lease, &mut stops).await,
-            Ending::Failed(error) => self.set_back(&run, &spec, error.into(), lease).await,
+            Ending::Made(product) => self.succeed(&run, spec, product, lease, &mut stops).await,
+            Ending::Failed(error) => self.set_back(&run, spec, error.into(), lease).await,
             Ending::OutOfTime => {
                 let limit = spec.time_limit_s;
                 let message = format!("the model did not end within its limit of {limit} s");
@@ -186,6 +287,15 @@ pub(super) fn failure(
         stage,
         message: message.into(),
     }
+}
+
+/// The files were not had in time; that may be the storage's doing or that of
+/// other runs, and is not the run's.
+fn not_prepared() -> Fault {
+    Fault::unavailable(format!(
+        "the files of the input were not had from the storage, with room for them in memory, within {} s",
+        PREPARE_WITHIN.as_secs()
+    ))
 }
 
 /// What becomes of a job whose work was ended from outside.

@@ -1,10 +1,10 @@
 //! Creates an upload session and signs the URL for its PUT.
 
-use runnel_media::MediaType;
 use runnel_types::{AssetId, Fault, Scope, Upload};
 use serde_json::Value;
 
 use super::collect::sent_key;
+use super::declared;
 use crate::fields::Fields;
 use crate::{Caller, Services, faults};
 
@@ -31,14 +31,9 @@ impl Services {
         let is_resumable = fields.optional_flag("resumable");
         let size_bytes = self.read_size(&mut fields, is_resumable);
         if let Some(mime_type) = mime_type
-            && !MediaType::from_mime(mime_type).is_some_and(MediaType::is_accepted)
+            && let Err((rule, message)) = declared::check(mime_type)
         {
-            let supported: Vec<&str> = runnel_media::types().map(|kind| kind.mime_type).collect();
-            let message = format!(
-                "{mime_type:?} is not supported; the types are {}",
-                supported.join(", ")
-            );
-            fields.refuse("mime_type", "unsupported", message);
+            fields.refuse("mime_type", rule, message);
         }
         fields.finish()?;
         // INVARIANT: a reading without faults has found every required field.

@@ -7,7 +7,8 @@
 //! 1. `create` writes the row and signs the URL.
 //! 2. `receive` stages the body, syncs it under a new key, then points the row
 //!    at it. A crash in between leaves an object that no row names; a body that
-//!    was answered with 200 is named by the row.
+//!    was answered with 200 is named by the row. Within a process an upload takes
+//!    one body at a time: a PUT ends the one before it, unless that is complete.
 //! 3. `confirm` looks at the bytes, then writes the asset and closes the
 //!    session in one transaction, on condition that the row still names the
 //!    body it looked at.
@@ -21,10 +22,13 @@ mod bodies;
 mod collect;
 mod confirm;
 mod create;
+mod declared;
+mod pace;
 mod receive;
 mod resumable;
 mod sweep;
 
 pub use create::NewUpload;
+pub use pace::{Arriving, Pace};
 pub use receive::Stored;
 pub use resumable::{BadChecksum, Checksum, Chunk, Position, ResumableGrant, Turns};

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use runnel_blobs::{Key, Staged};
 use runnel_store::uploads::Recorded;
-use runnel_types::{Fault, Received};
+use runnel_types::{Fault, Received, Upload};
 
+use super::resumable::Turn;
 use crate::assets::UploadGrant;
 use crate::{Services, faults};
 
@@ -20,19 +21,55 @@ pub struct Stored {
 
 impl Services {
     /// Takes a body under a verified URL. `error` turns what the transport
-    /// tells about a broken body into words.
+    /// tells about a broken body into words. Another body for the same upload that
+    /// is still arriving at this process ends here: who comes again has given it up.
     ///
     /// # Errors
-    /// `CONFLICT` after the confirmation, `SIGNATURE_INVALID` for another type
-    /// than the signed one, `BAD_REQUEST` for another size. Nothing is kept
-    /// then, and an earlier complete body stays.
+    /// `CONFLICT` after the confirmation, or when the next body comes meanwhile;
+    /// `SIGNATURE_INVALID` for another type than the signed one, `BAD_REQUEST` for
+    /// another size, `UPLOAD_LOCKED` while a complete body takes long to store.
+    /// Nothing is kept then, and an earlier complete body stays.
     pub async fn receive_upload<E: std::fmt::Display>(
         self: &Arc<Self>,
         grant: &UploadGrant,
         content_type: Option<&str>,
         content_length: Option<u64>,
-        mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+        body: impl Stream<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<Stored, Fault> {
+        // ORDER: what is refused anyway ends nobody's turn.
+        let upload = self
+            .open_upload(grant, content_type, content_length)
+            .await?;
+        // ORDER: the turn before the file, so that it ends when the file is gone.
+        let turn = self.turns.take_over(grant.asset_id).await;
+        let turn = turn.ok_or_else(being_stored)?;
+        let key = Key::asset(
+            grant.org_id,
+            grant.asset_id,
+            self.ids.next(),
+            &upload.filename,
+        );
+        let mut staged = self.blobs.stage(&key);
+        self.take_in(&upload, &turn, body, &mut staged).await?;
+        // A client that goes away now must not stop the work between the
+        // object and its row: it runs to its end on a task of its own. So does
+        // the turn, and the next body becomes the upload's after this one.
+        let services = Arc::clone(self);
+        let grant = grant.clone();
+        let finishing = tokio::spawn(async move {
+            let _turn = turn;
+            services.keep_upload(&grant, &key, staged).await
+        });
+        finishing.await.map_err(Fault::internal)?
+    }
+
+    /// The session, when it may take such a body.
+    async fn open_upload(
+        &self,
+        grant: &UploadGrant,
+        content_type: Option<&str>,
+        content_length: Option<u64>,
+    ) -> Result<Upload, Fault> {
         let found = self
             .store
             .read()
@@ -40,12 +77,6 @@ impl Services {
             .get(grant.org_id, grant.asset_id)
             .await
             .map_err(faults::store)?;
-        let gone = || {
-            Fault::not_found(
-                "ASSET_UPLOAD_NOT_FOUND",
-                "this upload no longer exists; create a new one",
-            )
-        };
         let upload = found.ok_or_else(gone)?;
         if upload.confirmed_at.is_some() {
             return Err(confirmed());
@@ -58,43 +89,54 @@ impl Services {
             );
             return Err(Fault::signature_invalid(message));
         }
-        if let Some(length) = content_length
-            && length != grant.size_bytes
-        {
-            return Err(wrong_size(length, grant.size_bytes));
+        match content_length {
+            Some(length) if length != upload.size_bytes => {
+                Err(wrong_size(length, upload.size_bytes))
+            }
+            _ => Ok(upload),
         }
+    }
 
-        let key = Key::asset(
-            grant.org_id,
-            grant.asset_id,
-            self.ids.next(),
-            &upload.filename,
-        );
-        let mut staged = self.blobs.stage(&key);
+    /// Takes the bytes until the body ends, and the turn with it.
+    async fn take_in<E: std::fmt::Display>(
+        &self,
+        upload: &Upload,
+        turn: &Turn,
+        mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+        staged: &mut Staged,
+    ) -> Result<(), Fault> {
+        // Whoever is that slow sends to a session that is being swept.
+        let swept_at = upload.expires_at.plus(self.limits.sweep_after);
+        let declared = upload.size_bytes;
         let mut size = 0;
-        while let Some(chunk) = body.next().await {
+        loop {
+            let chunk = tokio::select! {
+                biased;
+                () = turn.interrupted() => return Err(overtaken()),
+                chunk = body.next() => chunk,
+            };
+            let Some(chunk) = chunk else {
+                break;
+            };
             let chunk = chunk.map_err(|error| {
                 Fault::bad_request(format!("the body broke off after {size} bytes ({error}); nothing was kept, send it again"))
             })?;
             size += chunk.len() as u64;
-            if size > grant.size_bytes {
+            if size > declared {
                 return Err(Fault::bad_request(format!(
-                    "the body is longer than the {} bytes that the upload was created with; nothing was kept",
-                    grant.size_bytes
+                    "the body is longer than the {declared} bytes that the upload was created with; nothing was kept"
                 )));
+            }
+            if self.now() >= swept_at {
+                return Err(gone());
             }
             staged.write(&chunk).await.map_err(faults::blob)?;
         }
-        if size != grant.size_bytes {
-            return Err(wrong_size(size, grant.size_bytes));
+        if size == declared {
+            Ok(())
+        } else {
+            Err(wrong_size(size, declared))
         }
-        // A client that goes away now must not stop the work between the
-        // object and its row: it runs to its end on a task of its own.
-        let services = Arc::clone(self);
-        let grant = grant.clone();
-        let finishing =
-            tokio::spawn(async move { services.keep_upload(&grant, &key, staged).await });
-        finishing.await.map_err(Fault::internal)?
     }
 
     async fn keep_upload(
@@ -119,12 +161,29 @@ impl Services {
                 etag: format!("\"{}\"", stored.sha256),
             }),
             Recorded::AlreadyConfirmed => Err(confirmed()),
-            Recorded::Gone => Err(Fault::not_found(
-                "ASSET_UPLOAD_NOT_FOUND",
-                "this upload no longer exists; create a new one",
-            )),
+            Recorded::Gone => Err(gone()),
         }
     }
+}
+
+fn gone() -> Fault {
+    Fault::not_found(
+        "ASSET_UPLOAD_NOT_FOUND",
+        "this upload no longer exists; create a new one",
+    )
+}
+
+/// The turn went to somebody else before all bytes were there.
+fn overtaken() -> Fault {
+    Fault::conflict(
+        "another request for this upload came before all bytes of this one; nothing of this one was kept",
+    )
+}
+
+fn being_stored() -> Fault {
+    Fault::upload_locked(
+        "an earlier body of this upload is just being stored, which takes long; send this one again in a moment",
+    )
 }
 
 fn confirmed() -> Fault {

@@ -204,7 +204,8 @@ fn cover((width, height): (u32, u32), (wide, high): (u32, u32)) -> Plan {
     }
 }
 
-/// Makes what `transform` says of the picture in `source`.
+/// Makes what `transform` says of the picture in `source`. A type that is not read
+/// in this process is read by one of `programs`.
 ///
 /// # Errors
 /// Those of [`crate::decode()`] and of [`Transform::sides`], and
@@ -213,6 +214,7 @@ pub fn transform(
     source: &mut (impl Read + Seek),
     transform: &Transform,
     budget: &Budget,
+    programs: &Programs,
 ) -> Result<Transformed, MediaError> {
     let facts = probe(source, budget)?;
     transform.sides(facts.width, facts.height)?;
@@ -224,7 +226,7 @@ pub fn transform(
     };
     let plan = lying.plan(width, height);
     let want = wanted(&plan, width.max(height));
-    let stored = decode_stored(source, &facts, want, budget, &Programs::default())?;
+    let stored = decode_stored(source, &facts, want, budget, programs)?;
     // What was decoded is smaller than the picture by a factor.
     let across = stored.exact.0 / f64::from(width);
     let down = stored.exact.1 / f64::from(height);

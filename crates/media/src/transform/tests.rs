@@ -24,8 +24,13 @@ fn boxed(width: u32, height: u32, fit: Fit) -> Transform {
     }
 }
 
+fn attempt(file: &[u8], wanted: &Transform) -> Result<Transformed, MediaError> {
+    let (budget, programs) = (Budget::default(), Programs::default());
+    transform(&mut Cursor::new(file), wanted, &budget, &programs)
+}
+
 fn make(file: &[u8], wanted: &Transform) -> Transformed {
-    transform(&mut Cursor::new(file), wanted, &Budget::default()).unwrap()
+    attempt(file, wanted).unwrap()
 }
 
 fn pixels(file: &[u8]) -> Picture {
@@ -89,7 +94,7 @@ fn sides_follow_the_box_and_never_grow() {
 fn too_large_a_result_is_refused_before_a_pixel_is_read() {
     let header = sample::huge_header_png(9000, 9000);
     for (wanted, limit) in [(PLAIN, "PNG"), (boxed(8192, 8192, Fit::Crop), "PNG")] {
-        let refused = transform(&mut Cursor::new(&header), &wanted, &Budget::default());
+        let refused = attempt(&header, &wanted);
         let message = refused.unwrap_err().to_string();
         assert!(
             message.contains(limit) && message.contains("40000000"),
@@ -276,7 +281,7 @@ fn colours_of_a_profile_become_srgb() {
 fn what_is_no_picture_or_damaged_is_an_error() {
     let broken = sample::corrupt_png();
     for file in [&b"no picture"[..], b"", &broken] {
-        let made = transform(&mut Cursor::new(file), &PLAIN, &Budget::default());
+        let made = attempt(file, &PLAIN);
         assert!(made.is_err());
     }
 }
@@ -306,7 +311,7 @@ proptest! {
     ) {
         let file = encode_png(&sample::photo(width, height)).unwrap();
         let wanted = boxed(wide, high, fit);
-        let made = transform(&mut Cursor::new(&file), &wanted, &Budget::default()).unwrap();
+        let made = attempt(&file, &wanted).unwrap();
         prop_assert_eq!((made.width, made.height), wanted.sides(width, height).unwrap());
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{LogFormat, Places, ServeFlags};
-use crate::{Failure, memory, printer, telemetry};
+use crate::{Failure, descriptors, memory, printer, telemetry};
 
 /// How long threads that are still at work at the very end get.
 const LAST_GRACE: Duration = Duration::from_secs(1);
@@ -138,6 +138,7 @@ struct DemoFlags {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     memory::settle();
+    descriptors::settle();
     telemetry::start(cli.log_format, cli.log.as_deref().or(quiet(&cli.command)));
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()

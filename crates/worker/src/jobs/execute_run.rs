@@ -1,6 +1,8 @@
-//! Executes a run.
+//! Executes a run: the fetching of its files, or the work of its engine, by the
+//! lane in which its job stood.
 
 use runnel_domain::Services;
+use runnel_domain::jobs::Pool;
 use runnel_domain::runs::{Execution, Lease};
 use runnel_types::{Fault, OrgId, RunId};
 use tokio_util::sync::CancellationToken;
@@ -9,12 +11,16 @@ use crate::dispatch::Outcome;
 
 pub(crate) async fn handle(
     services: &Services,
-    org: OrgId,
-    id: RunId,
+    (org, id): (OrgId, RunId),
+    pool: Pool,
     lease: &Lease,
     stop: &CancellationToken,
 ) -> Result<Outcome, Fault> {
-    Ok(match services.execute_run(org, id, lease, stop).await? {
+    let execution = match pool {
+        Pool::Fetches => services.fetch_run_inputs(org, id, lease, stop).await?,
+        _ => services.execute_run(org, id, lease, stop).await?,
+    };
+    Ok(match execution {
         Execution::Recorded => Outcome::Recorded,
         Execution::Stale => Outcome::Remove,
         Execution::Interrupted => Outcome::HandBack,

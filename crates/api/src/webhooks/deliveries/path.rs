@@ -5,17 +5,21 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use aide::openapi::Operation;
-use axum::extract::{FromRequestParts, Path, RawPathParams};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use runnel_domain::Services;
 use runnel_types::{AttemptId, DeliveryId, Fault, FieldFault, WebhookId};
 use schemars::JsonSchema;
 
 use crate::error::ApiError;
-use crate::extract::read_id;
+use crate::extract::{no_id, read_id};
+use crate::path;
 
 /// What stands in the place of a webhook's id for all of them.
 const ANY: &str = "any";
+
+/// What paths call the webhook.
+const WEBHOOK: &str = "webhook_id";
 
 /// The webhook of a path; `None` for all of them.
 #[derive(Debug)]
@@ -38,20 +42,20 @@ pub(crate) struct AttemptPath(
 );
 
 /// What a path has at its names.
-struct Named(RawPathParams);
+struct Named(Vec<(String, String)>);
 
 impl Named {
-    async fn of(parts: &mut Parts, services: &Arc<Services>) -> Result<Self, ApiError> {
-        let params = RawPathParams::from_request_parts(parts, services).await;
-        params.map(Self).map_err(|_| {
-            // The only other cause would be a route without any name.
-            Fault::bad_request("the path holds bytes that are no UTF-8").into()
-        })
+    async fn of(parts: &mut Parts) -> Result<Self, Fault> {
+        let no_text = |name: &str| match name {
+            WEBHOOK => or_any(no_id(WEBHOOK)),
+            _ => no_id(name),
+        };
+        path::read(parts, no_text).await.map(Self)
     }
 
     fn text(&self, name: &str) -> &str {
         let mut all = self.0.iter();
-        all.find(|(known, _)| *known == name)
+        all.find(|(known, _)| known == name)
             .map_or("", |(_, text)| text)
     }
 
@@ -60,18 +64,20 @@ impl Named {
     }
 
     fn webhook(&self) -> Result<Option<WebhookId>, Fault> {
-        let name = "webhook_id";
-        if self.text(name) == ANY {
+        if self.text(WEBHOOK) == ANY {
             return Ok(None);
         }
-        self.id(name).map(Some).map_err(|fault: Fault| {
-            let both = fault.fields.into_iter().map(|field| FieldFault {
-                message: format!("{}, or {ANY} for all webhooks", field.message),
-                ..field
-            });
-            Fault::invalid(both.collect())
-        })
+        self.id(WEBHOOK).map(Some).map_err(or_any)
     }
+}
+
+/// What is wrong with a webhook's id, with the other thing that may stand there.
+fn or_any(fault: Fault) -> Fault {
+    let both = fault.fields.into_iter().map(|field| FieldFault {
+        message: format!("{}, or {ANY} for all webhooks", field.message),
+        ..field
+    });
+    Fault::invalid(both.collect())
 }
 
 /// Defines how a path is read and documented.
@@ -82,16 +88,16 @@ macro_rules! path {
 
             async fn from_request_parts(
                 parts: &mut Parts,
-                services: &Arc<Services>,
+                _: &Arc<Services>,
             ) -> Result<Self, ApiError> {
-                let $path = Named::of(parts, services).await?;
+                let $path = Named::of(parts).await?;
                 Ok($read)
             }
         }
 
         impl aide::OperationInput for $name {
             fn operation_input(ctx: &mut aide::generate::GenContext, operation: &mut Operation) {
-                Path::<$documented>::operation_input(ctx, operation);
+                path::document::<$documented>(ctx, operation);
             }
         }
     };

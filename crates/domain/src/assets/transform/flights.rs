@@ -80,6 +80,11 @@ impl Flights {
 }
 
 impl Flight {
+    /// What the work is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Returns once nobody waits any more; nobody can join from then on.
     pub(crate) async fn abandoned(&self) {
         loop {

@@ -2,27 +2,32 @@
 //!
 //! A signed URL says what is wanted ([`wanted`]). What was made once lies in
 //! storage beside the asset's bytes, under a digest of what was wanted, and is
-//! served from there; it is made by one task, however many ask ([`flights`]).
+//! served from there; it is made by one task, however many ask ([`flights`]), when
+//! its organization's turn comes ([`places`]).
 //! A crash at any step leaves nothing, or a whole result that the next request
 //! finds; with the asset's bytes it is removed. Only an asset that is purged
 //! within the seconds of making can leave a result that no row names.
 
 mod accept;
 mod flights;
+mod places;
 mod wanted;
 
 use std::sync::Arc;
 
 use runnel_blobs::{Key, Object};
+use runnel_media::subprocess::Programs;
 use runnel_media::{Budget, Fit, Format, MediaError, MediaType, Transform, Transformed};
-use runnel_types::{Asset, Fault, FieldFault};
+use runnel_types::{Asset, Fault, FieldFault, OrgId};
 use sha2::{Digest, Sha256};
 
 pub use flights::Flights;
+pub use places::Transforms;
 pub(crate) use wanted::Wanted;
 
 use crate::{Services, faults};
 use flights::Flight;
+use places::Reader;
 
 /// What is digested with a transform. Results that were made by other means,
 /// with other bytes for the same wish, ask for another number here.
@@ -32,10 +37,14 @@ const RECIPE: u32 = 1;
 /// anything else its thumbnail.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
+    /// Whose it is.
+    org: OrgId,
     /// The bytes that the results lie beside.
     beside: Key,
     /// What is decoded.
     picture: Key,
+    /// What reads it.
+    reader: Reader,
     /// The sides, of a picture's own bytes.
     pub(crate) sides: Option<(u32, u32)>,
 }
@@ -56,7 +65,13 @@ impl Source {
     pub(crate) fn of(asset: &Asset) -> Result<Option<Self>, Fault> {
         let key = |text: &str| text.parse::<Key>().map_err(Fault::internal);
         let beside = key(&asset.storage_key)?;
-        let is_picture = MediaType::from_mime(&asset.mime_type).is_some_and(MediaType::is_picture);
+        let own = MediaType::from_mime(&asset.mime_type).filter(|kind| kind.is_picture());
+        let is_picture = own.is_some();
+        let reader = match own {
+            Some(kind) if !kind.is_supported() => Reader::Program,
+            // A thumbnail is a WebP.
+            _ => Reader::Process,
+        };
         let picture = match &asset.thumbnail_key {
             _ if is_picture => beside.clone(),
             Some(thumbnail) => key(thumbnail)?,
@@ -64,8 +79,10 @@ impl Source {
         };
         let sides = asset.width.zip(asset.height).filter(|_| is_picture);
         Ok(Some(Self {
+            org: asset.org_id,
             beside,
             picture,
+            reader,
             sides,
         }))
     }
@@ -75,18 +92,22 @@ impl Services {
     /// What `transform` makes of a picture, from storage or made now.
     ///
     /// # Errors
-    /// `VALIDATION_ERROR` when the picture cannot be brought into that form.
+    /// `VALIDATION_ERROR` when the picture cannot be brought into that form, and
+    /// `SERVICE_UNAVAILABLE` when too many wait to be made.
     pub(crate) async fn transformed(
         self: &Arc<Self>,
         source: &Source,
         transform: Transform,
     ) -> Result<Made, Fault> {
         let digest = digest(&transform);
+        let name = format!("{} {digest}", source.beside);
+        if let Some(fault) = self.transforms.known_failure(&name, self.now()) {
+            return Err(fault);
+        }
         let found = self.find_made(source, &transform, &digest).await?;
         if let Some(found) = found {
             return Ok(found);
         }
-        let name = format!("{} {digest}", source.beside);
         let start = |flight: Flight| {
             let making = make(Arc::clone(self), source.clone(), transform, flight);
             drop(tokio::spawn(making));
@@ -118,43 +139,70 @@ impl Services {
         Ok(None)
     }
 
-    async fn make_and_keep(&self, source: &Source, transform: Transform) -> Result<(), Fault> {
+    /// Makes a result, in a place of its reader.
+    async fn make_and_keep(
+        &self,
+        source: &Source,
+        transform: Transform,
+        by: Reader,
+    ) -> Result<Result<(), MediaError>, Fault> {
         let digest = digest(&transform);
         // Whoever looked before another task was done, and joined after it.
         let found = self.find_made(source, &transform, &digest).await?;
         if found.is_some() {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let mut file = self
             .blobs
             .open_std(&source.picture)
             .await
             .map_err(faults::blob)?;
+        let programs = match by {
+            Reader::Process => Programs::in_folders::<&str>([]),
+            Reader::Program => self.programs.clone(),
+        };
         let working = tokio::task::spawn_blocking(move || {
-            runnel_media::transform(&mut file, &transform, &Budget::default())
+            runnel_media::transform(&mut file, &transform, &Budget::default(), &programs)
         });
-        let made = working.await.map_err(Fault::internal)?.map_err(refused)?;
+        let made = working.await.map_err(Fault::internal)?;
         let Transformed {
             bytes, media_type, ..
-        } = made;
+        } = match made {
+            Ok(made) => made,
+            Err(error) => return Ok(Err(error)),
+        };
         let (_, key) = result_key(source, &digest, media_type)?;
         let kept = self.blobs.put_bytes(&key, &bytes).await;
-        kept.map(drop).map_err(faults::blob)
+        kept.map(|_| Ok(())).map_err(faults::blob)
     }
 }
 
-/// Makes a result once a place among those that decode is free, unless nobody
-/// waits for it any more. From then on it runs to its end: what was begun is
-/// of use to the next who asks.
+/// Makes a result once its turn comes, unless nobody waits for it any more. From
+/// then on it runs to its end: what was begun is of use to the next who asks.
 async fn make(services: Arc<Services>, source: Source, transform: Transform, flight: Flight) {
-    let slot = tokio::select! {
-        biased;
-        () = flight.abandoned() => return,
-        slot = services.pixel_slots.acquire() => slot,
-    };
-    let outcome = match slot {
-        Ok(_slot) => services.make_and_keep(&source, transform).await,
-        Err(closed) => Err(Fault::internal(closed)),
+    let mut by = source.reader;
+    let outcome = loop {
+        let place = tokio::select! {
+            biased;
+            () = flight.abandoned() => return,
+            place = services.transform_place(source.org, by) => place,
+        };
+        let made = match place {
+            Ok(_place) => services.make_and_keep(&source, transform, by).await,
+            Err(full) => Err(full),
+        };
+        match made {
+            Ok(Ok(())) => break Ok(()),
+            // A rare form of it is read by a program after all.
+            Ok(Err(MediaError::ToolMissing { .. })) if by == Reader::Process => {
+                by = Reader::Program;
+            }
+            Ok(Err(error)) => {
+                let now = services.now();
+                break Err(services.transforms.failed(flight.name(), error, now));
+            }
+            Err(fault) => break Err(fault),
+        }
     };
     flight.land(outcome);
 }

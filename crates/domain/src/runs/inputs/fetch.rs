@@ -62,11 +62,23 @@ impl InputFailure {
             retry_after: error.retry_after(),
         }
     }
+
+    /// The time is up. Another try asks for what is missing alone.
+    fn of_time(limit: Duration) -> Self {
+        Self {
+            message: format!(
+                "the files of the input could not be fetched within {} s; give fewer of them, or from servers that are faster, or upload them and give their assets",
+                limit.as_secs_f64()
+            ),
+            is_passing: true,
+            retry_after: None,
+        }
+    }
 }
 
 /// How fetching the files of a run went.
 #[derive(Debug)]
-pub(super) enum Imported {
+pub(in crate::runs) enum Imported {
     /// They are there, and the run refers to them.
     All,
     /// One could not be had.
@@ -106,9 +118,19 @@ struct Import {
 }
 
 impl Services {
+    /// Whether the input of `run` names files by URL that are still to be fetched.
+    pub(crate) fn names_urls(&self, run: &Run) -> bool {
+        let model = self.models.get(&run.model);
+        model.is_some_and(|model| !wanted_urls(run, &model.spec).is_empty())
+    }
+
     /// Fetches what the input of `run` names by URL; the run's record and `run`
     /// then refer to it.
-    pub(super) async fn import_urls(
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves what was recorded, and perhaps an object that
+    /// no row names.
+    pub(in crate::runs) async fn import_urls(
         &self,
         run: &mut Run,
         model: &ModelSpec,
@@ -126,8 +148,22 @@ impl Services {
         let mut importing = stream::iter(wanted_urls(run, model))
             .map(|wanted| self.import(owner, model, engine, wanted, &given_up))
             .buffer_unordered(AT_ONCE);
+        let limit = self.limits.inputs_within;
+        let time_up = tokio::time::sleep(limit);
+        tokio::pin!(time_up);
         let mut end = Ok(Imported::All);
-        while let Some(imported) = importing.next().await {
+        loop {
+            let imported = tokio::select! {
+                imported = importing.next() => imported,
+                () = &mut time_up, if !given_up.is_cancelled() => {
+                    given_up.cancel();
+                    end = Ok(Imported::Failed(InputFailure::of_time(limit)));
+                    continue;
+                }
+            };
+            let Some(imported) = imported else {
+                return end;
+            };
             let so_far = match imported {
                 Ok(Some(Ok(import))) => self.keep_import(run, model, import, lease).await,
                 Ok(Some(Err(failure))) => Ok(Imported::Failed(failure)),
@@ -141,7 +177,6 @@ impl Services {
                 }
             }
         }
-        end
     }
 
     /// Fetches and stores one file; `None` when it was given up.
@@ -154,8 +189,9 @@ impl Services {
         given_up: &CancellationToken,
     ) -> Result<Option<Result<Import, InputFailure>>, Fault> {
         let arriving = async {
-            // INVARIANT: the semaphore is never closed.
-            let _slot = self.fetch_slots.acquire().await.map_err(Fault::internal)?;
+            // INVARIANT: as many may wait as want to, so the line is never full.
+            let slot = self.fetch_slots.take(owner.org_id).await;
+            let _slot = slot.map_err(|_full| Fault::internal("too many fetches wait"))?;
             self.receive_url(owner, model, engine, &wanted).await
         };
         let (storing, host) = tokio::select! {

@@ -1,5 +1,5 @@
-//! Makes the input of a run ready for its engine: what is named by URL is fetched,
-//! then every file is opened as the engine wants it.
+//! Makes the input of a run ready for its engine: every file is opened as the
+//! engine wants it. What was named by URL was fetched before.
 //!
 //! Files that an engine takes as bytes lie in memory, of all runs together no more
 //! than [`InputMemory`] has: a run waits until there is room, and one that would
@@ -15,11 +15,10 @@ use runnel_types::{Asset, AssetId, Fault, ModelSpec, Run};
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::fetch::{Imported, InputFailure};
+use super::fetch::InputFailure;
 use super::not_found;
 use super::places::{Slot, visit};
 use crate::assets::parse_reference;
-use crate::runs::Lease;
 use crate::{Services, faults};
 
 /// The grain in which memory is given out, in bytes.
@@ -53,8 +52,6 @@ pub(in crate::runs) enum Prepared {
     Ready(Ready),
     /// A file of it cannot be had.
     Failed(InputFailure),
-    /// Another worker has the run, or it has ended.
-    Lost,
 }
 
 /// An input and its files.
@@ -69,23 +66,16 @@ pub(in crate::runs) struct Ready {
 }
 
 impl Services {
-    /// Makes the input of a run ready. What is fetched is recorded on the run.
+    /// Makes the input of a run ready.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves what was recorded, and perhaps an object that
-    /// no row names.
+    /// Dropping the future changes nothing.
     pub(in crate::runs) async fn prepare(
         &self,
-        run: &mut Run,
+        run: &Run,
         model: &ModelSpec,
         engine: &dyn Engine,
-        lease: &Lease,
     ) -> Result<Prepared, Fault> {
-        match self.import_urls(run, model, engine, lease).await? {
-            Imported::All => {}
-            Imported::Failed(failure) => return Ok(Prepared::Failed(failure)),
-            Imported::Lost => return Ok(Prepared::Lost),
-        }
         let mut input = run.input.as_object().cloned().unwrap_or_default();
         let places = named_assets(model, &mut input);
         let ids: Vec<AssetId> = places.values().copied().collect();

@@ -36,7 +36,7 @@ use self::places::{Slot, visit};
 use crate::assets::{NewFile, parse_reference, reference};
 use crate::{Caller, Services, faults};
 
-pub(super) use fetch::InputFailure;
+pub(super) use fetch::{Imported, InputFailure};
 pub use load::InputMemory;
 pub(super) use load::{Prepared, Ready};
 

@@ -57,10 +57,9 @@ async fn what_no_row_names_is_told_and_removed_when_asked() {
     let stray = objects.join(format!("{id}/assets/{id}/{id}/lost.png"));
     std::fs::create_dir_all(stray.parent().unwrap()).unwrap();
     let file = std::fs::File::create(&stray).unwrap();
-    // Old enough not to be an upload that is just arriving.
-    let days = std::time::Duration::from_hours(24 * 30);
-    file.set_modified(std::time::SystemTime::now() - days)
-        .unwrap();
+    // Of 2020: too old to be an upload that is just arriving.
+    let years = std::time::Duration::from_hours(24 * 365 * 50);
+    file.set_modified(std::time::UNIX_EPOCH + years).unwrap();
     let data_dir = app.data_dir().to_str().unwrap().to_owned();
     let told = runnel(&["doctor", "--data-dir", &data_dir]);
     assert!(stdout(&told).contains("lost.png"), "{}", stdout(&told));

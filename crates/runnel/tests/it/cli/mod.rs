@@ -1,6 +1,7 @@
 //! The command line: what is printed where, and how it ends.
 
 mod demo;
+mod descriptors;
 mod doctor;
 mod keys;
 mod listen;

@@ -2,6 +2,7 @@
 //! serves of itself. An operation that is new has to be put into [`OPERATIONS`]
 //! and thereby passes through everything here.
 
+mod replays;
 mod schema;
 
 use std::collections::BTreeSet;
@@ -168,6 +169,19 @@ async fn the_document_lists_exactly_the_operations_tested_here(db: Db) {
             "{} says what it does",
             operation.id
         );
+        let parameters = operation.document["parameters"].as_array();
+        let names = operation.path.split('/');
+        for part in names.filter(|part| part.starts_with('{')) {
+            let is_told = |parameter: &Value| {
+                parameter["in"] == "path"
+                    && part == format!("{{{}}}", parameter["name"].as_str().unwrap())
+            };
+            assert!(
+                parameters.is_some_and(|all| all.iter().any(is_told)),
+                "{} documents {part} of its path",
+                operation.id
+            );
+        }
     }
     app.stop().await;
 }

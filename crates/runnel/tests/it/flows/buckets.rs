@@ -108,6 +108,9 @@ async fn the_store_refuses_another_type_and_another_size() {
     app.confirm(&id).await.assert_error(409, "CONFLICT");
     put(&url, "image/png", &png).send().await.assert(200);
     app.confirm(&id).await.assert(201);
+    // Spaces in a row are signed as one, by us as by the store.
+    let asset = app.asset("image/png;   note=\"a  b\"", &png).await;
+    assert_eq!(asset["mime_type"], "image/png");
     app.stop().await;
 }
 

@@ -1,12 +1,15 @@
 //! Bytes that are no sound HTTP, and paths that lead nowhere good: each is
 //! answered or hung up on at once, and the server goes on.
 
+use std::collections::BTreeSet;
+
 use runnel_testkit::{Db, Request, TestApp, on_both_databases, send_raw};
 use serde_json::json;
 
 on_both_databases!(
     broken_requests_are_refused_and_harm_nobody,
     paths_that_lead_nowhere_are_answered_in_the_envelope,
+    names_in_paths_that_are_no_text_are_answered_in_the_envelope,
     headers_of_callers_come_back_harmless,
 );
 
@@ -113,6 +116,88 @@ async fn paths_that_lead_nowhere_are_answered_in_the_envelope(db: Db) {
         .send()
         .await;
     bare.assert_error(405, "METHOD_NOT_ALLOWED");
+    assert_eq!(app.run_jobs().await, 0);
+    app.stop().await;
+}
+
+/// The names of a path, such as `id` of `/v1/runs/{id}`.
+fn names(path: &str) -> impl Iterator<Item = &str> {
+    path.split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+}
+
+/// The path with `bad` at `name` and something sound everywhere else.
+fn with_bad(path: &str, name: &str, bad: &str) -> String {
+    let parts = path.split('/').map(|part| match part {
+        _ if part == format!("{{{name}}}") => bad,
+        "{owner}" => "runnel",
+        "{slug}" => "echo",
+        "{webhook_id}" => "any",
+        _ if part.starts_with('{') => "018f4e1a-0000-7000-8000-000000000001",
+        _ => part,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// Asserts that a path is refused in the envelope, and that `name` is told.
+async fn is_refused(app: &TestApp, method: &str, path: &str, name: &str) {
+    let request = Request::new(method, &app.url(path)).key(app.key());
+    let answer = request.json(&json!({})).send().await;
+    let kind = answer.header("content-type");
+    assert_eq!(kind, Some("application/json"), "{method} {path}");
+    if answer.status == 422 {
+        // SPEC: media.md, "Ids": what is no UUID is 422.
+        let error = answer.assert_error(422, "VALIDATION_ERROR");
+        let loc = &error["errors"][0]["loc"];
+        assert_eq!(loc, &json!(["path", name]), "{method} {path}");
+        return;
+    }
+    let error = answer.assert_error(400, "BAD_REQUEST");
+    let message = error["message"].as_str().unwrap();
+    let told = format!("the {name} in the path holds bytes that are no UTF-8");
+    assert!(message.starts_with(&told), "{method} {path}: {message}");
+}
+
+async fn names_in_paths_that_are_no_text_are_answered_in_the_envelope(db: Db) {
+    let app = TestApp::start(db).await;
+    let document = Request::new("GET", &app.url("/v1/openapi.json"));
+    let document = document.send().await.assert(200).json();
+    let mut asked = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let methods = methods.as_object().unwrap().iter();
+        let operations = methods.filter(|(_, about)| about.get("operationId").is_some());
+        for (method, _) in operations {
+            for name in names(path) {
+                asked.insert(name);
+                // A lone byte, a letter cut off, a slash in too many bytes.
+                for bad in ["%FF", "a%C3", "%C0%AF"] {
+                    let path = with_bad(path, name, bad);
+                    is_refused(&app, &method.to_uppercase(), &path, name).await;
+                }
+            }
+        }
+    }
+    let all = [
+        "code",
+        "delivery_id",
+        "id",
+        "name",
+        "owner",
+        "slug",
+        "webhook_id",
+    ];
+    assert!(asked.iter().eq(&all), "{asked:?}");
+    for below in ["", "/runs", "/batches"] {
+        let method = if below.is_empty() { "GET" } else { "POST" };
+        let path = format!("/v1/models/topaz/upscale/%FF/image{below}");
+        is_refused(&app, method, &path, "slug").await;
+    }
+    for method in ["GET", "PUT", "POST", "PATCH", "DELETE"] {
+        let storage = Request::new(method, &app.url("/storage/%FF?signature=%FF"));
+        let refused = storage.send().await;
+        assert_eq!(refused.header("content-type"), Some("application/json"));
+        assert!(refused.json()["code"].is_string(), "{method}");
+    }
     assert_eq!(app.run_jobs().await, 0);
     app.stop().await;
 }

@@ -1,7 +1,7 @@
 //! Pages of other origins: those that are named may call, the others may not.
 
 use runnel_media::sample;
-use runnel_testkit::{Db, Request, Response, TestApp, on_both_databases};
+use runnel_testkit::{Db, Process, Request, Response, TestApp, on_both_databases};
 use serde_json::json;
 
 on_both_databases!(
@@ -21,6 +21,19 @@ fn preflight(url: &str, origin: &str, method: &str, headers: &str) -> Request {
 #[track_caller]
 fn assert_allowed(response: &Response, origin: Option<&str>) {
     assert_eq!(response.header("access-control-allow-origin"), origin);
+    // SPEC: media.md, "Conventions": every response carries it, once.
+    assert_eq!(request_id(response).len(), 36);
+}
+
+#[track_caller]
+fn request_id(response: &Response) -> &str {
+    let headers = response.headers.iter();
+    let ids: Vec<&str> = headers
+        .filter(|(name, _)| name == "runflow-request-id")
+        .map(|(_, value)| value.as_str())
+        .collect();
+    assert_eq!(ids.len(), 1, "{:?}", response.headers);
+    ids[0]
 }
 
 async fn a_page_of_a_named_origin_uploads_and_reads(db: Db) {
@@ -45,6 +58,10 @@ async fn a_page_of_a_named_origin_uploads_and_reads(db: Db) {
     }
     assert_eq!(asked.header("access-control-max-age"), Some("3600"));
     assert_eq!(asked.header("access-control-allow-credentials"), None);
+    let again = preflight(&uploads, PAGE, "POST", "").header("x-request-id", "mine");
+    let again = again.send().await.assert(200);
+    assert!(request_id(&asked) < request_id(&again), "ids ascend");
+    assert_eq!(again.header("x-request-id"), Some("mine"));
 
     let png = sample::gradient_png(8, 8);
     let (id, url) = app.create_upload("image/png", png.len()).await;
@@ -101,6 +118,27 @@ async fn nobodys_page_may_call_by_default(db: Db) {
     assert_allowed(&asked, None);
     asked.assert_error(405, "METHOD_NOT_ALLOWED");
     app.stop().await;
+}
+
+#[test]
+fn what_browsers_ask_is_logged_for_those_who_look_for_a_cause() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let variables = [("RUNNEL_CORS_ORIGINS", PAGE), ("RUNNEL_LOG", "debug")];
+    let server = Process::serve(env!("CARGO_BIN_EXE_runnel"), data_dir.path(), &variables);
+    let url = server.url("/v1/health");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let [asked, read] = runtime.block_on(async {
+        let asked = preflight(&url, PAGE, "GET", "").send().await.assert(200);
+        let read = Request::new("GET", &url).header("origin", PAGE);
+        [asked, read.send().await.assert(200)]
+    });
+    let (_, log) = server.terminate();
+    for (answer, level, message) in [(asked, "DEBUG", " preflight "), (read, "INFO", " request ")] {
+        let id = request_id(&answer);
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(id)).collect();
+        let is_told = |line: &&str| line.contains(level) && line.contains(message);
+        assert!(lines.iter().any(is_told), "{id}: {lines:#?}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod inputs;
 mod library;
 mod life;
 pub(crate) mod models;
+mod puts;
 mod resumable;
 mod runs;
 mod transforms;

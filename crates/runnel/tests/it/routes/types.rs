@@ -113,6 +113,7 @@ async fn a_type_may_be_declared_by_any_of_its_names(db: Db) {
     for (declared, real) in [
         ("image/jpg", "image/jpeg"),
         ("IMAGE/PNG", "image/png"),
+        ("image/png; note=\"a  b\" ;q=~1", "image/png"),
         ("image/heif", "image/heic"),
         ("image/x-ms-bmp", "image/bmp"),
         ("video/x-m4v", "video/mp4"),

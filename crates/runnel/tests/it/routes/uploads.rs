@@ -31,6 +31,13 @@ async fn wrong_sessions_are_refused_and_create_nothing(db: Db) {
         ("mime_type", json!("application/x-unknown")),
         ("mime_type", json!("")),
         ("mime_type", json!("x".repeat(256))),
+        // What no PUT could send as its Content-Type.
+        ("mime_type", json!(" image/png")),
+        ("mime_type", json!("image/png ")),
+        ("mime_type", json!("image/png;\n")),
+        ("mime_type", json!("image/png; x=\t1")),
+        ("mime_type", json!("image/png; x=é")),
+        ("mime_type", json!("\u{a0}image/png")),
         ("filename", json!("")),
         ("filename", json!("x".repeat(501))),
         ("filename", json!(7)),

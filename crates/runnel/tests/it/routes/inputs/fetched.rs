@@ -152,7 +152,7 @@ async fn a_worker_that_lost_the_run_records_nothing(db: Db) {
     };
     let (org, run_id) = (org.as_str().unwrap().parse().unwrap(), id.parse().unwrap());
     let never = tokio_util::sync::CancellationToken::new();
-    let executed = app.services().execute_run(org, run_id, &ghost, &never);
+    let executed = app.services().fetch_run_inputs(org, run_id, &ghost, &never);
     assert_eq!(executed.await.unwrap(), Execution::Stale);
     assert_eq!(server.asked(), ["/photo.png"]);
     assert_eq!(run(&app, &id).await["input"]["image_url"], url);

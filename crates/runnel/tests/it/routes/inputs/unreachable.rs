@@ -13,7 +13,10 @@ use serde_json::json;
 
 use super::{assets, create, failed, start_in};
 
-on_both_databases!(a_file_that_cannot_be_had_fails_the_run_with_a_reason);
+on_both_databases!(
+    a_file_that_cannot_be_had_fails_the_run_with_a_reason,
+    files_that_take_too_long_together_fail_the_run,
+);
 
 const LIMIT: usize = 100_000;
 
@@ -138,6 +141,25 @@ async fn a_file_that_cannot_be_had_fails_the_run_with_a_reason(db: Db) {
     app.stop().await;
 }
 
+async fn files_that_take_too_long_together_fail_the_run(db: Db) {
+    let server = FileServer::start(|_, _| Sent::Silence).await;
+    let (app, puppet) = start_in(db, Storage::Disk, InputForm::Bytes, |_, environment| {
+        // Each alone has more time than any test waits.
+        let patient = Duration::from_hours(1);
+        environment.fetch_pace = Pace {
+            answer_within: patient,
+            window: patient,
+            least_bytes: 1,
+            total: patient,
+        };
+        environment.inputs_within = Duration::from_millis(200);
+    })
+    .await;
+    expect(&app, &puppet, &server.url("/x"), "within 0.2 s").await;
+    assert_eq!(server.asked().len(), 3, "it is worth another try");
+    app.stop().await;
+}
+
 async fn expect(app: &TestApp, puppet: &runnel_testkit::Puppet, url: &str, words: &str) {
     let id = create(app, &json!({"images": [url]})).await;
     let run = failed(app, puppet, &id).await;
@@ -145,7 +167,7 @@ async fn expect(app: &TestApp, puppet: &runnel_testkit::Puppet, url: &str, words
     assert_eq!(run["failure_stage_code"], "preprocess", "{url}");
     let message = run["failure_message"].as_str().unwrap();
     assert!(
-        message.contains("images.0") && message.contains(words),
+        message.contains(words) && (message.contains("images.0") || message.contains("files")),
         "{url}: {message}"
     );
     assert_eq!(assets(app).await.len(), 0, "{url}");

@@ -1,5 +1,6 @@
 //! Signed URLs of transforms: made on request, made once, gone with the asset.
 
+mod busy;
 mod made;
 mod served;
 

@@ -308,7 +308,14 @@ async fn event_types_tell_what_they_mean(db: Db) {
 
 async fn a_webhook_in_a_path_is_an_id_or_any(db: Db) {
     let app = TestApp::start(db).await;
-    for wrong in ["x", "ANY", "any%20", "%00", &UNKNOWN.replace('-', "")] {
+    for wrong in [
+        "x",
+        "ANY",
+        "any%20",
+        "%00",
+        "%FF",
+        &UNKNOWN.replace('-', ""),
+    ] {
         for rest in ["", &format!("/{UNKNOWN}"), &format!("/{UNKNOWN}/attempts")] {
             let path = format!("{WEBHOOKS}/{wrong}/deliveries{rest}");
             let refused = app.get(&path).send().await;
@@ -321,8 +328,6 @@ async fn a_webhook_in_a_path_is_an_id_or_any(db: Db) {
     let error = app.get(&attempt).send().await;
     let error = error.assert_error(422, "VALIDATION_ERROR");
     assert_eq!(error["errors"][0]["loc"], json!(["path", "id"]));
-    let not_utf8 = app.get(&format!("{WEBHOOKS}/%FF/deliveries")).send().await;
-    not_utf8.assert_error(400, "BAD_REQUEST");
     app.stop().await;
 }
 

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use runnel_media::sample;
-use runnel_testkit::{Db, Request, Response, TestApp, on_both_databases, wait_until};
+use runnel_testkit::{Db, Request, TestApp, on_both_databases, wait_until};
 use runnel_types::{RequestId, Scope};
 use serde_json::{Value, json};
+
+use super::{KEY, is_replayed};
 
 on_both_databases!(
     the_first_answer_is_given_again_for_a_day,
@@ -16,12 +18,6 @@ on_both_databases!(
     a_form_is_known_by_its_parts,
     a_key_of_a_dead_process_is_taken_over_or_told_of,
 );
-
-const KEY: &str = "idempotency-key";
-
-fn is_replayed(response: &Response) -> bool {
-    response.header("idempotent-replayed") == Some("true")
-}
 
 async fn folders(app: &TestApp) -> usize {
     let list = app.get("/v1/asset-folders").send().await.assert(200);

@@ -1,0 +1,76 @@
+//! One connection, from its first byte until it ends or says nothing for too long.
+
+use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::greeting::Greeting;
+use crate::life::{Life, Moving};
+use crate::patience::Patience;
+
+/// What all connections share.
+pub(crate) struct Talk {
+    pub(crate) builder: Builder<TokioExecutor>,
+    pub(crate) router: Router,
+    pub(crate) patience: Patience,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Serves a connection. When the server stops, and when the connection has shown
+/// no sign of life for too long, its client is told to begin nothing new on it;
+/// what is at work ends first.
+pub(crate) async fn converse<S>(talk: &Talk, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let life = Life::begin();
+    let service = service_fn(|mut request: Request<Incoming>| {
+        let life = Arc::clone(&life);
+        let at_work = life.at_work();
+        request.extensions_mut().insert(talk.patience);
+        let answering = talk.router.clone().oneshot(request);
+        async move {
+            let response = answering.await?;
+            drop(at_work);
+            Ok::<_, Infallible>(response.map(|body| Moving { body, life }))
+        }
+    });
+    let stream = TokioIo::new(Greeting::new(stream, talk.patience.head));
+    let mut connection = pin!(talk.builder.serve_connection(stream, service));
+    let mut is_last = false;
+    loop {
+        let time = if is_last {
+            talk.patience.head
+        } else {
+            talk.patience.idle
+        };
+        tokio::select! {
+            ended = connection.as_mut() => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+                return;
+            }
+            () = talk.stop.cancelled(), if !is_last => {}
+            () = life.end(time) => {
+                if is_last {
+                    tracing::debug!("a connection without a sign of life was closed");
+                    return;
+                }
+            }
+        }
+        is_last = true;
+        life.sign();
+        connection.as_mut().graceful_shutdown();
+    }
+}

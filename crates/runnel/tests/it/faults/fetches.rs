@@ -1,0 +1,225 @@
+//! Servers that do not go on with the files they send: the runs that wait for them
+//! keep nobody else waiting.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use runnel_media::sample;
+use runnel_testkit::{Db, Puppet, Request, TestApp, on_both_databases, wait_until};
+use runnel_worker::Worker;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+on_both_databases!(
+    slow_servers_keep_no_core_busy,
+    slow_servers_keep_no_place_of_a_model,
+    slow_servers_of_one_organization_leave_room_for_the_files_of_another,
+);
+
+const UPSCALE: &str = "/v1/models/runflow/upscale/runs";
+
+/// Sends the picture at `/quick` at once; of any other the beginning alone, until
+/// the test lets the rest come.
+struct Drip {
+    port: u16,
+    begun: Arc<AtomicUsize>,
+    gate: Arc<Semaphore>,
+    task: JoinHandle<()>,
+}
+
+impl Drip {
+    async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (begun, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+        let (count, opened) = (Arc::clone(&begun), Arc::clone(&gate));
+        let task = tokio::spawn(async move {
+            let mut open = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                open.spawn(serve(stream, Arc::clone(&count), Arc::clone(&opened)));
+            }
+        });
+        Self {
+            port,
+            begun,
+            gate,
+            task,
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// How many files have begun to come and do not go on.
+    fn begun(&self) -> usize {
+        self.begun.load(Ordering::SeqCst)
+    }
+
+    async fn wait_for(&self, count: usize) {
+        let all = || async { (self.begun() == count).then_some(()) };
+        wait_until("the slow files to be asked for", all).await;
+    }
+}
+
+impl Drop for Drip {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(mut stream: TcpStream, begun: Arc<AtomicUsize>, gate: Arc<Semaphore>) {
+    let png = sample::gradient_png(40, 30);
+    let mut request = [0; 4096];
+    let read = stream.read(&mut request).await.unwrap_or(0);
+    let is_quick = request[..read].starts_with(b"GET /quick");
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: image/png\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        png.len()
+    );
+    let _ = stream.write_all(head.as_bytes()).await;
+    let _ = stream.write_all(&png[..50]).await;
+    if !is_quick {
+        begun.fetch_add(1, Ordering::SeqCst);
+        let _opened = gate.acquire().await;
+        let _ = stream.write_all(&png[50..]).await;
+        return;
+    }
+    let _ = stream.write_all(&png[50..]).await;
+}
+
+/// A server that may fetch from this machine.
+async fn start(db: Db) -> TestApp {
+    TestApp::start_with(db, |settings| {
+        "127.0.0.0/8".clone_into(&mut settings.egress_allow);
+    })
+    .await
+}
+
+/// One worker, as a server has.
+struct AtWork {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl AtWork {
+    /// On the server's own process when it can be had as another one: it looks at
+    /// the same data by the same clock.
+    async fn beside(app: &TestApp, puppet: Option<&Puppet>) -> Self {
+        let services = app.beside().await;
+        if let Some(puppet) = puppet {
+            let others: Vec<_> = services.models.models().values().cloned().collect();
+            let limited = puppet.entry(|spec| spec.concurrency = Some(1));
+            services
+                .models
+                .replace(others.into_iter().chain(std::iter::once(limited)));
+        }
+        let stop = CancellationToken::new();
+        let worker = Worker::new(services, "one".to_owned());
+        let until = stop.clone();
+        let task = tokio::spawn(async move {
+            let grace = std::time::Duration::from_mins(1);
+            assert!(worker.run(until, grace).await.is_clean);
+        });
+        Self { stop, task }
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        self.task.await.unwrap();
+    }
+}
+
+/// Creates a run; answers with the path of its record.
+async fn create(app: &TestApp, key: &str, path: &str, input: Value) -> String {
+    let request = Request::new("POST", &app.url(path)).key(key);
+    let run = request.json(&json!({"input": input})).send().await;
+    let run = run.assert(201).json();
+    format!("/v1/runs/{}", run["id"].as_str().unwrap())
+}
+
+async fn status(app: &TestApp, key: &str, run: &str) -> Value {
+    let read = Request::new("GET", &app.url(run)).key(key).send().await;
+    read.assert(200).json()["status_code"].clone()
+}
+
+async fn succeeded(app: &TestApp, key: &str, run: &str) {
+    let ended = || async { (status(app, key, run).await == "succeeded").then_some(()) };
+    wait_until(&format!("the end of {run}"), ended).await;
+}
+
+async fn slow_servers_keep_no_core_busy(db: Db) {
+    let (app, drip) = (start(db).await, Drip::start().await);
+    let key = app.key();
+    let mut slow = Vec::new();
+    // More than a worker has in hand of what keeps the cores busy.
+    for number in 0..3 {
+        let input = json!({"image_url": drip.url(&format!("/{number}")), "scale": 2});
+        slow.push(create(&app, key, UPSCALE, input).await);
+    }
+    let worker = AtWork::beside(&app, None).await;
+    drip.wait_for(3).await;
+    let asset = app.asset("image/png", &sample::gradient_png(40, 30)).await;
+    let input = json!({"asset_id": asset["id"], "scale": 2});
+    let quick = create(&app, key, UPSCALE, input).await;
+    succeeded(&app, key, &quick).await;
+    for run in &slow {
+        assert_eq!(status(&app, key, run).await, "running");
+    }
+    drip.gate.add_permits(3);
+    for run in &slow {
+        succeeded(&app, key, run).await;
+    }
+    worker.end().await;
+    app.stop().await;
+}
+
+async fn slow_servers_keep_no_place_of_a_model(db: Db) {
+    let (app, drip) = (start(db).await, Drip::start().await);
+    let puppet = Puppet::new();
+    app.add_model(puppet.entry(|spec| spec.concurrency = Some(1)));
+    let key = app.key();
+    let input = json!({"image_url": drip.url("/slow")});
+    let slow = create(&app, key, Puppet::RUNS, input).await;
+    let worker = AtWork::beside(&app, Some(&puppet)).await;
+    drip.wait_for(1).await;
+    let quick = create(&app, key, Puppet::RUNS, json!({"text": "hi"})).await;
+    // The file comes while the only place is taken: its run waits for the engine.
+    let call = puppet.call().await;
+    drip.gate.add_permits(1);
+    let queued = || async { (status(&app, key, &slow).await == "queued").then_some(()) };
+    wait_until("the run to wait for its engine", queued).await;
+    call.succeed();
+    succeeded(&app, key, &quick).await;
+    puppet.call().await.succeed();
+    succeeded(&app, key, &slow).await;
+    worker.end().await;
+    app.stop().await;
+}
+
+async fn slow_servers_of_one_organization_leave_room_for_the_files_of_another(db: Db) {
+    let (app, drip) = (start(db).await, Drip::start().await);
+    let key = app.key();
+    let mut slow = Vec::new();
+    for number in 0..20 {
+        let input = json!({"image_url": drip.url(&format!("/{number}")), "scale": 2});
+        slow.push(create(&app, key, UPSCALE, input).await);
+    }
+    let worker = AtWork::beside(&app, None).await;
+    drip.wait_for(8).await;
+    let other = app.foreign_key().await;
+    let input = json!({"image_url": drip.url("/quick"), "scale": 2});
+    let quick = create(&app, &other, UPSCALE, input).await;
+    succeeded(&app, &other, &quick).await;
+    assert_eq!(drip.begun(), 8, "half of the fetches are for others");
+    drip.gate.add_permits(20);
+    for run in &slow {
+        succeeded(&app, key, run).await;
+    }
+    worker.end().await;
+    app.stop().await;
+}
