@@ -7,9 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use runnel_blobs::{Key, Method, UrlSigner};
 use runnel_media::archive::read_entry;
-use runnel_media::{
-    Budget, HEAD_BYTES, MediaType, THUMBNAIL_SIDE, probe, sniff, thumbnail as draw,
-};
+use runnel_media::subprocess::Programs;
+use runnel_media::{Budget, HEAD_BYTES, MediaType, THUMBNAIL_SIDE, probe, sniff, thumbnail_with};
 use runnel_types::list::{
     BadList, Field, Filter, Listed, Place, Sort, Value, parse_filter, parse_sort, sort_text,
 };
@@ -152,7 +151,7 @@ pub fn picture(data: &[u8]) {
 
 /// The pixels of a file: what is drawn of it is as small as it should be, and says
 /// of the file what the first look said. What programs draw is left out: each would
-/// be a process.
+/// be a process, and there are none here.
 pub fn thumbnail(data: &[u8]) {
     let budget = Budget {
         max_pixels: 1 << 18,
@@ -174,7 +173,8 @@ pub fn thumbnail(data: &[u8]) {
     if !is_drawn_here {
         return;
     }
-    if let Ok(drawn) = draw(&mut Cursor::new(data), &budget) {
+    let none = Programs::in_folders(["/nonexistent"]);
+    if let Ok(drawn) = thumbnail_with(&mut Cursor::new(data), &budget, &none) {
         assert_eq!(drawn.source, found);
         assert!(drawn.width.max(drawn.height) <= THUMBNAIL_SIDE, "{found:?}");
         let made = probe(&mut Cursor::new(&drawn.webp), &budget).expect("a thumbnail is a picture");

@@ -14,6 +14,7 @@ use serde_json::Value;
 use crate::decode::fit;
 use crate::probe::{damaged, refused_by};
 use crate::subprocess::{Limits, Output, Program, Programs, run};
+use crate::workspace::Workspace;
 use crate::{Budget, MediaError, MediaType, Picture, ppm};
 
 pub(crate) const FFPROBE: Program = Program {
@@ -338,7 +339,7 @@ fn run_on(
     // Where opening standard input does not open the file anew, the place in
     // it is shared.
     input.seek(SeekFrom::Start(0))?;
-    let folder = tempfile::tempdir()?;
+    let folder = Workspace::new()?;
     run(
         programs,
         program,

@@ -51,6 +51,7 @@ mod transform;
 mod types;
 pub mod upscale;
 mod vp8;
+mod workspace;
 
 pub use budget::Budget;
 pub use decode::{Want, decode};
@@ -62,7 +63,8 @@ pub use orient::Orientation;
 pub use picture::{Channels, Picture};
 pub use probe::{MAX_FRAMES, Probe, probe};
 pub use sniff::{HEAD_BYTES, Sniffed, sniff};
-pub use thumbnail::{THUMBNAIL_SIDE, Thumbnail, thumbnail};
+pub use thumbnail::{THUMBNAIL_SIDE, Thumbnail, thumbnail, thumbnail_with};
 pub use tools::{TOOLS, Tool};
 pub use transform::{Fit, Format, MAX_RESULT_SIDE, Transform, Transformed, transform};
 pub use types::{MediaType, SUPPORTED, TypeInfo, declared_fits, types};
+pub use workspace::sweep_workspaces;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::probe::refused_by;
 use crate::subprocess::{Limits, Program, Programs, run};
+use crate::workspace::Workspace;
 use crate::{Budget, MediaError, MediaType, Picture, ppm};
 
 pub(crate) const PDFTOPPM: Program = Program {
@@ -44,7 +45,7 @@ pub fn first_page(
     };
     let mut input = file.try_clone()?;
     input.seek(SeekFrom::Start(0))?;
-    let folder = tempfile::tempdir()?;
+    let folder = Workspace::new()?;
     let done = run(
         programs,
         PDFTOPPM,

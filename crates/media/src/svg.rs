@@ -12,6 +12,7 @@ use crate::decode::{Stored, Want, png};
 use crate::probe::svg::sides;
 use crate::probe::{probe, refused_by};
 use crate::subprocess::{Limits, Program, Programs, run};
+use crate::workspace::Workspace;
 use crate::{Budget, MediaError, MediaType};
 
 pub(crate) const RSVG_CONVERT: Program = Program {
@@ -63,7 +64,7 @@ pub(crate) fn draw(
         memory_bytes: 1 << 30,
         ..Limits::default()
     };
-    let folder = tempfile::tempdir()?;
+    let folder = Workspace::new()?;
     let done = run(
         programs,
         RSVG_CONVERT,

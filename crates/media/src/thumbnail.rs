@@ -54,11 +54,14 @@ pub fn thumbnail(
     source: &mut (impl Read + Seek),
     budget: &Budget,
 ) -> Result<Thumbnail, MediaError> {
-    with_programs(source, budget, &Programs::default())
+    thumbnail_with(source, budget, &Programs::default())
 }
 
 /// The same with the programs that are given.
-pub(crate) fn with_programs(
+///
+/// # Errors
+/// Those of [`thumbnail`], and when a program is missing that the file needs.
+pub fn thumbnail_with(
     source: &mut (impl Read + Seek),
     budget: &Budget,
     programs: &Programs,

@@ -11,6 +11,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use super::{Stored, Want, jpeg, png};
 use crate::orient::Orientation;
 use crate::subprocess::{Limits, Program, Programs, RunError, run};
+use crate::workspace::Workspace;
 use crate::{Budget, MediaError, Probe, probe};
 
 /// The converter's names: the newer one first.
@@ -39,7 +40,7 @@ pub(super) fn decode(
     let Some(converter) = found else {
         return Err(failed(RunError::Missing(CONVERTERS[1])));
     };
-    let folder = tempfile::tempdir()?;
+    let folder = Workspace::new()?;
     source.seek(SeekFrom::Start(0))?;
     let mut input = File::create(folder.path().join("in"))?;
     let copied = io::copy(&mut source.take(budget.max_bytes + 1), &mut input)?;

@@ -11,7 +11,7 @@ use crate::decode::Stored;
 use crate::orient::Orientation;
 use crate::probe::svg::sides;
 use crate::subprocess::Programs;
-use crate::thumbnail::{self, Thumbnail};
+use crate::thumbnail::{Thumbnail, of_stored, thumbnail_with};
 use crate::{Budget, HEAD_BYTES, MediaError, MediaType, Probe, clip, page, probe, sniff};
 
 /// What a file says of itself.
@@ -85,7 +85,7 @@ pub fn thumbnail_of(
 ) -> Result<Thumbnail, MediaError> {
     let media_type = type_of(file)?;
     if media_type.is_picture() {
-        return thumbnail::with_programs(file, budget, programs);
+        return thumbnail_with(file, budget, programs);
     }
     let (picture, sides) = if media_type.is_video() {
         let clip = clip::probe_clip(file, media_type, budget, programs)?;
@@ -108,7 +108,7 @@ pub fn thumbnail_of(
         frames: 1,
         orientation: Orientation::Upright,
     };
-    thumbnail::of_stored(Stored::whole(picture), source)
+    of_stored(Stored::whole(picture), source)
 }
 
 /// The type of a file, if an upload may have it.

@@ -2,8 +2,8 @@
 //!
 //! A directory may send every strip to the same bytes, so that a small file
 //! asks for the work of a hundred thousand large ones; no strip shows that by
-//! itself. [`Chunks::of`] adds them all up before the first one is read, and
-//! [`Chunks::aim`] lets none be read beyond the length that was added.
+//! itself. [`Chunks::of`] adds all that are packed up before the first one is
+//! read, and [`Chunks::aim`] lets none be read beyond the length that was added.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -29,7 +29,7 @@ const MIN_TILE_PIXELS: u64 = 256;
 pub(crate) struct Chunks {
     offsets: Vec<u64>,
     lengths: Vec<u64>,
-    compression: Option<u16>,
+    compression: u16,
     /// The length of the file.
     file: u64,
 }
@@ -56,9 +56,14 @@ impl Chunks {
         let together = lengths
             .iter()
             .fold(0u64, |sum, length| sum.saturating_add(*length));
+        let compression = decoder
+            .find_tag_unsigned(Tag::Compression)
+            .map_err(refusal)?
+            .unwrap_or(CompressionMethod::None.to_u16());
+        let is_packed = compression != CompressionMethod::None.to_u16();
         // Strips that are the same may well be stored once, as empty ones are;
         // but nothing is gained by packing pixels into more bytes than they are.
-        if together > file.max(unpacked) {
+        if is_packed && together > file.max(unpacked) {
             return Err(damaged(
                 MediaType::Tiff,
                 format!(
@@ -67,18 +72,17 @@ impl Chunks {
                 ),
             ));
         }
-        let compression = decoder.find_tag_unsigned(Tag::Compression);
         Ok(Self {
             offsets,
             lengths,
-            compression: compression.map_err(refusal)?,
+            compression,
             file,
         })
     }
 
     /// Whether they are compressed in this way.
     pub(crate) fn are(&self, method: CompressionMethod) -> bool {
-        self.compression.unwrap_or(1) == method.to_u16()
+        self.compression == method.to_u16()
     }
 
     /// Where a chunk begins, and how many bytes it has.
@@ -140,10 +144,10 @@ fn unpacked_bytes<S: Read + Seek>(
         ChunkType::Strip => u64::from(height),
         ChunkType::Tile => down * u64::from(chunk_height),
     };
-    let pixels = u64::from(width) * u64::from(height);
     let count = across * down;
-    // A strip for each row is usual, and dear only for a picture of few pixels.
-    if count > u64::from(budget.max_side) && count.saturating_mul(MIN_TILE_PIXELS) > pixels {
+    let chunk = u64::from(chunk_width) * u64::from(chunk_height);
+    // A strip for each row is usual, and there are no more of them than rows.
+    if count > u64::from(budget.max_side) && chunk < MIN_TILE_PIXELS {
         return Err(unusable(&format!(
             "it is cut into {count} parts; save it with tiles of 16×16 pixels or more"
         )));

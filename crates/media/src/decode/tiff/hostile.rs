@@ -147,7 +147,6 @@ fn strips_that_all_are_the_same_large_one_are_refused_by_their_directory() {
         ),
         // The code that says nothing.
         (PACK_BITS, vec![0x80; 100_000]),
-        (1, vec![0; 100_000]),
     ];
     for (compression, bytes) in table {
         for tile in [None, Some((16, 1))] {
@@ -281,15 +280,22 @@ fn tables_are_not_read_again_and_again_when_they_are_long() {
         ..Lies::default()
     };
     assert_refused(&file.file(&[0; 100]), "tables");
-    for tables in [&b"\xff"[..], b"words", b"\xff\xd8", b"\xff\xd8\xff\xd9"] {
+    // What is no table spoils a good strip, and an empty one does not.
+    let strip = sample::noise_jpeg(1, 1);
+    for (tables, is_sound) in [
+        (&b"\xff"[..], false),
+        (b"words", false),
+        (b"\xff\xd8", true),
+        (b"\xff\xd8\xff\xd9", true),
+    ] {
         let file = Lies {
             compression: JPEG,
-            places: vec![(0, 4)],
+            places: vec![(0, strip.len() as u64)],
             tables: tables.to_vec(),
             ..Lies::default()
         };
-        let (made, _) = outcome(&file.file(b"\xff\xd8\xff\xd9"));
-        assert!(made.is_err());
+        let (made, _) = outcome(&file.file(&strip));
+        assert_eq!(made.is_ok(), is_sound, "{tables:?}");
     }
 }
 
@@ -350,6 +356,35 @@ fn a_picture_is_not_cut_into_single_pixels() {
         ..Lies::default()
     };
     assert_refused(&file.file(&[0]), "90000 parts");
+}
+
+#[test]
+fn the_smallest_tiles_may_be_many() {
+    let mut packer = ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut packer, &[9; 16 * 16 * 3]).unwrap();
+    let packed = packer.finish().unwrap();
+    // Those at the edges are counted whole.
+    let count = 5000u32.div_ceil(16) * 3500u32.div_ceil(16);
+    assert!(count > Budget::default().max_side);
+    let file = Lies {
+        sides: (5000, 3500),
+        tile: Some((16, 16)),
+        places: vec![(0, packed.len() as u64); count as usize],
+        ..Lies::default()
+    };
+    let (made, _) = outcome(&file.file(&packed));
+    assert_eq!(made.unwrap().picture.width(), 5000);
+}
+
+#[test]
+fn a_plain_strip_may_tell_a_wrong_length() {
+    let file = Lies {
+        compression: 1,
+        places: vec![(0, 1_000_000)],
+        ..Lies::default()
+    };
+    let (made, _) = outcome(&file.file(&[1, 2, 3]));
+    assert_eq!(made.unwrap().picture.pixels(), [1, 2, 3]);
 }
 
 #[test]

@@ -151,8 +151,8 @@ impl JpegChunks {
         Ok(jpeg)
     }
 
-    /// Refuses a strip that is not of the picture's kind or size. libtiff takes
-    /// none that is larger than its place either.
+    /// Refuses a strip that is not of the picture's kind, or larger than its place.
+    /// The last one may go on below the picture.
     fn check(
         &self,
         header: &DecompressHeader,

@@ -12,7 +12,7 @@ pub(super) mod window;
 use std::io::{BufReader, Cursor, Read, Seek};
 
 use tiff::ColorType;
-use tiff::decoder::{ChunkType, Decoder, DecodingResult};
+use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::{PlanarConfiguration, Tag};
 
 use self::chunks::Chunks;
@@ -32,6 +32,39 @@ use crate::{Budget, MediaError, MediaType, Probe, clip, colour};
 struct Reading {
     colour: ColorType,
     profile: Option<Vec<u8>>,
+}
+
+/// Who reads the samples of a chunk.
+struct Readers<'a> {
+    chunks: &'a Chunks,
+    /// Where they are JPEGs.
+    jpegs: Option<JpegChunks>,
+    /// Where they are tiles that the library reads amiss at the edge.
+    edge_tiles: Option<EdgeTiles>,
+}
+
+impl Readers<'_> {
+    /// The samples of a chunk of which `columns` belong to the picture.
+    fn read<S: Read + Seek>(
+        &mut self,
+        decoder: &mut Decoder<Window<S>>,
+        index: u32,
+        columns: usize,
+    ) -> Result<DecodingResult, MediaError> {
+        self.chunks.aim(decoder, index)?;
+        let sides = decoder.chunk_dimensions();
+        match (&mut self.jpegs, &self.edge_tiles) {
+            (Some(jpegs), _) => {
+                let place = self.chunks.place(index)?;
+                let samples = jpegs.read(decoder.inner(), place, columns as u32, sides)?;
+                Ok(DecodingResult::U8(samples))
+            }
+            (_, Some(tiles)) if columns < sides.0 as usize => {
+                tiles.read(decoder, self.chunks.place(index)?, columns)
+            }
+            _ => decoder.read_chunk(index).map_err(refusal),
+        }
+    }
 }
 
 /// Decodes the first picture.
@@ -90,7 +123,7 @@ fn decode_here<S: Read + Seek>(
         return Err(damaged(MediaType::Tiff, "it has two headers"));
     }
     let mut reading = Reading::of(&mut decoder)?;
-    let mut jpegs = JpegChunks::of(&mut decoder, chunks, reading.colour, budget)?;
+    let jpegs = JpegChunks::of(&mut decoder, chunks, reading.colour, budget)?;
     if jpegs.is_some() && matches!(reading.colour, ColorType::YCbCr(_)) {
         // Then libjpeg makes light of luma and chroma.
         reading.colour = ColorType::RGB(8);
@@ -98,12 +131,11 @@ fn decode_here<S: Read + Seek>(
     let samples = reading.samples();
     let mut shrinker = Shrinker::new(width, height, samples, want);
     let (chunk_width, chunk_height) = decoder.chunk_dimensions();
-    // The last strip may be as high as the others, and a tile higher than the picture.
-    let highest = match decoder.get_chunk_type() {
-        ChunkType::Strip => chunk_height.min(height),
-        ChunkType::Tile => chunk_height,
+    let mut readers = Readers {
+        edge_tiles: EdgeTiles::of(&mut decoder, chunks)?,
+        chunks,
+        jpegs,
     };
-    let edge_tiles = EdgeTiles::of(&mut decoder, chunks)?;
     let across = width.div_ceil(chunk_width);
     let stride = width as usize * samples;
     let mut band = Vec::new();
@@ -114,19 +146,7 @@ fn decode_here<S: Read + Seek>(
         for column in 0..across {
             let index = line as u32 * across + column;
             let columns = chunk_width.min(width - column * chunk_width) as usize;
-            chunks.aim(&mut decoder, index)?;
-            let chunk = match (&mut jpegs, &edge_tiles) {
-                (Some(jpegs), _) => {
-                    let sides = (chunk_width, highest);
-                    let place = chunks.place(index)?;
-                    let samples = jpegs.read(decoder.inner(), place, columns as u32, sides)?;
-                    DecodingResult::U8(samples)
-                }
-                (_, Some(tiles)) if columns < chunk_width as usize => {
-                    tiles.read(&mut decoder, chunks.place(index)?, columns)?
-                }
-                _ => decoder.read_chunk(index).map_err(refusal)?,
-            };
+            let chunk = readers.read(&mut decoder, index, columns)?;
             let pixels = reading.pixels(chunk, columns)?;
             let columns = columns * samples;
             let left = (column * chunk_width) as usize * samples;

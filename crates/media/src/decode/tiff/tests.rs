@@ -81,6 +81,8 @@ struct Jpegs {
     /// The photometric interpretation, and the samples a pixel.
     kind: (u64, usize),
     tile: Option<u32>,
+    /// The rows of a strip, where there are no tiles.
+    rows: u32,
     /// Whether the tables are stored once for all.
     are_tables_shared: bool,
     /// Whether the last strip has as many rows as the others.
@@ -149,7 +151,7 @@ impl Jpegs {
 
     fn file(&self) -> Vec<u8> {
         let (width, height) = Self::SIDES;
-        let (wide, high) = self.tile.map_or((width, 8), |side| (side, side));
+        let (wide, high) = self.tile.map_or((width, self.rows), |side| (side, side));
         let is_whole = self.tile.is_some() || self.is_last_whole;
         let (mut bytes, mut shared) = (Vec::new(), Vec::new());
         let (mut offsets, mut lengths) = (Vec::new(), Vec::new());
@@ -198,11 +200,13 @@ impl Jpegs {
 fn strips_and_tiles_of_jpeg_have_the_colours_that_the_picture_tells() {
     // White first, black first, light, light and alpha, inks, luma and chroma.
     for kind in [(0, 1), (1, 1), (2, 3), (2, 4), (5, 4), (6, 3)] {
-        for tile in [None, Some(16), Some(64)] {
+        // One strip of thirty-two rows goes on below the picture.
+        for (tile, rows) in [(None, 8), (None, 32), (Some(16), 0), (Some(64), 0)] {
             for flags in 0..4 {
                 let jpegs = Jpegs {
                     kind,
                     tile,
+                    rows,
                     are_tables_shared: flags & 1 == 1,
                     is_last_whole: flags & 2 == 2,
                 };
@@ -215,7 +219,7 @@ fn strips_and_tiles_of_jpeg_have_the_colours_that_the_picture_tells() {
                     .zip(picture.pixels())
                     .map(|(wanted, found)| wanted.abs_diff(*found));
                 let most = differences.max().unwrap();
-                assert!(most <= 12, "{kind:?} {tile:?} {flags}: {most}");
+                assert!(most <= 12, "{kind:?} {tile:?} {rows} {flags}: {most}");
             }
         }
     }
@@ -226,6 +230,7 @@ fn a_jpeg_strip_of_other_colours_is_refused() {
     let jpegs = Jpegs {
         kind: (1, 1),
         tile: None,
+        rows: 8,
         are_tables_shared: false,
         is_last_whole: false,
     };
@@ -245,6 +250,7 @@ fn a_jpeg_strip_cut_off_anywhere_is_refused() {
     let whole = Jpegs {
         kind: (6, 3),
         tile: Some(64),
+        rows: 8,
         are_tables_shared: true,
         is_last_whole: true,
     };
