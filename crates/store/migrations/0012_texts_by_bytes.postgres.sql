@@ -8,17 +8,17 @@
 -- not looked through again. It takes about three seconds for each index of a million
 -- rows (half a minute for a million assets on two busy cores), and room for a second
 -- copy of the indexes, in the log too. Nobody can use the tables meanwhile. They are
--- taken all at once: one after the other would be a deadlock with whoever holds a
--- later one and waits for an earlier one.
+-- taken at the beginning, in the order in which the program takes their rows.
 --
 -- Processes of before have to be stopped: what they have prepared fails from then on
--- ("cached plan must not change result type").
+-- ("cached plan must not change result type"), and one that is at work may be in a
+-- deadlock with this, which ends one of the two.
 DO $$
 DECLARE
     tables CONSTANT text[] := ARRAY[
-        'orgs', 'api_keys', 'uploads', 'resumable_uploads', 'folders', 'assets', 'batches', 'runs',
-        'run_logs', 'webhooks', 'deliveries', 'delivery_attempts', 'callback_secrets', 'jobs',
-        'idempotency_keys', 'settings', 'schema_migrations'
+        'idempotency_keys', 'orgs', 'api_keys', 'callback_secrets', 'webhooks', 'folders', 'jobs',
+        'runs', 'run_logs', 'batches', 'uploads', 'resumable_uploads', 'assets', 'deliveries',
+        'delivery_attempts', 'settings', 'schema_migrations'
     ];
     named   text;
     changes text;
