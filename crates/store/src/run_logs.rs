@@ -25,6 +25,12 @@ pub(crate) const EARLIER: &str = "SELECT id, sequence, level, message, created_a
     ORDER BY sequence DESC
     LIMIT $4";
 
+/// Index: the same.
+pub(crate) const LAST: &str = "SELECT id, sequence, level, message, created_at FROM run_logs
+    WHERE org_id = $1 AND run_id = $2
+    ORDER BY sequence DESC
+    LIMIT 1";
+
 /// A line that has no sequence yet.
 #[derive(Debug, Clone, Copy)]
 pub struct NewLine<'a> {
@@ -83,6 +89,12 @@ impl<E: Reader> RunLogs<E> {
             .int(sequence)
             .int(i64::from(limit));
         all(&mut self.0, Statement::new(TABLE, sql, args), decode).await
+    }
+
+    /// The last line.
+    pub async fn last(&mut self, org: OrgId, run: RunId) -> Result<Option<RunLog>, StoreError> {
+        let args = Args::new().word(org).word(run);
+        optional(&mut self.0, Statement::new(TABLE, LAST, args), decode).await
     }
 }
 

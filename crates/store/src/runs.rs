@@ -262,8 +262,8 @@ impl Runs<&mut Tx> {
         self.change(sql, args, id).await
     }
 
-    /// Puts another input in the place of a running run's, once what it names is
-    /// kept here; says whether it is running.
+    /// Puts another input in the place of a run's, once what it names is kept here;
+    /// says whether there is such a run that has not ended.
     pub async fn record_input(
         &mut self,
         org: OrgId,
@@ -271,7 +271,7 @@ impl Runs<&mut Tx> {
         input: &Value,
     ) -> Result<bool, StoreError> {
         let sql = "UPDATE runs SET input = $3
-            WHERE org_id = $1 AND id = $2 AND status = 'running'
+            WHERE org_id = $1 AND id = $2 AND status IN ('queued', 'running')
             RETURNING id";
         let args = Args::new().word(org).word(id).json(input);
         changed(&mut self.0, Statement::new(TABLE, sql, args))

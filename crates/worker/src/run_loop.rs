@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runnel_domain::Services;
-use runnel_domain::jobs::{Claim, Claimed, Claims, Pool, Rooms};
+use runnel_domain::jobs::{Claim, Claimed, Claims, Cursor, Pool, Rooms};
 use runnel_domain::runs::Lease;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::MissedTickBehavior;
@@ -71,6 +71,7 @@ impl Worker {
         let mut in_hand = InHand::default();
         let abort = CancellationToken::new();
         let mut turn = 0;
+        let mut cursor = Cursor::default();
         while !stop.is_cancelled() {
             // Register for the wake-up before looking, so that work committed
             // between the look and the wait is not missed.
@@ -80,7 +81,7 @@ impl Worker {
             woken.as_mut().enable();
             in_hand.reap();
             turn += 1;
-            let claims = self.claim(&mut in_hand.rooms, turn).await;
+            let claims = self.claim(&mut in_hand.rooms, turn, &mut cursor).await;
             for job in claims.jobs {
                 let place = (job.pool, job.lane.clone());
                 let services = Arc::clone(&self.services);
@@ -117,7 +118,9 @@ impl Worker {
     pub async fn run_due(&self) -> usize {
         let mut done = 0;
         loop {
-            let claimed = self.claim(&mut Rooms::any(1), 0).await.jobs;
+            let mut cursor = Cursor::default();
+            let claims = self.claim(&mut Rooms::any(1), 0, &mut cursor).await;
+            let claimed = claims.jobs;
             if claimed.is_empty() {
                 return done;
             }
@@ -129,7 +132,7 @@ impl Worker {
         }
     }
 
-    async fn claim(&self, rooms: &mut Rooms, turn: usize) -> Claims {
+    async fn claim(&self, rooms: &mut Rooms, turn: usize, cursor: &mut Cursor) -> Claims {
         // A name for each claim: a job whose lease ended and that this worker
         // takes again is another's for whatever is still at work on it here.
         let worker = format!("{}/{turn}", self.name);
@@ -138,7 +141,7 @@ impl Worker {
             lease: LEASE,
             turn,
         };
-        match self.services.claim_within(rooms, claim).await {
+        match self.services.claim_within(rooms, claim, cursor).await {
             Ok(claims) => claims,
             Err(fault) => {
                 tracing::error!(%fault, "no jobs could be claimed; trying again");

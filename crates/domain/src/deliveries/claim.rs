@@ -7,12 +7,12 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use runnel_store::Tx;
-use runnel_store::jobs::{Held, LANES_AT_MOST};
+use runnel_store::jobs::Held;
 use runnel_types::{Delivery, DeliveryId, Fault, Job, JobId, OrgId, Queue};
 
 use super::circuits::Pass;
 use super::due::Due;
-use crate::jobs::{Claim, Claimed, Claiming, Lane, Pool, Rooms, due_lanes};
+use crate::jobs::{Claim, Claimed, Claiming, Cursor, Lane, Pool, Rooms};
 use crate::{Services, faults};
 
 /// How long a delivery waits for a receiver that is away before it is given up: what
@@ -34,8 +34,7 @@ pub struct DueClaims {
 }
 
 impl Services {
-    /// Takes due deliveries as far as `rooms` goes, and takes them off it. `from` is
-    /// where the last claim stopped, for the next to go on.
+    /// Takes due deliveries as far as `rooms` goes, and takes them off it.
     ///
     /// # Errors
     /// When the database fails. What was taken then is due again when its lease ends.
@@ -43,14 +42,13 @@ impl Services {
         &self,
         rooms: &mut Rooms,
         claim: Claim<'_>,
-        from: &mut String,
+        cursor: &mut Cursor,
     ) -> Result<DueClaims, Fault> {
-        let mut claiming = Claiming::new(Queue::Deliveries, claim, self.now(), rooms);
+        let mut claiming = Claiming::new(Queue::Deliveries, claim, self.now(), (rooms, cursor));
         let mut overdue = HashSet::new();
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let lanes = due_lanes(&mut tx, &claiming, from).await?;
-        let is_cut = lanes.len() == LANES_AT_MOST;
-        *from = lanes.last().filter(|_| is_cut).cloned().unwrap_or_default();
+        claiming.wake(&mut tx).await?;
+        let (lanes, is_cut) = claiming.all_lanes(&mut tx).await?;
         for name in lanes {
             let pass = self.circuits.pass(&name, claiming.now);
             let in_hand = claiming.left.in_hand(&name);
@@ -80,7 +78,7 @@ impl Services {
         }
         let (taken, has_idle) = self.take_up(&mut tx, &mut claiming).await?;
         tx.commit().await.map_err(faults::store)?;
-        *rooms = claiming.left;
+        (*rooms, *cursor) = (claiming.left, claiming.cursor);
         Ok(DueClaims {
             due: self.set_course(taken, &overdue).await,
             is_limited: claiming.claims.is_limited,

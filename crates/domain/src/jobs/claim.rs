@@ -5,137 +5,26 @@
 //! busy in this process is its [`Pool`]; a worker that has no room in one takes
 //! nothing for it, and another process may.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use runnel_store::Tx;
-use runnel_store::jobs::{Claimed as Row, LANES_AT_MOST, Room};
+use runnel_store::jobs::{Claimed as Row, Room, Stretch};
 use runnel_types::{Fault, Job, JobId, Queue, Timestamp};
 
 use super::FETCHES;
+use super::rooms::{Pool, Rooms};
 use crate::{Services, faults};
 
-/// What a job keeps busy while it is worked on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Pool {
-    /// The cores: a model that runs in this process.
-    Cores,
-    /// An engine elsewhere, which is waited for.
-    Engines,
-    /// The servers that inputs name by URL, which are waited for before an engine
-    /// has anything to do.
-    Fetches,
-    /// Receivers of callbacks.
-    Callbacks,
-    /// Whatever else there is to do.
-    Chores,
-}
+/// Lanes that are looked at in one claim; the next claim goes on.
+const LANES_AT_MOST: usize = 256;
 
-/// How much a worker has room for. Who claims takes from it, and gives back when
-/// a job has ended.
-#[derive(Debug, Clone)]
-pub struct Rooms {
-    in_all: usize,
-    pools: HashMap<Pool, usize>,
-    /// The most of one lane in a pool, so that a slow model leaves room for others.
-    lane: usize,
-    /// The most of one lane in some pools.
-    shares: HashMap<Pool, usize>,
-    /// A lane may have no more than a part of what its pool has free.
-    leaves_room: bool,
-    in_hand: HashMap<String, usize>,
-    /// Where the last claim stopped that did not come to the end of the lanes.
-    from: String,
-}
-
-impl Rooms {
-    /// Room for so many jobs, whatever they are.
-    pub fn any(places: usize) -> Self {
-        Self {
-            in_all: places,
-            pools: HashMap::new(),
-            lane: usize::MAX,
-            shares: HashMap::new(),
-            leaves_room: false,
-            in_hand: HashMap::new(),
-            from: String::new(),
-        }
-    }
-
-    /// Room for so many of each pool, and of them at most `lane` of one lane.
-    pub fn of(pools: impl IntoIterator<Item = (Pool, usize)>, lane: usize) -> Self {
-        Self {
-            in_all: usize::MAX,
-            pools: pools.into_iter().collect(),
-            lane,
-            shares: HashMap::new(),
-            leaves_room: false,
-            in_hand: HashMap::new(),
-            from: String::new(),
-        }
-    }
-
-    /// The same, but no lane may have more than a quarter of what its pool has free,
-    /// one apart: a few that are slow take a pool between them otherwise.
-    #[must_use]
-    pub fn leaving_room(self) -> Self {
-        Self {
-            leaves_room: true,
-            ..self
-        }
-    }
-
-    /// The same, but of `pool` at most `share` for each lane.
-    #[must_use]
-    pub fn sharing(mut self, pool: Pool, share: usize) -> Self {
-        self.shares.insert(pool, share);
-        self
-    }
-
-    /// How many jobs of a lane are in hand.
-    pub(crate) fn in_hand(&self, lane: &str) -> usize {
-        self.in_hand.get(lane).copied().unwrap_or(0)
-    }
-
-    fn places(&self, pool: Pool, lane: &str) -> usize {
-        let in_hand = self.in_hand(lane);
-        let share = self.shares.get(&pool).copied().unwrap_or(usize::MAX);
-        let of_lane = self.lane.min(share);
-        let mut pool = self.pools.get(&pool).copied().unwrap_or(usize::MAX);
-        if self.leaves_room {
-            let part = (pool / 4).saturating_sub(in_hand);
-            pool = pool.min(part.max(usize::from(in_hand == 0)));
-        }
-        self.in_all.min(pool).min(of_lane.saturating_sub(in_hand))
-    }
-
-    /// Takes the place of a job.
-    pub fn take(&mut self, pool: Pool, lane: &str) {
-        self.in_all = self.in_all.saturating_sub(1);
-        if let Some(free) = self.pools.get_mut(&pool) {
-            *free = free.saturating_sub(1);
-        }
-        match self.in_hand.get_mut(lane) {
-            Some(in_hand) => *in_hand += 1,
-            None => {
-                self.in_hand.insert(lane.to_owned(), 1);
-            }
-        }
-    }
-
-    /// Gives back the place of a job that has ended.
-    pub fn give_back(&mut self, pool: Pool, lane: &str) {
-        self.in_all = self.in_all.saturating_add(1);
-        if let Some(free) = self.pools.get_mut(&pool) {
-            *free += 1;
-        }
-        if let Some(in_hand) = self.in_hand.get_mut(lane) {
-            *in_hand -= 1;
-            if *in_hand == 0 {
-                self.in_hand.remove(lane);
-            }
-        }
-    }
+/// Where a worker's next claim goes on, when the last one did not come to the end of
+/// the lanes: the name of the lane at which it begins.
+#[derive(Debug, Clone, Default)]
+pub struct Cursor {
+    lanes: String,
+    /// Among the lanes in which files are fetched.
+    fetches: String,
 }
 
 /// A job that this worker holds until its lease ends.
@@ -173,8 +62,8 @@ pub struct Claims {
     /// The jobs.
     pub jobs: Vec<Claimed>,
     /// Another worker was claiming of a lane with a limit just then, so that it
-    /// was passed over, or there are more lanes than one claim looks at: there may
-    /// be more in a moment.
+    /// was passed over, or there are more lanes than one claim looks at and room for
+    /// what stands in them: there may be more in a moment.
     pub is_contended: bool,
     /// Room was lacking for what may be there: a job that ends makes some.
     pub is_limited: bool,
@@ -194,18 +83,37 @@ pub(crate) struct Claiming<'a> {
     pub(crate) now: Timestamp,
     /// A claim that fails has taken nothing, so this is a copy.
     pub(crate) left: Rooms,
+    /// A copy too.
+    pub(crate) cursor: Cursor,
     pub(crate) claims: Claims,
 }
 
 impl<'a> Claiming<'a> {
-    pub(crate) fn new(queue: Queue, claim: Claim<'a>, now: Timestamp, rooms: &Rooms) -> Self {
+    pub(crate) fn new(
+        queue: Queue,
+        claim: Claim<'a>,
+        now: Timestamp,
+        (rooms, cursor): (&Rooms, &Cursor),
+    ) -> Self {
         Self {
             queue,
             claim,
             now,
             left: rooms.clone(),
+            cursor: cursor.clone(),
             claims: Claims::default(),
         }
+    }
+
+    /// Makes ready what has waited long enough.
+    pub(crate) async fn wake(&self, tx: &mut Tx) -> Result<(), Fault> {
+        tx.jobs().wake(self.now).await.map_err(faults::store)
+    }
+
+    /// The lanes of the queue in which somebody stands, from where the last claim
+    /// stopped, and whether there are others.
+    pub(crate) async fn all_lanes(&mut self, tx: &mut Tx) -> Result<(Vec<String>, bool), Fault> {
+        due_lanes(tx, Stretch::all(self.queue), &mut self.cursor.lanes).await
     }
 
     /// Takes what there is room for of one lane, `at_most` so many.
@@ -282,7 +190,8 @@ impl Services {
             lease,
             turn: 0,
         };
-        let claims = self.claim_within(&mut Rooms::any(limit), claim).await?;
+        let (mut rooms, mut cursor) = (Rooms::any(limit), Cursor::default());
+        let claims = self.claim_within(&mut rooms, claim, &mut cursor).await?;
         Ok(claims.jobs)
     }
 
@@ -291,25 +200,62 @@ impl Services {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn claim_within(&self, rooms: &mut Rooms, claim: Claim<'_>) -> Result<Claims, Fault> {
-        let mut claiming = Claiming::new(Queue::Work, claim, self.now(), rooms);
+    pub async fn claim_within(
+        &self,
+        rooms: &mut Rooms,
+        claim: Claim<'_>,
+        cursor: &mut Cursor,
+    ) -> Result<Claims, Fault> {
+        let mut claiming = Claiming::new(Queue::Work, claim, self.now(), (rooms, cursor));
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let mut lanes = due_lanes(&mut tx, &claiming, &rooms.from).await?;
-        // There may be as many lanes as organizations: the next claim goes on.
-        let is_cut = lanes.len() == LANES_AT_MOST;
-        claiming.left.from = lanes.last().filter(|_| is_cut).cloned().unwrap_or_default();
-        claiming.claims.is_contended = is_cut;
+        claiming.wake(&mut tx).await?;
+        self.claim_work(&mut tx, &mut claiming).await?;
+        self.claim_fetches(&mut tx, &mut claiming).await?;
+        tx.commit().await.map_err(faults::store)?;
+        (*rooms, *cursor) = (claiming.left, claiming.cursor);
+        Ok(claiming.claims)
+    }
+
+    /// Claims all work but the fetching of files.
+    async fn claim_work(&self, tx: &mut Tx, claiming: &mut Claiming<'_>) -> Result<(), Fault> {
+        let stretch = Stretch::before(claiming.queue, FETCHES);
+        let (mut lanes, is_cut) = due_lanes(tx, stretch, &mut claiming.cursor.lanes).await?;
         if !lanes.is_empty() {
-            let first = claim.turn % lanes.len();
+            let first = claiming.claim.turn % lanes.len();
             lanes.rotate_left(first);
         }
         for name in lanes {
             let lane = self.lane(name);
-            claiming.take(&mut tx, &lane, usize::MAX).await?;
+            claiming.take(tx, &lane, usize::MAX).await?;
         }
-        tx.commit().await.map_err(faults::store)?;
-        *rooms = claiming.left;
-        Ok(claiming.claims)
+        let pools = [Pool::Cores, Pool::Engines, Pool::Chores];
+        claiming.claims.is_contended |= is_cut && claiming.left.has_any(&pools);
+        Ok(())
+    }
+
+    /// Claims the fetching of files, which has as many lanes as there are organizations
+    /// and a pool of its own: they are looked at as long as that has room, and apart,
+    /// so that they do not stand before the lanes of models.
+    async fn claim_fetches(&self, tx: &mut Tx, claiming: &mut Claiming<'_>) -> Result<(), Fault> {
+        let pools = [Pool::Fetches];
+        if !claiming.left.has_any(&pools) {
+            claiming.claims.is_limited = true;
+            return Ok(());
+        }
+        let stretch = Stretch::since(claiming.queue, FETCHES);
+        let (lanes, is_cut) = due_lanes(tx, stretch, &mut claiming.cursor.fetches).await?;
+        for name in lanes {
+            if !claiming.left.has_any(&pools) {
+                // Whoever comes off badly now is first of the next claim.
+                claiming.cursor.fetches = name;
+                claiming.claims.is_limited = true;
+                return Ok(());
+            }
+            let lane = self.lane(name);
+            claiming.take(tx, &lane, usize::MAX).await?;
+        }
+        claiming.claims.is_contended |= is_cut;
+        Ok(())
     }
 
     /// What the catalogue says of a lane at present. One whose model is gone has
@@ -328,18 +274,19 @@ impl Services {
     }
 }
 
-/// Makes ready what has waited long enough, and tells the lanes in which somebody
-/// stands, those from `from` on first.
-pub(crate) async fn due_lanes(
+/// The lanes of a stretch in which somebody stands, from where `cursor` is, and
+/// whether there are others; the cursor is then where those begin.
+async fn due_lanes(
     tx: &mut Tx,
-    claiming: &Claiming<'_>,
-    from: &str,
-) -> Result<Vec<String>, Fault> {
-    tx.jobs().wake(claiming.now).await.map_err(faults::store)?;
-    tx.jobs()
-        .lanes(claiming.queue, from)
-        .await
-        .map_err(faults::store)
+    stretch: Stretch<'_>,
+    cursor: &mut String,
+) -> Result<(Vec<String>, bool), Fault> {
+    let lanes = tx.jobs().lanes(stretch, cursor, LANES_AT_MOST + 1).await;
+    let mut lanes = lanes.map_err(faults::store)?;
+    let next = (lanes.len() > LANES_AT_MOST).then(|| lanes.pop()).flatten();
+    let is_cut = next.is_some();
+    *cursor = next.unwrap_or_default();
+    Ok((lanes, is_cut))
 }
 
 /// The job of a row; a kind that this version does not know goes.
@@ -361,59 +308,5 @@ async fn known(tx: &mut Tx, row: Row, lane: &Lane, worker: &str) -> Result<Optio
                 .map_err(faults::store)?;
             Ok(None)
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn greedy_lanes_leave_a_part_for_whoever_comes() {
-        let mut rooms = Rooms::of([(Pool::Callbacks, 1024)], 128).leaving_room();
-        let greedy: Vec<String> = (0..25).map(|number| format!("slow {number}")).collect();
-        for _ in 0..20 {
-            for lane in &greedy {
-                for _ in 0..rooms.places(Pool::Callbacks, lane) {
-                    rooms.take(Pool::Callbacks, lane);
-                }
-            }
-        }
-        assert!(rooms.in_hand("slow 24") > 0, "each has some");
-        assert!(rooms.places(Pool::Callbacks, "new") > 0);
-        // What ends is not taken again by those that have more than their part.
-        for _ in 0..64 {
-            rooms.give_back(Pool::Callbacks, "slow 0");
-        }
-        assert_eq!(rooms.places(Pool::Callbacks, "slow 0"), 0);
-        assert!(rooms.places(Pool::Callbacks, "new") > 10);
-    }
-
-    #[test]
-    fn of_a_shared_pool_one_lane_has_its_part() {
-        let pools = [(Pool::Fetches, 4), (Pool::Engines, 4)];
-        let mut rooms = Rooms::of(pools, 48).sharing(Pool::Fetches, 2);
-        assert_eq!(rooms.places(Pool::Engines, "a"), 4);
-        for _ in 0..2 {
-            rooms.take(Pool::Fetches, "a");
-        }
-        let places = ["a", "b"].map(|lane| rooms.places(Pool::Fetches, lane));
-        assert_eq!(places, [0, 2]);
-        rooms.give_back(Pool::Fetches, "a");
-        assert_eq!(rooms.places(Pool::Fetches, "a"), 1);
-    }
-
-    #[test]
-    fn one_lane_alone_has_its_limit() {
-        let mut rooms = Rooms::of([(Pool::Callbacks, 512)], 128).leaving_room();
-        assert_eq!(rooms.places(Pool::Callbacks, "a"), 128);
-        for _ in 0..128 {
-            rooms.take(Pool::Callbacks, "a");
-        }
-        assert_eq!(rooms.places(Pool::Callbacks, "a"), 0);
-        let mut last = Rooms::of([(Pool::Callbacks, 1)], 128).leaving_room();
-        assert_eq!(last.places(Pool::Callbacks, "a"), 1);
-        last.take(Pool::Callbacks, "a");
-        assert_eq!(last.places(Pool::Callbacks, "b"), 0);
     }
 }

@@ -1,6 +1,7 @@
 //! The queue as the rules and the workers see it: lanes, claims, leases, wake-ups.
 
 mod claim;
+mod rooms;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +11,16 @@ use runnel_store::jobs::Place;
 use runnel_types::{Fault, Job, OrgId, Run, RunSource, Timestamp};
 use tokio::sync::Notify;
 
-pub use claim::{Claim, Claimed, Claims, Pool, Rooms};
-pub(crate) use claim::{Claiming, Lane, due_lanes};
+pub use claim::{Claim, Claimed, Claims, Cursor};
+pub(crate) use claim::{Claiming, Lane};
+pub use rooms::{Pool, Rooms};
 
 use crate::runs::Lease;
 use crate::{Services, faults};
 
-/// The lanes in which files for runs are fetched begin so; no model's name does.
-const FETCHES: &str = "fetch inputs/";
+/// The lanes in which files for runs are fetched begin so. No model's name and no
+/// kind of a job does, so they stand side by side behind all others.
+const FETCHES: &str = "~fetch inputs/";
 
 impl Services {
     /// Wakes when jobs may have become due.

@@ -5,8 +5,6 @@
 //! keeps nothing busy but a connection, and whoever has a place at an engine has
 //! all that the engine needs.
 
-use std::time::Duration;
-
 use runnel_engines::{Engine, Entry, Product};
 use runnel_types::{
     FailureCode, FailureStage, Fault, Kind, LogLevel, ModelSpec, OrgId, Run, RunFailure, RunId,
@@ -16,11 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::attend::{Ending, Stops};
 use super::inputs::{Imported, Prepared};
 use super::outputs::{Outputs, Stored};
+use super::retry::commit_queued;
 use crate::{Services, faults};
-
-/// How long the files of a run may take to be had from the storage, and to find
-/// room in memory. Whoever waits for that has a place at its engine meanwhile.
-const PREPARE_WITHIN: Duration = Duration::from_mins(5);
 
 /// What a job of a run is about at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,8 +88,8 @@ impl Services {
     /// When the database or the storage fails; the job is then tried again.
     ///
     /// # Cancel safety
-    /// Dropping the future, or cancelling `stop`, leaves the run as `running`
-    /// and its job leased: the next worker executes it again.
+    /// Dropping the future, or cancelling `stop`, leaves the run as it is and its
+    /// job leased: the next worker executes it again.
     pub async fn execute_run(
         &self,
         org: OrgId,
@@ -118,7 +113,12 @@ impl Services {
             worker: stop,
             watch: &mut watch,
         };
-        let Some(run) = self.start(org, id).await? else {
+        let run = match part {
+            // SPEC: a run is `queued` until its engine begins.
+            Part::Files => self.unended(org, id).await?,
+            Part::Engine => self.start(org, id).await?,
+        };
+        let Some(run) = run else {
             return Ok(Execution::Stale);
         };
         match self.do_started(part, run.clone(), lease, stops).await {
@@ -190,13 +190,7 @@ impl Services {
         // A cancellation that looks for the job just now finds neither row, and
         // ends the run all the same; the new job is then found to be stale.
         self.enqueue_run(&mut tx, run).await?;
-        // SPEC: a run waits in `queued` while its engine is busy.
-        tx.runs()
-            .mark_queued(run.org_id, run.id)
-            .await
-            .map_err(faults::store)?;
-        tx.commit().await.map_err(faults::store)?;
-        Ok(Execution::Recorded)
+        commit_queued(tx, run).await
     }
 
     async fn use_engine(
@@ -207,9 +201,8 @@ impl Services {
         lease: &Lease,
         mut stops: Stops<'_>,
     ) -> Result<Execution, Fault> {
-        let preparing = tokio::time::timeout(PREPARE_WITHIN, self.prepare(&run, spec, engine));
         let prepared = tokio::select! {
-            prepared = preparing => prepared.unwrap_or_else(|_elapsed| Err(not_prepared()))?,
+            prepared = self.prepare(&run, spec, engine) => prepared?,
             ending = stops.wait() => return Ok(unfinished(&ending)),
         };
         let ready = match prepared {
@@ -230,6 +223,14 @@ impl Services {
             }
             ending @ (Ending::Overtaken | Ending::Stopped) => Ok(unfinished(&ending)),
         }
+    }
+
+    /// The run as it is; `None` when it has ended.
+    async fn unended(&self, org: OrgId, id: RunId) -> Result<Option<Run>, Fault> {
+        let run = self.store.read().runs().get(org, id).await;
+        Ok(run
+            .map_err(faults::store)?
+            .filter(|run| !run.status.is_terminal()))
     }
 
     /// Marks the run as running; `None` when it has ended.
@@ -287,15 +288,6 @@ pub(super) fn failure(
         stage,
         message: message.into(),
     }
-}
-
-/// The files were not had in time; that may be the storage's doing or that of
-/// other runs, and is not the run's.
-fn not_prepared() -> Fault {
-    Fault::unavailable(format!(
-        "the files of the input were not had from the storage, with room for them in memory, within {} s",
-        PREPARE_WITHIN.as_secs()
-    ))
 }
 
 /// What becomes of a job whose work was ended from outside.

@@ -1,15 +1,16 @@
 //! What becomes of a run whose execution failed: another one, or the end.
 //!
 //! A failure that may pass is followed by another execution after a pause that
-//! doubles; meanwhile the run stays `running`, and its log says what happened and
+//! doubles; meanwhile the run's status stays, and its log says what happened and
 //! what follows. An engine without room is no failure, and neither is a storage
-//! that is away: the run is `queued` again, and the execution does not count. Either is one commit with the job's new due
-//! time, and only while the lease is held. A crash before it leaves the job
+//! that is away: the run is `queued` again, and the execution does not count. Either
+//! is one commit with the job's new due time, and only while the lease is held. A crash before it leaves the job
 //! leased: the next worker executes the run, and the execution counts.
 
 use std::time::Duration;
 
 use runnel_engines::{EngineError, EngineErrorKind};
+use runnel_store::Tx;
 use runnel_types::{
     FailureCode, FailureStage, Fault, LogLevel, ModelSpec, Run, RunFailure, Timestamp,
 };
@@ -29,6 +30,9 @@ const MAX_ASKED: Duration = Duration::from_hours(1);
 
 /// The shortest and the longest pause of a run whose engine has no room.
 const BUSY_PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
+
+/// How the line begins that says what a run waits for.
+const WAITING: &str = "waiting: ";
 
 /// Why an execution did not come to an output.
 #[derive(Debug)]
@@ -184,9 +188,11 @@ impl Services {
         if !is_held {
             return Ok(Execution::Stale);
         }
-        if !run.has_logs {
-            // Said once: a run may wait for long, and looks often.
-            let line = format!("waiting: {told}");
+        let mut logs = tx.run_logs();
+        let last = logs.last(run.org_id, run.id).await.map_err(faults::store)?;
+        // Said once: a run may wait for long, and looks often.
+        if last.is_none_or(|last| !last.message.starts_with(WAITING)) {
+            let line = format!("{WAITING}{told}");
             tx.run_logs()
                 .append(
                     run.org_id,
@@ -199,13 +205,7 @@ impl Services {
                 .await
                 .map_err(faults::store)?;
         }
-        // SPEC: a run waits in `queued` while its engine is busy.
-        tx.runs()
-            .mark_queued(run.org_id, run.id)
-            .await
-            .map_err(faults::store)?;
-        tx.commit().await.map_err(faults::store)?;
-        Ok(Execution::Recorded)
+        commit_queued(tx, run).await
     }
 
     fn random(&self) -> u8 {
@@ -213,6 +213,17 @@ impl Services {
         self.ids.fill(&mut random);
         random[0]
     }
+}
+
+/// Commits what leaves the run waiting once more.
+pub(super) async fn commit_queued(mut tx: Tx, run: &Run) -> Result<Execution, Fault> {
+    // SPEC: a run waits in `queued` while its engine is busy.
+    tx.runs()
+        .mark_queued(run.org_id, run.id)
+        .await
+        .map_err(faults::store)?;
+    tx.commit().await.map_err(faults::store)?;
+    Ok(Execution::Recorded)
 }
 
 /// The pause after execution `number` (from 1): it doubles, `random` stretches

@@ -14,6 +14,7 @@ mod folders;
 mod group_commit;
 mod idempotency_keys;
 mod jobs;
+mod lanes;
 mod lists;
 mod orgs;
 mod plans;
@@ -188,11 +189,6 @@ suite! {
         a_key_is_given_free_only_by_its_request_and_forgotten_by_age,
     }
     jobs {
-        flows_of_a_lane_share_it,
-        no_flow_is_passed_over_for_ever,
-        lanes_stand_apart,
-        a_lane_is_never_over_its_limit,
-        a_place_is_free_when_its_job_is_done_or_put_off,
         a_delayed_job_is_not_due_before_its_time,
         two_workers_never_share_a_job,
         an_expired_lease_is_claimed_again_and_counted,
@@ -206,6 +202,14 @@ suite! {
         who_keeps_leases_waits_for_nobody_who_ends_them,
         a_job_and_its_state_are_written_together_or_not_at_all,
         an_unknown_kind_is_handed_out_as_unknown,
+    }
+    lanes {
+        flows_of_a_lane_share_it,
+        no_flow_is_passed_over_for_ever,
+        lanes_stand_apart,
+        lanes_are_looked_at_stretch_by_stretch,
+        a_lane_is_never_over_its_limit,
+        a_place_is_free_when_its_job_is_done_or_put_off,
     }
     lists {
         every_filter_finds_what_it_says,
@@ -242,7 +246,7 @@ suite! {
         a_run_of_another_organization_is_not_there,
         statuses_are_counted,
         progress_is_kept_within_bounds,
-        the_input_of_a_running_run_can_be_put_in_other_words,
+        the_input_of_a_run_can_be_put_in_other_words_until_it_ends,
         a_run_that_waits_again_has_not_started,
         a_pulse_tells_what_is_new,
     }

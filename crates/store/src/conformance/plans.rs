@@ -237,7 +237,7 @@ pub(super) async fn logs_and_claims_use_their_index(db: Db) {
     let ready_args = || Args::new().text(PLACE.lane).time(NOW).int(10);
     let lanes = jobs::lanes_statement(Queue::Work);
     let receivers = jobs::lanes_statement(Queue::Deliveries);
-    let lanes_args = || Args::new().text("").int(256);
+    let lanes_args = || Args::new().text("").text("~").int(256);
     let in_hand_args = Args::new().text(PLACE.lane).time(NOW);
     let written = |sql: &str, args| Statement::composed("plan", sql.to_owned(), args);
     for (name, statement, index) in [
@@ -249,6 +249,11 @@ pub(super) async fn logs_and_claims_use_their_index(db: Db) {
         (
             "log, earlier",
             written(run_logs::EARLIER, log()),
+            "run_logs_run_id_sequence",
+        ),
+        (
+            "log, last",
+            written(run_logs::LAST, Args::new().word(org).word(last.id)),
             "run_logs_run_id_sequence",
         ),
         ("jobs, due", written(&due, due_args), "jobs_waiting"),

@@ -19,6 +19,12 @@ async fn append(db: &Db, run: &Run, message: &str) -> Option<i64> {
     sequence
 }
 
+async fn last(db: &Db, org: OrgId, run: &Run) -> Option<String> {
+    let read = db.store.read();
+    let line = read.run_logs().last(org, run.id).await.unwrap();
+    line.map(|line| line.message)
+}
+
 async fn sequences(db: &Db, org: OrgId, run: &Run) -> Vec<i64> {
     let lines = db
         .store
@@ -32,7 +38,9 @@ async fn sequences(db: &Db, org: OrgId, run: &Run) -> Vec<i64> {
 
 pub(super) async fn lines_are_numbered_from_one_without_gaps(db: Db) {
     let run = stored_run(&db, db.org("a").await.id).await;
+    assert_eq!(last(&db, run.org_id, &run).await, None);
     assert_eq!(append(&db, &run, NASTY).await, Some(1));
+    assert_eq!(last(&db, run.org_id, &run).await.as_deref(), Some(NASTY));
     let mut tx = db.store.begin().await.unwrap();
     let id = db.ids.next();
     assert_eq!(
@@ -44,6 +52,7 @@ pub(super) async fn lines_are_numbered_from_one_without_gaps(db: Db) {
     );
     drop(tx);
     assert_eq!(append(&db, &run, "two").await, Some(2));
+    assert_eq!(last(&db, run.org_id, &run).await.as_deref(), Some("two"));
     let lines = db
         .store
         .read()
@@ -173,5 +182,6 @@ pub(super) async fn a_log_of_another_organization_is_empty(db: Db) {
         None
     );
     assert!(sequences(&db, stranger, &run).await.is_empty());
+    assert_eq!(last(&db, stranger, &run).await, None);
     assert_eq!(sequences(&db, run.org_id, &run).await, [1]);
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Db;
 use super::fixtures::{at, failed_run, failure, nobody, queued_run, stored_run};
 use crate::runs::{Outcome, Pulse};
+use crate::tx::Tx;
 
 async fn store(db: &Db, runs: &[Run]) {
     let mut tx = db.store.begin().await.unwrap();
@@ -217,27 +218,33 @@ pub(super) async fn statuses_are_counted(db: Db) {
     assert_eq!(counts, [(RunStatus::Failed, 1), (RunStatus::Queued, 2)]);
 }
 
-pub(super) async fn the_input_of_a_running_run_can_be_put_in_other_words(db: Db) {
+pub(super) async fn the_input_of_a_run_can_be_put_in_other_words_until_it_ends(db: Db) {
     let org = db.org("a").await.id;
     let stranger = db.org("b").await.id;
     let run = stored_run(&db, org).await;
-    let other = json!({"image_url": "runflow://assets/x", "deep": [{"er": "\u{1f980}"}]});
+    let other =
+        |word| json!({"image_url": "runflow://assets/x", "deep": [{"er": "\u{1f980}"}, word]});
     let mut tx = db.store.begin().await.unwrap();
-    assert!(
-        !tx.runs().record_input(org, run.id, &other).await.unwrap(),
-        "it is not running"
-    );
+    let input = async |tx: &mut Tx| tx.runs().get(org, run.id).await.unwrap().unwrap().input;
+    let theirs = other("theirs");
+    let mut runs = tx.runs();
+    let recorded = runs.record_input(stranger, run.id, &theirs).await;
+    assert!(!recorded.unwrap());
+    assert_eq!(input(&mut tx).await, run.input);
+    // Its files are fetched while it is queued.
+    let queued = other("queued");
+    assert!(tx.runs().record_input(org, run.id, &queued).await.unwrap());
+    assert_eq!(input(&mut tx).await, queued);
     tx.runs().mark_running(org, run.id, at(1)).await.unwrap();
-    assert!(
-        !tx.runs()
-            .record_input(stranger, run.id, &other)
-            .await
-            .unwrap()
-    );
-    assert!(tx.runs().record_input(org, run.id, &other).await.unwrap());
+    let running = other("running");
+    assert!(tx.runs().record_input(org, run.id, &running).await.unwrap());
+    assert_eq!(input(&mut tx).await, running);
+    let outcome = succeeded();
+    tx.runs().finish(org, run.id, &outcome).await.unwrap();
+    let late = other("late");
+    assert!(!tx.runs().record_input(org, run.id, &late).await.unwrap());
+    assert_eq!(input(&mut tx).await, running);
     tx.commit().await.unwrap();
-    let kept = db.store.read().runs().get(org, run.id).await.unwrap();
-    assert_eq!(kept.unwrap().input, other);
 }
 
 pub(super) async fn progress_is_kept_within_bounds(db: Db) {

@@ -8,7 +8,7 @@ use runnel_types::Queue;
 use super::fixtures::{PLACE, at, stored_jobs};
 use super::{Db, NOW};
 use crate::Store;
-use crate::jobs::Room;
+use crate::jobs::{Room, Stretch};
 
 async fn write(store: &Store, count: usize, db: &Db) {
     for _ in 0..count {
@@ -75,7 +75,8 @@ async fn claims(db: Db, name: &str) {
             since: None,
         };
         tx.jobs().wake(NOW).await.unwrap();
-        let lanes = tx.jobs().lanes(Queue::Work, "").await.unwrap();
+        let all = Stretch::all(Queue::Work);
+        let lanes = tx.jobs().lanes(all, "", 256).await.unwrap();
         let lane = &lanes[0];
         let mut jobs = tx.jobs();
         let claim = jobs.claim(Queue::Work, lane, room, "w", NOW, at(60)).await;

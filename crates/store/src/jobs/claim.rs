@@ -29,22 +29,61 @@ pub struct Room {
     pub since: Option<Timestamp>,
 }
 
-/// Lanes looked at in one go; there may be as many receivers as there are jobs.
-pub const LANES_AT_MOST: usize = 256;
+/// What sorts behind every name of a lane.
+const BEHIND_ALL: &str = "\u{10ffff}";
 
-/// The lanes from `$1` on in which somebody stands, `$2` at most. It steps from one
-/// lane to the next in an index, so that it costs as many steps as there are lanes,
-/// however many jobs stand in them. Index: `jobs_ready` or `jobs_deliverable`.
+/// Lanes that stand side by side in the order of their names, which is that of bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch<'a> {
+    queue: Queue,
+    begin: &'a str,
+    end: &'a str,
+}
+
+impl<'a> Stretch<'a> {
+    /// All lanes of a queue.
+    pub const fn all(queue: Queue) -> Self {
+        Self {
+            queue,
+            begin: "",
+            end: BEHIND_ALL,
+        }
+    }
+
+    /// Those before `end`.
+    pub const fn before(queue: Queue, end: &'a str) -> Self {
+        Self {
+            queue,
+            begin: "",
+            end,
+        }
+    }
+
+    /// Those from `begin` on.
+    pub const fn since(queue: Queue, begin: &'a str) -> Self {
+        Self {
+            queue,
+            begin,
+            end: BEHIND_ALL,
+        }
+    }
+}
+
+/// The lanes from `$1` on and before `$2` in which somebody stands, `$3` at most. It
+/// steps from one lane to the next in an index, so that it costs as many steps as
+/// there are lanes, however many jobs stand in them. Index: `jobs_ready` or
+/// `jobs_deliverable`.
 pub(crate) fn lanes_statement(queue: Queue) -> String {
     let ready = ready(queue);
     format!(
         "WITH RECURSIVE steps (lane) AS (
-            SELECT MIN(lane) FROM jobs WHERE state = '{ready}' AND lane >= $1
+            SELECT MIN(lane) FROM jobs WHERE state = '{ready}' AND lane >= $1 AND lane < $2
             UNION ALL
-            SELECT (SELECT MIN(lane) FROM jobs WHERE state = '{ready}' AND lane > steps.lane)
+            SELECT (SELECT MIN(lane) FROM jobs
+                WHERE state = '{ready}' AND lane > steps.lane AND lane < $2)
             FROM steps WHERE steps.lane IS NOT NULL
         )
-        SELECT lane FROM steps WHERE lane IS NOT NULL LIMIT $2"
+        SELECT lane FROM steps WHERE lane IS NOT NULL LIMIT $3"
     )
 }
 
@@ -53,24 +92,34 @@ pub(crate) const IN_HAND: &str = "SELECT COUNT(*) AS n FROM jobs
     WHERE state = 'waiting' AND worker_id IS NOT NULL AND lane = $1 AND due_at > $2";
 
 impl<E: Reader> Jobs<E> {
-    /// Lanes in which somebody stands, [`LANES_AT_MOST`] of them: from `from` on
-    /// in the database's own order, then from the beginning.
-    pub async fn lanes(&mut self, queue: Queue, from: &str) -> Result<Vec<String>, StoreError> {
-        let mut lanes = self.lanes_from(queue, from).await?;
-        if !from.is_empty() && lanes.len() < LANES_AT_MOST {
-            for lane in self.lanes_from(queue, "").await? {
-                if lanes.len() == LANES_AT_MOST || lanes.first() == Some(&lane) {
-                    break;
-                }
-                lanes.push(lane);
-            }
+    /// Lanes in which somebody stands, `most` of them: those from `from` on, then
+    /// those before it.
+    pub async fn lanes(
+        &mut self,
+        stretch: Stretch<'_>,
+        from: &str,
+        most: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let from = from.max(stretch.begin);
+        let mut lanes = self
+            .lanes_between(stretch.queue, (from, stretch.end), most)
+            .await?;
+        if from > stretch.begin && lanes.len() < most {
+            let before = (stretch.begin, from);
+            let most = most - lanes.len();
+            lanes.extend(self.lanes_between(stretch.queue, before, most).await?);
         }
         Ok(lanes)
     }
 
-    async fn lanes_from(&mut self, queue: Queue, from: &str) -> Result<Vec<String>, StoreError> {
-        let most = i64::try_from(LANES_AT_MOST).unwrap_or(i64::MAX);
-        let args = Args::new().text(from).int(most);
+    async fn lanes_between(
+        &mut self,
+        queue: Queue,
+        (begin, end): (&str, &str),
+        most: usize,
+    ) -> Result<Vec<String>, StoreError> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let args = Args::new().text(begin).text(end).int(most);
         let statement = Statement::composed(TABLE, lanes_statement(queue), args);
         all(&mut self.0, statement, |row| row.text("lane")).await
     }

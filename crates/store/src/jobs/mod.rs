@@ -34,7 +34,7 @@ use crate::tx::Tx;
 
 #[cfg(test)]
 pub(crate) use claim::{IN_HAND, due_statement, lanes_statement, ready_statement};
-pub use claim::{LANES_AT_MOST, Room};
+pub use claim::{Room, Stretch};
 pub use sets::Held;
 
 const TABLE: &str = "jobs";

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use runnel_domain::Services;
 use runnel_domain::deliveries::{DueClaims, Finished};
-use runnel_domain::jobs::{Claim, Pool, Rooms};
+use runnel_domain::jobs::{Claim, Cursor, Pool, Rooms};
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -46,8 +46,7 @@ pub struct Deliverer {
     services: Arc<Services>,
     name: String,
     turn: usize,
-    /// Where the last claim stopped among the receivers.
-    from: String,
+    cursor: Cursor,
 }
 
 /// When the next claim is to be made, unless something happens before.
@@ -66,7 +65,7 @@ impl Deliverer {
             services,
             name,
             turn: 0,
-            from: String::new(),
+            cursor: Cursor::default(),
         }
     }
 
@@ -168,11 +167,8 @@ impl Deliverer {
             lease: LEASE,
             turn: self.turn,
         };
-        match self
-            .services
-            .claim_deliveries(rooms, claim, &mut self.from)
-            .await
-        {
+        let cursor = &mut self.cursor;
+        match self.services.claim_deliveries(rooms, claim, cursor).await {
             Ok(claims) => claims,
             Err(fault) => {
                 tracing::error!(%fault, "no deliveries could be claimed; trying again");

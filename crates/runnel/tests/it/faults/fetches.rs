@@ -3,9 +3,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
+use runnel_domain::jobs::{Claim, Cursor, Pool, Rooms};
 use runnel_media::sample;
-use runnel_testkit::{Db, Puppet, Request, TestApp, on_both_databases, wait_until};
+use runnel_store::jobs::{Place, Stretch};
+use runnel_testkit::{Db, EventStream, Puppet, Request, TestApp, on_both_databases, wait_until};
+use runnel_types::{Job, OrgId, Queue};
 use runnel_worker::Worker;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,6 +22,7 @@ on_both_databases!(
     slow_servers_keep_no_core_busy,
     slow_servers_keep_no_place_of_a_model,
     slow_servers_of_one_organization_leave_room_for_the_files_of_another,
+    files_of_many_organizations_take_turns_and_hide_no_model,
 );
 
 const UPSCALE: &str = "/v1/models/runflow/upscale/runs";
@@ -122,7 +127,7 @@ impl AtWork {
         let worker = Worker::new(services, "one".to_owned());
         let until = stop.clone();
         let task = tokio::spawn(async move {
-            let grace = std::time::Duration::from_mins(1);
+            let grace = Duration::from_mins(1);
             assert!(worker.run(until, grace).await.is_clean);
         });
         Self { stop, task }
@@ -152,6 +157,16 @@ async fn succeeded(app: &TestApp, key: &str, run: &str) {
     wait_until(&format!("the end of {run}"), ended).await;
 }
 
+/// How the statuses of a run followed each other.
+async fn statuses(stream: EventStream) -> Vec<Value> {
+    let mut stream = stream;
+    let events = stream.rest().await;
+    let of_status = events.iter().filter(|event| event.name == "status");
+    of_status
+        .map(|event| event.data["status_code"].clone())
+        .collect()
+}
+
 async fn slow_servers_keep_no_core_busy(db: Db) {
     let (app, drip) = (start(db).await, Drip::start().await);
     let key = app.key();
@@ -168,12 +183,16 @@ async fn slow_servers_keep_no_core_busy(db: Db) {
     let quick = create(&app, key, UPSCALE, input).await;
     succeeded(&app, key, &quick).await;
     for run in &slow {
-        assert_eq!(status(&app, key, run).await, "running");
+        // Their engine has not begun.
+        assert_eq!(status(&app, key, run).await, "queued");
     }
+    let request = Request::new("GET", &app.url(&format!("{}/events", slow[0])));
+    let stream = EventStream::open(request.key(key)).await;
     drip.gate.add_permits(3);
     for run in &slow {
         succeeded(&app, key, run).await;
     }
+    assert_eq!(statuses(stream).await, ["queued", "running", "succeeded"]);
     worker.end().await;
     app.stop().await;
 }
@@ -191,8 +210,15 @@ async fn slow_servers_keep_no_place_of_a_model(db: Db) {
     // The file comes while the only place is taken: its run waits for the engine.
     let call = puppet.call().await;
     drip.gate.add_permits(1);
-    let queued = || async { (status(&app, key, &slow).await == "queued").then_some(()) };
-    wait_until("the run to wait for its engine", queued).await;
+    let services = app.services();
+    let waiting = || async {
+        let read = services.store.read();
+        let all = Stretch::all(Queue::Work);
+        let lanes = read.jobs().lanes(all, "", usize::MAX).await.unwrap();
+        lanes.iter().any(|lane| lane == Puppet::MODEL).then_some(())
+    };
+    wait_until("the run to wait for its engine", waiting).await;
+    assert_eq!(status(&app, key, &slow).await, "queued");
     call.succeed();
     succeeded(&app, key, &quick).await;
     puppet.call().await.succeed();
@@ -221,5 +247,71 @@ async fn slow_servers_of_one_organization_leave_room_for_the_files_of_another(db
         succeeded(&app, key, run).await;
     }
     worker.end().await;
+    app.stop().await;
+}
+
+async fn files_of_many_organizations_take_turns_and_hide_no_model(db: Db) {
+    const ORGS: usize = 600;
+    let app = start(db).await;
+    let key = app.key();
+    let services = app.services();
+    let lease = Duration::from_secs(30);
+    let image = json!({"image_url": "http://127.0.0.1:9/a.png", "scale": 2});
+    create(&app, key, UPSCALE, image).await;
+    let fetched = services.claim_jobs(1, "one", lease).await.unwrap();
+    let prefix = fetched[0].lane.rsplit_once('/').unwrap().0;
+    let mut tx = services.store.begin().await.unwrap();
+    for _ in 0..ORGS {
+        let org_id: OrgId = services.ids.next();
+        let job = Job::ExecuteRun {
+            org_id,
+            run_id: services.ids.next(),
+        };
+        let lane = format!("{prefix}/{org_id}");
+        let place = Place {
+            lane: &lane,
+            flow: "",
+        };
+        let (id, now) = (services.ids.next(), services.now());
+        let mut jobs = tx.jobs();
+        jobs.enqueue(id, &job, place, now, now).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let asset = app.asset("image/png", &sample::gradient_png(40, 30)).await;
+    let input = json!({"asset_id": asset["id"], "scale": 2});
+    create(&app, key, UPSCALE, input).await;
+
+    let pools = [(Pool::Cores, 2), (Pool::Engines, 2), (Pool::Fetches, 7)];
+    let (mut rooms, mut cursor) = (Rooms::of(pools, 48), Cursor::default());
+    let mut lanes = Vec::new();
+    for turn in 0.. {
+        let claim = Claim {
+            worker: "two",
+            lease,
+            turn,
+        };
+        let claims = services.claim_within(&mut rooms, claim, &mut cursor).await;
+        let mut claims = claims.unwrap();
+        if turn == 0 {
+            let of_model = claims.jobs.iter().filter(|job| job.pool == Pool::Cores);
+            assert_eq!(of_model.count(), 1, "the model's is found at once");
+        }
+        claims.jobs.retain(|job| job.pool == Pool::Fetches);
+        if claims.jobs.is_empty() {
+            break;
+        }
+        // Without room there is nothing to look for.
+        let is_full = claims.jobs.len() == 7;
+        assert!(!is_full || claims.is_limited && !claims.is_contended);
+        for job in claims.jobs {
+            rooms.give_back(job.pool, &job.lane);
+            lanes.push(job.lane);
+        }
+    }
+    assert_eq!(lanes.len(), ORGS);
+    assert!(
+        lanes.is_sorted(),
+        "they have their turn one after the other"
+    );
     app.stop().await;
 }

@@ -111,7 +111,7 @@ async fn what_was_fetched_before_a_failure_is_not_fetched_again(db: Db) {
     // The server has no room at first.
     let id = create(&app, &with("/shaky.png")).await;
     app.run_jobs().await;
-    assert_eq!(run(&app, &id).await["status_code"], "running");
+    assert_eq!(run(&app, &id).await["status_code"], "queued");
     app.advance(Duration::from_mins(5));
     work(&app, &puppet, |call| {
         assert_eq!(call.work.files.len(), 8);

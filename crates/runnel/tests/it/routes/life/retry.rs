@@ -14,6 +14,7 @@ on_both_databases!(
     what_does_not_pass_ends_at_once,
     the_last_attempt_ends_with_its_reason,
     an_engine_without_room_is_waited_for,
+    a_wait_after_something_else_is_told_again,
     a_time_limit_ends_the_run,
 );
 
@@ -161,6 +162,21 @@ async fn an_engine_without_room_is_waited_for(db: Db) {
         "waiting: its one slot is taken".to_owned(),
     );
     assert_eq!(log(&app, &id).await, [line], "said once");
+    app.stop().await;
+}
+
+async fn a_wait_after_something_else_is_told_again(db: Db) {
+    let (app, puppet) = with_puppet(db).await;
+    let id = start(&app).await;
+    let busy = || Err(EngineError::busy("its one slot is taken"));
+    for answer in [busy(), busy(), Err(away()), busy(), busy(), Ok(())] {
+        execute(&app, &puppet, answer).await;
+        app.advance(Duration::from_mins(1));
+    }
+    assert_eq!(read(&app, &id).await["status_code"], "succeeded");
+    let lines = log(&app, &id).await;
+    let begins: Vec<&str> = lines.iter().map(|(_, line)| &line[..9]).collect();
+    assert_eq!(begins, ["waiting: ", "attempt 2", "waiting: "]);
     app.stop().await;
 }
 

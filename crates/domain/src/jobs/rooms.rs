@@ -1,0 +1,182 @@
+//! How much a worker has room for, of each pool and of each lane.
+
+use std::collections::HashMap;
+
+/// What a job keeps busy while it is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pool {
+    /// The cores: a model that runs in this process.
+    Cores,
+    /// An engine elsewhere, which is waited for.
+    Engines,
+    /// The servers that inputs name by URL, which are waited for before an engine
+    /// has anything to do.
+    Fetches,
+    /// Receivers of callbacks.
+    Callbacks,
+    /// Whatever else there is to do.
+    Chores,
+}
+
+/// How much a worker has room for. Who claims takes from it, and gives back when
+/// a job has ended.
+#[derive(Debug, Clone)]
+pub struct Rooms {
+    in_all: usize,
+    pools: HashMap<Pool, usize>,
+    /// The most of one lane in a pool, so that a slow model leaves room for others.
+    lane: usize,
+    /// The most of one lane in some pools.
+    shares: HashMap<Pool, usize>,
+    /// A lane may have no more than a part of what its pool has free.
+    leaves_room: bool,
+    in_hand: HashMap<String, usize>,
+}
+
+impl Rooms {
+    /// Room for so many jobs, whatever they are.
+    pub fn any(places: usize) -> Self {
+        Self {
+            in_all: places,
+            pools: HashMap::new(),
+            lane: usize::MAX,
+            shares: HashMap::new(),
+            leaves_room: false,
+            in_hand: HashMap::new(),
+        }
+    }
+
+    /// Room for so many of each pool, and of them at most `lane` of one lane.
+    pub fn of(pools: impl IntoIterator<Item = (Pool, usize)>, lane: usize) -> Self {
+        Self {
+            in_all: usize::MAX,
+            pools: pools.into_iter().collect(),
+            lane,
+            shares: HashMap::new(),
+            leaves_room: false,
+            in_hand: HashMap::new(),
+        }
+    }
+
+    /// The same, but no lane may have more than a quarter of what its pool has free,
+    /// one apart: a few that are slow take a pool between them otherwise.
+    #[must_use]
+    pub fn leaving_room(self) -> Self {
+        Self {
+            leaves_room: true,
+            ..self
+        }
+    }
+
+    /// The same, but of `pool` at most `share` for each lane.
+    #[must_use]
+    pub fn sharing(mut self, pool: Pool, share: usize) -> Self {
+        self.shares.insert(pool, share);
+        self
+    }
+
+    /// Whether there is any for one of `pools`.
+    pub(super) fn has_any(&self, pools: &[Pool]) -> bool {
+        let free = |pool| self.pools.get(pool).is_none_or(|free| *free > 0);
+        self.in_all > 0 && pools.iter().any(free)
+    }
+
+    /// How many jobs of a lane are in hand.
+    pub(crate) fn in_hand(&self, lane: &str) -> usize {
+        self.in_hand.get(lane).copied().unwrap_or(0)
+    }
+
+    pub(super) fn places(&self, pool: Pool, lane: &str) -> usize {
+        let in_hand = self.in_hand(lane);
+        let share = self.shares.get(&pool).copied().unwrap_or(usize::MAX);
+        let of_lane = self.lane.min(share);
+        let mut pool = self.pools.get(&pool).copied().unwrap_or(usize::MAX);
+        if self.leaves_room {
+            let part = (pool / 4).saturating_sub(in_hand);
+            pool = pool.min(part.max(usize::from(in_hand == 0)));
+        }
+        self.in_all.min(pool).min(of_lane.saturating_sub(in_hand))
+    }
+
+    /// Takes the place of a job.
+    pub fn take(&mut self, pool: Pool, lane: &str) {
+        self.in_all = self.in_all.saturating_sub(1);
+        if let Some(free) = self.pools.get_mut(&pool) {
+            *free = free.saturating_sub(1);
+        }
+        match self.in_hand.get_mut(lane) {
+            Some(in_hand) => *in_hand += 1,
+            None => {
+                self.in_hand.insert(lane.to_owned(), 1);
+            }
+        }
+    }
+
+    /// Gives back the place of a job that has ended.
+    pub fn give_back(&mut self, pool: Pool, lane: &str) {
+        self.in_all = self.in_all.saturating_add(1);
+        if let Some(free) = self.pools.get_mut(&pool) {
+            *free += 1;
+        }
+        if let Some(in_hand) = self.in_hand.get_mut(lane) {
+            *in_hand -= 1;
+            if *in_hand == 0 {
+                self.in_hand.remove(lane);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn greedy_lanes_leave_a_part_for_whoever_comes() {
+        let mut rooms = Rooms::of([(Pool::Callbacks, 1024)], 128).leaving_room();
+        let greedy: Vec<String> = (0..25).map(|number| format!("slow {number}")).collect();
+        for _ in 0..20 {
+            for lane in &greedy {
+                for _ in 0..rooms.places(Pool::Callbacks, lane) {
+                    rooms.take(Pool::Callbacks, lane);
+                }
+            }
+        }
+        assert!(rooms.in_hand("slow 24") > 0, "each has some");
+        assert!(rooms.places(Pool::Callbacks, "new") > 0);
+        // What ends is not taken again by those that have more than their part.
+        for _ in 0..64 {
+            rooms.give_back(Pool::Callbacks, "slow 0");
+        }
+        assert_eq!(rooms.places(Pool::Callbacks, "slow 0"), 0);
+        assert!(rooms.places(Pool::Callbacks, "new") > 10);
+    }
+
+    #[test]
+    fn of_a_shared_pool_one_lane_has_its_part() {
+        let pools = [(Pool::Fetches, 4), (Pool::Engines, 4)];
+        let mut rooms = Rooms::of(pools, 48).sharing(Pool::Fetches, 2);
+        assert_eq!(rooms.places(Pool::Engines, "a"), 4);
+        for _ in 0..2 {
+            rooms.take(Pool::Fetches, "a");
+        }
+        let places = ["a", "b"].map(|lane| rooms.places(Pool::Fetches, lane));
+        assert_eq!(places, [0, 2]);
+        rooms.give_back(Pool::Fetches, "a");
+        assert_eq!(rooms.places(Pool::Fetches, "a"), 1);
+    }
+
+    #[test]
+    fn one_lane_alone_has_its_limit() {
+        let mut rooms = Rooms::of([(Pool::Callbacks, 512)], 128).leaving_room();
+        assert_eq!(rooms.places(Pool::Callbacks, "a"), 128);
+        for _ in 0..128 {
+            rooms.take(Pool::Callbacks, "a");
+        }
+        assert_eq!(rooms.places(Pool::Callbacks, "a"), 0);
+        let mut last = Rooms::of([(Pool::Callbacks, 1)], 128).leaving_room();
+        assert_eq!(last.places(Pool::Callbacks, "a"), 1);
+        last.take(Pool::Callbacks, "a");
+        assert_eq!(last.places(Pool::Callbacks, "b"), 0);
+    }
+}
