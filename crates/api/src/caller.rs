@@ -49,7 +49,10 @@ impl FromRequestParts<Arc<Services>> for Authenticated {
             .get::<Id>()
             .ok_or_else(|| Fault::internal("a request without an id"))?
             .0;
-        Ok(Self(services.authenticate(key.trim(), org, id).await?))
+        let caller = services.authenticate(key.trim(), org, id).await?;
+        // For whoever reads the body, whose memory is the organization's.
+        parts.extensions.insert(caller.clone());
+        Ok(Self(caller))
     }
 }
 

@@ -1,6 +1,5 @@
 //! One connection, from its first byte until it ends or says nothing for too long.
 
-use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::greeting::Greeting;
-use crate::life::{Life, Moving};
+use crate::life::Life;
 use crate::patience::Patience;
 
 /// What all connections share.
@@ -34,18 +33,17 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let life = Life::begin();
-    let service = service_fn(|mut request: Request<Incoming>| {
-        let life = Arc::clone(&life);
+    let service = service_fn(|request: Request<Incoming>| {
         let at_work = life.at_work();
-        request.extensions_mut().insert(talk.patience);
         let answering = talk.router.clone().oneshot(request);
         async move {
-            let response = answering.await?;
+            let response = answering.await;
             drop(at_work);
-            Ok::<_, Infallible>(response.map(|body| Moving { body, life }))
+            response
         }
     });
-    let stream = TokioIo::new(Greeting::new(stream, talk.patience.head));
+    let greeting = Greeting::new(stream, talk.patience.head, Arc::clone(&life));
+    let stream = TokioIo::new(greeting);
     let mut connection = pin!(talk.builder.serve_connection(stream, service));
     let mut is_last = false;
     loop {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use runnel_domain::Services;
+use runnel_domain::{Room, Services};
 use runnel_types::{Fault, FieldFault};
 use schemars::JsonSchema;
 use serde_json::Value;
 
+use crate::caller::Authenticated;
 use crate::error::ApiError;
-use crate::room::{self, Taken};
-use crate::{body_limit, path, weight};
+use crate::{body_limit, path, room, weight};
 
 /// A JSON body. `T` is its documentation; the rules read the value itself, so
 /// that they can name every wrong field at once. It has as many bytes as fields
@@ -37,75 +37,68 @@ pub(crate) struct LargeJsonBody<T>(
 #[derive(Debug)]
 pub(crate) struct Held<T>(
     PhantomData<T>,
-    #[expect(dead_code, reason = "held, not looked at")] Taken,
+    #[expect(dead_code, reason = "held, not looked at")] Option<Room>,
 );
 
-/// How large a body may be.
-struct Bounds {
-    bytes: usize,
-    /// What its values may take in memory beside their text.
-    values: usize,
-}
-
-/// Notes of 100 KiB fit, whatever they consist of.
-const SMALL: Bounds = Bounds {
-    bytes: body_limit::SMALL_JSON_LIMIT,
-    values: 16 * 1024 * 1024,
-};
-
-/// Some forty thousand small objects, or half a million numbers.
-const LARGE: Bounds = Bounds {
-    bytes: body_limit::JSON_LIMIT,
-    values: 32 * 1024 * 1024,
-};
+/// What the values of a body may take in memory beside their text: some forty
+/// thousand small objects, or half a million numbers. Notes of 100 KiB take less
+/// than half of it, whatever they consist of.
+const VALUES: usize = 32 * 1024 * 1024;
 
 impl<T: Send> FromRequest<Arc<Services>> for JsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &Arc<Services>) -> Result<Self, ApiError> {
-        let (value, taken) = read_json(request, SMALL).await?;
-        Ok(Self(value, Held(PhantomData, taken)))
+    async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, ApiError> {
+        let (value, room) = read_json(services, request, body_limit::SMALL_JSON_LIMIT).await?;
+        Ok(Self(value, Held(PhantomData, room)))
     }
 }
 
 impl<T: Send> FromRequest<Arc<Services>> for LargeJsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _: &Arc<Services>) -> Result<Self, ApiError> {
-        let (value, taken) = read_json(request, LARGE).await?;
-        Ok(Self(value, Held(PhantomData, taken)))
+    async fn from_request(request: Request, services: &Arc<Services>) -> Result<Self, ApiError> {
+        let (value, room) = read_json(services, request, body_limit::JSON_LIMIT).await?;
+        Ok(Self(value, Held(PhantomData, room)))
     }
 }
 
-async fn read_json(request: Request, bounds: Bounds) -> Result<(Value, Taken), Fault> {
-    let (parts, body) = request.into_parts();
-    let bytes = body_limit::read(&parts.headers, body, bounds.bytes).await?;
+async fn read_json(
+    services: &Arc<Services>,
+    request: Request,
+    limit: usize,
+) -> Result<(Value, Option<Room>), ApiError> {
+    let (mut parts, body) = request.into_parts();
+    // Of somebody unknown nothing is read.
+    let Authenticated(caller) = Authenticated::from_request_parts(&mut parts, services).await?;
+    let org = caller.org_id;
+    let bytes = body_limit::read(services, org, &parts.headers, body, limit).await?;
     let content_type = parts
         .headers
         .get(CONTENT_TYPE)
         .map(|value| value.to_str().unwrap_or("?"));
     if let Some(given) = content_type.filter(|given| !is_json(given) && !bytes.is_empty()) {
         let message = format!("the Content-Type is {given}; send application/json");
-        return Err(Fault::unsupported_media_type(message));
+        return Err(Fault::unsupported_media_type(message).into());
     }
-    let weight = weight::of_values(&bytes, bounds.values);
-    if weight > bounds.values {
-        return Err(too_many_values(bounds.values));
+    let weight = weight::of_values(&bytes, VALUES);
+    if weight > VALUES {
+        return Err(too_many_values().into());
     }
-    let taken = room::PARSED.take(bytes.len() + weight).await?;
+    let room = room::take(&services.body_memory.parsed, org, bytes.len() + weight).await?;
     if bytes.iter().all(u8::is_ascii_whitespace) {
         // No body and `{}` say the same: nothing is given.
-        return Ok((Value::Object(serde_json::Map::new()), taken));
+        return Ok((Value::Object(serde_json::Map::new()), room));
     }
     let value = serde_json::from_slice(&bytes)
         .map_err(|error| Fault::bad_request(format!("the body is not valid JSON: {error}")))?;
-    Ok((value, taken))
+    Ok((value, room))
 }
 
-fn too_many_values(limit: usize) -> Fault {
+fn too_many_values() -> Fault {
     let message = format!(
         "the body has too many values: its objects and lists would take more than {} MiB of memory; send fewer in one request, or put them into a file and send it through POST /v1/asset-uploads",
-        limit / (1024 * 1024)
+        VALUES / (1024 * 1024)
     );
     Fault::invalid(vec![FieldFault {
         loc: vec!["body".to_owned()],

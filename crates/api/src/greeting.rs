@@ -1,28 +1,39 @@
-//! The first bytes of a connection, which have to come in time.
+//! The stream of a connection: its first bytes have to come in time, and what is
+//! sent of answers shows that it lives.
 //!
 //! Whether a client speaks HTTP/1.1 or HTTP/2 is told by its first 24 bytes, and
 //! whoever waits for them, hyper-util, waits for ever: a client that sends
 //! nothing, or only the first letter, would hold its place until it leaves. The
 //! deadlines of the protocols themselves begin when one of them is known.
+//!
+//! What was written lies in the kernel's buffer at least, and there is room for
+//! more of it only as the client takes what is there.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
+use crate::frames::Frames;
+use crate::life::Life;
+
 /// What a client of HTTP/2 sends first (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A stream whose reads fail when it is not known in time which protocol its
-/// client speaks.
+/// client speaks, and whose writes are signs of life.
 #[derive(Debug)]
 pub(crate) struct Greeting<S> {
     stream: S,
     /// `None` when it is known.
     awaited: Option<Awaited>,
+    /// What is being sent, over HTTP/2.
+    frames: Option<Frames>,
+    life: Arc<Life>,
 }
 
 #[derive(Debug)]
@@ -32,23 +43,58 @@ struct Awaited {
     deadline: Pin<Box<Sleep>>,
 }
 
+#[derive(Debug, PartialEq, Eq)]
+enum Protocol {
+    Http1,
+    Http2,
+}
+
 impl Awaited {
-    /// Whether the protocol is known with these bytes: they are the last of the
-    /// preface, or none of it, or the client says no more.
-    fn ends_with(&mut self, bytes: &[u8]) -> bool {
+    /// The protocol, when it is known with these bytes: they end the preface, or
+    /// are none of it, or the client says no more.
+    fn told_by(&mut self, bytes: &[u8]) -> Option<Protocol> {
         let left = &PREFACE[self.seen..];
         self.seen += bytes.len();
-        bytes.is_empty() || bytes.len() >= left.len() || !left.starts_with(bytes)
+        if bytes.starts_with(left) {
+            Some(Protocol::Http2)
+        } else if bytes.is_empty() || !left.starts_with(bytes) {
+            Some(Protocol::Http1)
+        } else {
+            None
+        }
     }
 }
 
 impl<S> Greeting<S> {
-    pub(crate) fn new(stream: S, time: Duration) -> Self {
+    /// The protocol is to be known within `time`.
+    pub(crate) fn new(stream: S, time: Duration, life: Arc<Life>) -> Self {
         let awaited = Some(Awaited {
             seen: 0,
             deadline: Box::pin(tokio::time::sleep(time)),
         });
-        Self { stream, awaited }
+        Self {
+            stream,
+            awaited,
+            frames: None,
+            life,
+        }
+    }
+
+    /// The first `count` bytes of `slices` were written.
+    fn wrote<'a>(&mut self, mut count: usize, slices: impl IntoIterator<Item = &'a [u8]>) {
+        let mut is_answer = false;
+        for slice in slices {
+            let written = &slice[..slice.len().min(count)];
+            count -= written.len();
+            is_answer |= match &mut self.frames {
+                Some(frames) => frames.carry_answer(written),
+                // HTTP/1.1 has nothing else to send.
+                None => !written.is_empty(),
+            };
+        }
+        if is_answer {
+            self.life.sign();
+        }
     }
 }
 
@@ -66,8 +112,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Greeting<S> {
         };
         match read {
             Poll::Ready(Ok(())) => {
-                if awaited.ends_with(&buffer.filled()[before..]) {
+                if let Some(protocol) = awaited.told_by(&buffer.filled()[before..]) {
                     this.awaited = None;
+                    this.frames = (protocol == Protocol::Http2).then(Frames::default);
                 }
                 Poll::Ready(Ok(()))
             }
@@ -89,7 +136,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Greeting<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+        let this = self.get_mut();
+        let written = ready!(Pin::new(&mut this.stream).poll_write(cx, bytes))?;
+        this.wrote(written, [bytes]);
+        Poll::Ready(Ok(written))
     }
 
     fn poll_write_vectored(
@@ -97,7 +147,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Greeting<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
+        let this = self.get_mut();
+        let written = ready!(Pin::new(&mut this.stream).poll_write_vectored(cx, slices))?;
+        this.wrote(written, slices.iter().map(|slice| &**slice));
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -78,7 +78,14 @@ impl Held {
         let (fingerprint, body) = if is_form {
             (asked.clone(), body)
         } else {
-            let bytes = body_limit::read(&parts.headers, body, body_limit::JSON_LIMIT).await?;
+            let bytes = body_limit::read(
+                &self.services,
+                self.caller.org_id,
+                &parts.headers,
+                body,
+                body_limit::JSON_LIMIT,
+            )
+            .await?;
             (with_body(&asked, &bytes), Body::from(bytes))
         };
         let begun = match self

@@ -18,6 +18,7 @@ mod error;
 mod extract;
 mod folders;
 mod form;
+mod frames;
 mod greeting;
 mod health;
 mod idempotency;

@@ -1,16 +1,13 @@
-//! Signs of life of a connection: requests at work, and answers that move.
+//! Signs of life of a connection: requests at work, and answers that are sent.
 //!
-//! What the client sends is none of them. Whoever only answers pings, or takes
-//! no byte of what it asked for, could otherwise stay for ever.
+//! What the client sends is none of them. Whoever only sends pings, or takes no
+//! byte of what it asked for, could otherwise stay for ever. Nor is what the
+//! protocol asks of an answer's body before it can be sent: an answer in one
+//! piece would show life once, however long its client takes it.
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum::body::Body;
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, sleep_until};
 
 /// The life of one connection.
@@ -72,35 +69,5 @@ impl Drop for AtWork {
         let mut signs = self.0.signs();
         signs.at_work -= 1;
         signs.last = Instant::now();
-    }
-}
-
-/// The body of an answer, each piece of which is a sign of life when it is taken.
-#[derive(Debug)]
-pub(crate) struct Moving {
-    pub(crate) body: Body,
-    pub(crate) life: Arc<Life>,
-}
-
-impl http_body::Body for Moving {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let this = self.get_mut();
-        let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-        this.life.sign();
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

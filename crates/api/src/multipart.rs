@@ -68,7 +68,8 @@ impl Form {
         })
     }
 
-    /// The next part; what was not read of the one before is skipped.
+    /// The next part, once the one before was read to its end: what is skipped of
+    /// it counts as nothing coming of the form, which is refused after 16 KiB.
     pub(crate) async fn next(&mut self) -> Result<Option<Part<'_>>, Fault> {
         let field = self.parts.next_field().await;
         let field = field.map_err(|error| broken(&error))?;

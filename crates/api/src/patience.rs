@@ -2,19 +2,16 @@
 
 use std::time::Duration;
 
-use axum::http::Extensions;
-
-/// How long a client may keep the server waiting. It travels with each request,
-/// for those who write its answer; how bodies are waited for is the domain's.
+/// How long a client may keep the server waiting on its connection. How long
+/// bodies are waited for, and files kept open, is the domain's.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     /// For the first bytes, a TLS greeting, the head of a request, and the next
-    /// request over HTTP/1.1.
+    /// request over HTTP/1.1. Once a client was told to begin nothing new, also
+    /// for the next sign of life: without one, the connection is closed.
     pub head: Duration,
-    /// Between two pieces of a stored file that is fetched. An open file is
-    /// held for no longer than this.
-    pub taking: Duration,
-    /// For a connection on which no request is at work and no answer moves.
+    /// For a connection on which no request is at work and nothing of an answer
+    /// is sent; its client is then told to begin nothing new.
     pub idle: Duration,
 }
 
@@ -22,17 +19,10 @@ impl Default for Patience {
     fn default() -> Self {
         Self {
             head: Duration::from_secs(15),
-            taking: Duration::from_mins(1),
-            // Longer than the others: a slow client that still takes an answer
-            // takes it in pieces as large as its kernel's buffer.
+            // Longer than the other: what a slow client takes of an answer shows
+            // only when a third of the kernel's buffer is free, and that may be
+            // a megabyte.
             idle: Duration::from_mins(2),
         }
-    }
-}
-
-impl Patience {
-    /// The patience that came with a request.
-    pub(crate) fn of(extensions: &Extensions) -> Self {
-        extensions.get().copied().unwrap_or_default()
     }
 }

@@ -5,15 +5,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::routing::any;
 use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::body_limit;
 
 /// The most bytes of a callback.
 const LIMIT: usize = 16 * 1024 * 1024;
@@ -107,8 +109,12 @@ async fn accept(sender: mpsc::Sender<Received>, request: Request) -> StatusCode 
         Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
     };
     let headers = request.headers().iter().filter_map(text).collect();
-    let Ok(body) = to_bytes(request.into_body(), LIMIT).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE;
+    let arriving = Limited::new(body_limit::unless_idle(request.into_body()), LIMIT);
+    let body = match arriving.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => return StatusCode::PAYLOAD_TOO_LARGE,
+        // It stopped arriving, or broke off.
+        Err(_) => return StatusCode::BAD_REQUEST,
     };
     let (answer, answered) = oneshot::channel();
     let received = Received {

@@ -1,9 +1,11 @@
 //! The listener: accepts connections, with TLS or without, until asked to stop.
 //!
 //! Places for connections are few, so none is held by a client that does nothing
-//! with it. Each wait for a client ends: that for its first bytes (`greeting`), for
-//! a TLS greeting and the head of a request, and that of a connection on which
-//! nothing moves (`life`). Bodies have limits of their own, where they are read.
+//! with it. The waits for a client end: that for its first bytes (`greeting`), for a
+//! TLS greeting, for the head of a request, and that on a connection on which no
+//! request is at work and nothing of an answer is sent (`life`). Whoever takes an
+//! answer slowly, or asks for something from time to time, may stay. Bodies of
+//! requests have limits of their own, where they are read.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,8 +2,10 @@
 //!
 //! Values are larger than their text: `{"":0},` has 7 bytes, and a map for it has
 //! more than 600. So the number of bytes bounds nothing, and what is counted are
-//! the marks that begin a value. Within text that is no JSON the parser stops
-//! where it is wrong; until there, both see the same marks.
+//! the marks that begin a value; what is empty takes nothing. Within text that is no
+//! JSON the parser stops where it is wrong; until there, both see the same marks.
+
+use memchr::memchr2;
 
 /// A map's first node with its key and value, as `BTreeMap<String, Value>` has it.
 const MAP: usize = 640;
@@ -22,15 +24,16 @@ const KEY: usize = 96;
 /// Stops counting above `most`.
 pub(crate) fn of_values(text: &[u8], most: usize) -> usize {
     let mut weight = 0;
-    let mut rest = text.iter();
-    while let Some(byte) = rest.next() {
+    let mut rest = text;
+    while let [byte, after @ ..] = rest {
+        rest = after;
         weight += match byte {
-            b'{' => MAP,
-            b'[' => LIST,
+            b'{' if !is_next(b'}', rest) => MAP,
+            b'[' if !is_next(b']', rest) => LIST,
             b',' => VALUE,
             b':' => KEY,
             b'"' => {
-                skip_text(&mut rest);
+                rest = after_text(rest);
                 0
             }
             _ => 0,
@@ -42,13 +45,20 @@ pub(crate) fn of_values(text: &[u8], most: usize) -> usize {
     weight
 }
 
-/// Marks within a text are part of it.
-fn skip_text(rest: &mut std::slice::Iter<'_, u8>) {
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'"' => return,
-            b'\\' => drop(rest.next()),
-            _ => {}
+fn is_next(mark: u8, rest: &[u8]) -> bool {
+    rest.trim_ascii_start().first() == Some(&mark)
+}
+
+/// What follows the text that has begun: marks within it are part of it.
+fn after_text(mut rest: &[u8]) -> &[u8] {
+    while let Some(at) = memchr2(b'"', b'\\', rest) {
+        // What is escaped ends nothing.
+        let is_end = rest[at] == b'"';
+        let next = if is_end { at + 1 } else { at + 2 };
+        rest = rest.get(next..).unwrap_or_default();
+        if is_end {
+            return rest;
         }
     }
+    &[]
 }

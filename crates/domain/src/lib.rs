@@ -18,6 +18,7 @@ pub mod folders;
 mod idempotency;
 pub mod jobs;
 pub mod keys;
+mod memory;
 mod meters;
 pub mod models;
 mod readiness;
@@ -32,6 +33,7 @@ pub mod webhooks;
 
 pub use caller::Caller;
 pub use idempotency::Begun;
+pub use memory::{BodyMemory, Memory, Room};
 pub use meters::Meters;
 pub use readiness::Readiness;
 pub use sealing::Sealer;

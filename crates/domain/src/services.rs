@@ -8,15 +8,16 @@ use runnel_egress::{Egress, Pace};
 use runnel_engines::Registry;
 use runnel_media::subprocess::Programs;
 use runnel_store::Store;
-use runnel_types::{Clock, Fault, IdSource, Timestamp};
+use runnel_types::{Clock, Fault, IdSource, OrgId, Timestamp};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::assets::{Flights, Transforms};
 use crate::deliveries::Circuits;
-use crate::runs::{InputMemory, Streams};
-use crate::{FairSlots, Meters, Sealer, models, thumbnails, uploads};
+use crate::runs::Streams;
+use crate::slots::Full;
+use crate::{BodyMemory, FairSlots, Memory, Meters, Sealer, models, thumbnails, uploads};
 
 /// Limits and lifetimes that an operator may set.
 #[derive(Debug, Clone)]
@@ -51,13 +52,16 @@ pub struct Limits {
     /// How long an `Idempotency-Key` belongs to a request of which nothing is
     /// heard; one at work is heard of three times as often.
     pub key_lease: Duration,
+    /// How long a stored file stays open while its client takes nothing of it; it
+    /// is opened again when the client goes on.
+    pub taking: Duration,
 }
 
 impl Default for Limits {
     /// The contract's defaults: 50 MiB, one hour, one day, one day, seven days,
     /// two seconds, 2 GiB, ten seconds; and one day to begin a resumable upload,
     /// one minute for a key to be taken over from the dead,
-    /// one hour for all files of a run.
+    /// one hour for all files of a run, one minute for a file that nobody takes.
     fn default() -> Self {
         Self {
             max_upload_bytes: 52_428_800,
@@ -74,6 +78,7 @@ impl Default for Limits {
             max_output_bytes: 2 * 1024 * 1024 * 1024,
             callback_timeout: Duration::from_secs(10),
             key_lease: Duration::from_mins(1),
+            taking: Duration::from_mins(1),
         }
     }
 }
@@ -105,9 +110,13 @@ pub struct Services {
     pub public_url: String,
     /// Which uploads this process is appending to.
     pub turns: uploads::Turns,
+    /// The bodies of uploads that are arriving at this process.
+    pub arrivals: uploads::Arrivals,
+    /// The uploads that this process is confirming.
+    pub confirmations: uploads::Confirmations,
     /// Bounds how many uploads are made assets at once, whether or not their
     /// clients still wait for it.
-    pub adoption_slots: Arc<Semaphore>,
+    pub adoption_slots: FairSlots,
     /// Bounds how many pictures are decoded at once, and so the memory they take.
     pub pixel_slots: Arc<Semaphore>,
     /// The programs that read what is not read in this process.
@@ -123,7 +132,9 @@ pub struct Services {
     /// and for one organization.
     pub fetch_slots: FairSlots,
     /// Bounds the files that engines take as bytes.
-    pub input_memory: InputMemory,
+    pub input_memory: Memory,
+    /// Bounds the bodies of requests that are kept in memory.
+    pub body_memory: BodyMemory,
     /// When thumbnails that found no slot are tried again.
     pub thumbnail_turns: thumbnails::Turns,
     /// The transforms that are being made.
@@ -147,14 +158,21 @@ impl Services {
     }
 
     /// Does what a client that goes away must not stop halfway, on a task of its
-    /// own. A place for it is waited for before, and only as long as the client
-    /// does, so those who never wait for an answer cannot pile work up.
+    /// own.
+    ///
+    /// # Errors
+    /// `SERVICE_UNAVAILABLE` when too much of that is to be done already: whoever
+    /// never waits for an answer must not pile work up.
     pub(crate) async fn to_the_end<T: Send + 'static>(
         &self,
+        org: OrgId,
         work: impl Future<Output = Result<T, Fault>> + Send + 'static,
     ) -> Result<T, Fault> {
-        let slots = Arc::clone(&self.adoption_slots);
-        let slot = slots.acquire_owned().await.map_err(Fault::internal)?;
+        let slot = self.adoption_slots.take(org).await.map_err(|Full| {
+            Fault::unavailable(
+                "too many uploads wait to be made assets already; ask again in some seconds",
+            )
+        })?;
         let working = async move {
             let _slot = slot;
             work.await

@@ -85,6 +85,11 @@ impl FairSlots {
         self
     }
 
+    /// How many have a place.
+    pub fn at_work(&self) -> usize {
+        self.lines().orgs.values().map(|line| line.at_work).sum()
+    }
+
     /// Waits for a place.
     ///
     /// # Errors

@@ -8,8 +8,7 @@ use runnel_api::server::Patience;
 use runnel_blobs::{Blobs, UrlSigner};
 use runnel_domain::assets::{Programs, Transforms};
 use runnel_domain::deliveries::Circuits;
-use runnel_domain::runs::InputMemory;
-use runnel_domain::{FairSlots, Limits, Meters, Services};
+use runnel_domain::{BodyMemory, FairSlots, Limits, Memory, Meters, Services};
 use runnel_domain::{thumbnails, uploads};
 use runnel_egress::{Egress, EgressConfig, Pace, Policy, Resolve, SystemResolver};
 use runnel_engines::Registry;
@@ -36,6 +35,8 @@ const FETCHES: usize = 16;
 const FETCHES_OF_ONE: usize = FETCHES / 2;
 /// How many uploads are made assets at once, the wait for other bounds included.
 const ADOPTIONS: usize = 256;
+/// How many of them for one organization, so that its films hold up nobody else.
+const ADOPTIONS_OF_ONE: usize = 64;
 /// How long jobs in hand get to end when the server stops.
 const JOB_GRACE: Duration = Duration::from_secs(22);
 
@@ -68,7 +69,9 @@ pub struct Environment {
     pub callback_timeout: Duration,
     /// How long an `Idempotency-Key` belongs to a request of which nothing is heard.
     pub key_lease: Duration,
-    /// How long a client may keep the server waiting.
+    /// How long a stored file stays open while its client takes nothing of it.
+    pub taking: Duration,
+    /// How long a client may keep the server waiting on its connection.
     pub patience: Patience,
 }
 
@@ -88,6 +91,7 @@ impl Environment {
             transforms_waiting: Transforms::WAITING,
             callback_timeout: Limits::default().callback_timeout,
             key_lease: Limits::default().key_lease,
+            taking: Limits::default().taking,
             patience: Patience::default(),
         }
     }
@@ -315,17 +319,23 @@ pub async fn open_services(
             callback_timeout: environment.callback_timeout,
             max_output_bytes: settings.max_output_bytes,
             key_lease: environment.key_lease,
+            taking: environment.taking,
             ..Limits::default()
         },
         public_url,
         turns: uploads::Turns::default(),
-        adoption_slots: Arc::new(Semaphore::new(ADOPTIONS)),
+        arrivals: uploads::Arrivals::default(),
+        confirmations: uploads::Confirmations::default(),
+        adoption_slots: FairSlots::new(ADOPTIONS)
+            .of_one(ADOPTIONS_OF_ONE)
+            .waited_for_by(ADOPTIONS * 2, ADOPTIONS * 8),
         pixel_slots: Arc::new(Semaphore::new(cores)),
         programs: environment.programs.clone(),
         program_slots: Arc::new(Semaphore::new(cores)),
         frame_slots: Arc::new(Semaphore::new(cores.div_ceil(2))),
         fetch_slots: FairSlots::new(FETCHES).of_one(FETCHES_OF_ONE),
-        input_memory: InputMemory::new(settings.input_memory_bytes),
+        input_memory: Memory::new(settings.input_memory_bytes),
+        body_memory: BodyMemory::default(),
         thumbnail_turns: thumbnails::Turns::default(),
         circuits: Circuits::default(),
         meters: Meters::default(),

@@ -19,7 +19,6 @@ use runnel_types::Fault;
 
 use super::outgoing::Outgoing;
 use crate::error::ApiError;
-use crate::patience::Patience;
 
 pub(crate) async fn get(
     State(services): State<Arc<Services>>,
@@ -83,9 +82,9 @@ pub(crate) async fn get(
     let body = if is_head {
         Body::empty()
     } else {
-        let bytes = opened.object.into_stream(start..start + length);
-        let patience = Patience::of(&parts.extensions);
-        Body::from_stream(Outgoing::new(bytes, patience.taking))
+        let Opened { key, object, .. } = opened;
+        let range = start..start + length;
+        Body::from_stream(Outgoing::new(services, key, object, range))
     };
     Ok((status, headers, body).into_response())
 }

@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
-use bytes::Bytes;
-use futures_util::stream;
-use http_body_util::BodyExt;
 use runnel_domain::Services;
 use runnel_domain::assets::SignedRequest;
-use runnel_domain::uploads::{Arriving, Pace};
 
-use crate::body_limit::drain;
+use crate::body_limit::{chunks, drain};
 use crate::error::ApiError;
 
 pub(crate) async fn put(
@@ -54,25 +49,4 @@ pub(crate) async fn put(
 
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// The body's bytes as they arrive; a client that is too slow ends them.
-pub(super) fn chunks(
-    body: &mut Body,
-) -> impl futures_util::Stream<Item = Result<Bytes, String>> + '_ {
-    let begun = (body, Arriving::at(Pace::FILE));
-    stream::try_unfold(begun, |(body, mut arriving)| async move {
-        loop {
-            match arriving.wait(body.frame()).await? {
-                None => return Ok(None),
-                Some(Err(error)) => return Err(error.to_string()),
-                Some(Ok(frame)) => {
-                    if let Ok(data) = frame.into_data() {
-                        arriving.count(data.len());
-                        return Ok(Some((data, (body, arriving))));
-                    }
-                }
-            }
-        }
-    })
 }

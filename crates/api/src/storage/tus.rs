@@ -17,8 +17,7 @@ use runnel_domain::Services;
 use runnel_domain::uploads::{Checksum, Chunk, Position, ResumableGrant};
 use runnel_types::Fault;
 
-use super::put::chunks;
-use crate::body_limit::drain;
+use crate::body_limit::{chunks, drain};
 use crate::error::ApiError;
 
 /// The version that is spoken.

@@ -20,7 +20,7 @@ pub(crate) use inspect::{Facts, Inspected, refuse_head};
 pub use list::AcceptedType;
 pub use open::{Opened, SignedRequest, UploadGrant};
 pub(crate) use register::{Described, NewFile, Storing, with_extension};
-pub use runnel_blobs::{Method, RangeError, parse_range};
+pub use runnel_blobs::{Key, Method, Object, RangeError, parse_range};
 pub use runnel_media::subprocess::Programs;
 pub use sign::SignedUrl;
 pub use transform::{Flights, Transforms};

@@ -41,6 +41,8 @@ pub struct UploadGrant {
 /// An object behind a signed URL, ready to be sent.
 #[derive(Debug)]
 pub struct Opened {
+    /// Its name in the storage.
+    pub key: Key,
     /// Its bytes.
     pub object: Object,
     /// A URL of the storage's own, where a client is to fetch the bytes.
@@ -121,6 +123,17 @@ impl Services {
         }
     }
 
+    /// Opens an object once more for a client that was given some of it. That its
+    /// URL has expired since, or its asset was deleted, does not matter: it was
+    /// right when the answer began.
+    ///
+    /// # Errors
+    /// `ASSET_NOT_FOUND` when the object is gone.
+    pub async fn open_again(&self, key: &Key) -> Result<Object, Fault> {
+        let found = self.blobs.open_object(key).await.map_err(faults::blob)?;
+        found.ok_or_else(gone)
+    }
+
     /// Opens bytes that lie there as they are.
     async fn open_stored(&self, grant: &Grant, asset: Asset) -> Result<Opened, Fault> {
         let name = grant.key.to_string();
@@ -145,6 +158,7 @@ impl Services {
             _ => format!("\"{}-thumbnail\"", asset.sha256.as_deref().unwrap_or(&name)),
         };
         Ok(Opened {
+            key: grant.key.clone(),
             object,
             elsewhere: None,
             etag,
@@ -203,6 +217,7 @@ impl Services {
         Ok(Opened {
             etag: format!("\"{base}-{}\"", made.digest),
             name,
+            key: made.key,
             object: made.object,
             elsewhere,
             mime_type: made.mime_type.to_owned(),

@@ -77,9 +77,10 @@ impl Services {
         if file.size == 0 {
             return Err(refused("the file is empty".to_owned()));
         }
+        let org = caller.org_id;
         let (services, caller) = (Arc::clone(self), caller.clone());
-        self.to_the_end(async move { services.keep_file(&caller, file.storing, folder).await })
-            .await
+        let keeping = async move { services.keep_file(&caller, file.storing, folder).await };
+        self.to_the_end(org, keeping).await
     }
 
     async fn keep_file(

@@ -29,9 +29,10 @@ impl Services {
         let mut fields = Fields::of(body)?;
         let folder: Option<FolderId> = fields.optional_id("folder_id");
         fields.finish()?;
+        let org = caller.org_id;
         let (services, caller) = (Arc::clone(self), caller.clone());
-        self.to_the_end(async move { services.confirm(&caller, asset_id, folder).await })
-            .await
+        let confirming = async move { services.confirm(&caller, asset_id, folder).await };
+        self.to_the_end(org, confirming).await
     }
 
     async fn confirm(
@@ -40,6 +41,7 @@ impl Services {
         asset_id: AssetId,
         folder: Option<FolderId>,
     ) -> Result<Asset, Fault> {
+        let _one_at_a_time = self.confirmations.begin(asset_id).await;
         let mut may_collect = true;
         let mut collected: Option<Body> = None;
         loop {

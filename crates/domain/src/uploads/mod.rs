@@ -7,8 +7,8 @@
 //! 1. `create` writes the row and signs the URL.
 //! 2. `receive` stages the body, syncs it under a new key, then points the row
 //!    at it. A crash in between leaves an object that no row names; a body that
-//!    was answered with 200 is named by the row. Within a process an upload takes
-//!    one body at a time: a PUT ends the one before it, unless that is complete.
+//!    was answered with 200 is named by the row. Of two
+//!    bodies at once the last complete one counts, and there are no more.
 //! 3. `confirm` looks at the bytes, then writes the asset and closes the
 //!    session in one transaction, on condition that the row still names the
 //!    body it looked at.
@@ -18,9 +18,11 @@
 //!
 //! A session created with `resumable` takes its bytes in pieces too.
 
+mod arrivals;
 mod bodies;
 mod collect;
 mod confirm;
+mod confirmations;
 mod create;
 mod declared;
 mod pace;
@@ -28,7 +30,9 @@ mod receive;
 mod resumable;
 mod sweep;
 
+pub use arrivals::Arrivals;
+pub use confirmations::Confirmations;
 pub use create::NewUpload;
-pub use pace::{Arriving, Pace};
+pub use pace::{Arriving, Pace, TooSlow};
 pub use receive::Stored;
 pub use resumable::{BadChecksum, Checksum, Chunk, Position, ResumableGrant, Turns};

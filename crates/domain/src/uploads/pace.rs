@@ -27,7 +27,7 @@ impl Pace {
         least_per_s: 1024,
     };
 
-    /// Of what is kept in memory until it is whole, so it has to be there sooner.
+    /// Of what takes room that others may wait for, so it has to be there sooner.
     pub const IN_MEMORY: Self = Self {
         pause: Duration::from_secs(30),
         grace: Duration::from_secs(30),
@@ -40,6 +40,40 @@ impl Pace {
         let allowed = self.grace.saturating_add(Duration::from_millis(earned));
         self.pause.min(allowed.saturating_sub(waited))
     }
+
+    /// What a client did that used up its `patience`.
+    fn exceeded(self, received: u64, waited: Duration, patience: Duration) -> TooSlow {
+        if patience == self.pause {
+            TooSlow::Paused(patience)
+        } else {
+            TooSlow::Dripped {
+                received,
+                waited,
+                least_per_s: self.least_per_s,
+            }
+        }
+    }
+}
+
+/// Why a body is waited for no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TooSlow {
+    /// Nothing came for so long.
+    #[error("nothing arrived for {} s", .0.as_secs_f64())]
+    Paused(Duration),
+    /// Bytes came all the time, too few of them.
+    #[error(
+        "{received} bytes in {:.0} s is too slow, {least_per_s} a second are the least",
+        .waited.as_secs_f64()
+    )]
+    Dripped {
+        /// How many came.
+        received: u64,
+        /// How long they were waited for.
+        waited: Duration,
+        /// How many must come in each second.
+        least_per_s: u64,
+    },
 }
 
 /// A body that is arriving, and how fast it did so far.
@@ -63,27 +97,16 @@ impl Arriving {
     /// Waits for `next`, which is whatever the transport brings next.
     ///
     /// # Errors
-    /// In words, when the client is too slow.
+    /// When the client is too slow.
     ///
     /// # Cancel safety
     /// What was waited is forgotten, and `next` is dropped.
-    pub async fn wait<T>(&mut self, next: impl Future<Output = T>) -> Result<T, String> {
+    pub async fn wait<T>(&mut self, next: impl Future<Output = T>) -> Result<T, TooSlow> {
         let patience = self.pace.patience(self.received, self.waited);
         let begun = Instant::now();
         let came = timeout(patience, next).await;
         self.waited += begun.elapsed();
-        came.map_err(|_| {
-            if patience == self.pace.pause {
-                format!("nothing arrived for {} s", patience.as_secs_f64())
-            } else {
-                format!(
-                    "{} bytes in {:.0} s is too slow, {} a second are the least",
-                    self.received,
-                    self.waited.as_secs_f64(),
-                    self.pace.least_per_s
-                )
-            }
-        })
+        came.map_err(|_elapsed| self.pace.exceeded(self.received, self.waited, patience))
     }
 
     /// Counts bytes that came.
@@ -115,23 +138,37 @@ mod tests {
         assert_eq!(largest, Duration::ZERO);
     }
 
-    #[tokio::test]
-    async fn who_pauses_and_who_drips_is_told_which() {
-        let quick = Pace {
-            pause: Duration::from_millis(200),
-            grace: Duration::ZERO,
-            least_per_s: 1000,
+    #[test]
+    fn who_pauses_and_who_drips_is_told_which() {
+        let pace = Pace::IN_MEMORY;
+        let seconds = Duration::from_secs;
+        let told = |received, waited| {
+            let patience = pace.patience(received, waited);
+            pace.exceeded(received, waited + patience, patience)
         };
-        let mut arriving = Arriving::at(quick);
+        let paused = told(1024 * 1024, seconds(10));
+        assert_eq!(paused, TooSlow::Paused(seconds(30)));
+        assert_eq!(paused.to_string(), "nothing arrived for 30 s");
+        let dripped = told(100, seconds(25)).to_string();
+        let words = "100 bytes in 30 s is too slow, 32768 a second are the least";
+        assert_eq!(dripped, words);
+        let short = Pace {
+            pause: Duration::from_millis(200),
+            ..pace
+        };
+        let paused = short.exceeded(0, short.pause, short.pause);
+        assert_eq!(paused.to_string(), "nothing arrived for 0.2 s");
+    }
+
+    #[tokio::test]
+    async fn who_is_out_of_patience_takes_only_what_is_there() {
+        let mut arriving = Arriving::at(Pace {
+            grace: Duration::ZERO,
+            ..Pace::FILE
+        });
         // What the transport has at hand is taken, however late it is.
         assert_eq!(arriving.wait(async { 1 }).await, Ok(1));
-        arriving.count(1000);
-        let paused = arriving.wait(std::future::pending::<()>()).await;
-        assert_eq!(paused.unwrap_err(), "nothing arrived for 0.2 s");
-        let mut arriving = Arriving::at(quick);
-        arriving.count(10);
-        let dripped = arriving.wait(std::future::pending::<()>()).await;
-        let told = dripped.unwrap_err();
-        assert!(told.starts_with("10 bytes in 0 s is too slow"), "{told}");
+        let waiting = arriving.wait(std::future::pending::<()>()).await;
+        assert!(waiting.is_err());
     }
 }

@@ -8,7 +8,6 @@ use runnel_blobs::{Key, Staged};
 use runnel_store::uploads::Recorded;
 use runnel_types::{Fault, Received, Upload};
 
-use super::resumable::Turn;
 use crate::assets::UploadGrant;
 use crate::{Services, faults};
 
@@ -21,14 +20,13 @@ pub struct Stored {
 
 impl Services {
     /// Takes a body under a verified URL. `error` turns what the transport
-    /// tells about a broken body into words. Another body for the same upload that
-    /// is still arriving at this process ends here: who comes again has given it up.
+    /// tells about a broken body into words.
     ///
     /// # Errors
-    /// `CONFLICT` after the confirmation, or when the next body comes meanwhile;
-    /// `SIGNATURE_INVALID` for another type than the signed one, `BAD_REQUEST` for
-    /// another size, `UPLOAD_LOCKED` while a complete body takes long to store.
-    /// Nothing is kept then, and an earlier complete body stays.
+    /// `CONFLICT` after the confirmation, `SIGNATURE_INVALID` for another type
+    /// than the signed one, `BAD_REQUEST` for another size, `UPLOAD_LOCKED` when
+    /// bodies enough are arriving for this upload. Nothing is kept then, and an
+    /// earlier complete body stays.
     pub async fn receive_upload<E: std::fmt::Display>(
         self: &Arc<Self>,
         grant: &UploadGrant,
@@ -36,13 +34,12 @@ impl Services {
         content_length: Option<u64>,
         body: impl Stream<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<Stored, Fault> {
-        // ORDER: what is refused anyway ends nobody's turn.
         let upload = self
             .open_upload(grant, content_type, content_length)
             .await?;
-        // ORDER: the turn before the file, so that it ends when the file is gone.
-        let turn = self.turns.take_over(grant.asset_id).await;
-        let turn = turn.ok_or_else(being_stored)?;
+        // ORDER: before the file, so that it ends when the file is gone.
+        let arrival = self.arrivals.begin(grant.asset_id);
+        let arrival = arrival.ok_or_else(locked)?;
         let key = Key::asset(
             grant.org_id,
             grant.asset_id,
@@ -50,14 +47,13 @@ impl Services {
             &upload.filename,
         );
         let mut staged = self.blobs.stage(&key);
-        self.take_in(&upload, &turn, body, &mut staged).await?;
+        self.take_in(&upload, body, &mut staged).await?;
         // A client that goes away now must not stop the work between the
-        // object and its row: it runs to its end on a task of its own. So does
-        // the turn, and the next body becomes the upload's after this one.
+        // object and its row: it runs to its end on a task of its own.
         let services = Arc::clone(self);
         let grant = grant.clone();
         let finishing = tokio::spawn(async move {
-            let _turn = turn;
+            let _arrival = arrival;
             services.keep_upload(&grant, &key, staged).await
         });
         finishing.await.map_err(Fault::internal)?
@@ -97,11 +93,10 @@ impl Services {
         }
     }
 
-    /// Takes the bytes until the body ends, and the turn with it.
+    /// Takes the bytes until the body ends.
     async fn take_in<E: std::fmt::Display>(
         &self,
         upload: &Upload,
-        turn: &Turn,
         mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
         staged: &mut Staged,
     ) -> Result<(), Fault> {
@@ -109,15 +104,7 @@ impl Services {
         let swept_at = upload.expires_at.plus(self.limits.sweep_after);
         let declared = upload.size_bytes;
         let mut size = 0;
-        loop {
-            let chunk = tokio::select! {
-                biased;
-                () = turn.interrupted() => return Err(overtaken()),
-                chunk = body.next() => chunk,
-            };
-            let Some(chunk) = chunk else {
-                break;
-            };
+        while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| {
                 Fault::bad_request(format!("the body broke off after {size} bytes ({error}); nothing was kept, send it again"))
             })?;
@@ -173,16 +160,9 @@ fn gone() -> Fault {
     )
 }
 
-/// The turn went to somebody else before all bytes were there.
-fn overtaken() -> Fault {
-    Fault::conflict(
-        "another request for this upload came before all bytes of this one; nothing of this one was kept",
-    )
-}
-
-fn being_stored() -> Fault {
+fn locked() -> Fault {
     Fault::upload_locked(
-        "an earlier body of this upload is just being stored, which takes long; send this one again in a moment",
+        "two bodies are arriving for this upload already; send this one again when one of them has ended",
     )
 }
 

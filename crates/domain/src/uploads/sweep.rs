@@ -1,5 +1,6 @@
 //! Removes sessions that nobody confirmed, with the bytes that arrived, and
-//! the temporary files of bodies that broke off with their process.
+//! the temporary files that processes left when they died: bodies that broke off,
+//! and what programs worked on.
 
 use runnel_types::Fault;
 
@@ -16,8 +17,12 @@ impl Services {
     /// When the database or the storage fails; what was removed until then is removed.
     pub async fn sweep_uploads(&self) -> Result<usize, Fault> {
         let files = self.blobs.sweep_temporary().await.map_err(faults::blob)?;
-        if files > 0 {
-            tracing::info!(count = files, "removed temporary files of dead processes");
+        let folders = tokio::task::spawn_blocking(runnel_media::sweep_workspaces)
+            .await
+            .map_err(Fault::internal)?
+            .map_err(Fault::internal)?;
+        if files + folders > 0 {
+            tracing::info!(files, folders, "removed temporary files of dead processes");
         }
         let before = self.now().minus(self.limits.sweep_after);
         let mut swept = 0;

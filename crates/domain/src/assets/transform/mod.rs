@@ -101,12 +101,13 @@ impl Services {
     ) -> Result<Made, Fault> {
         let digest = digest(&transform);
         let name = format!("{} {digest}", source.beside);
-        if let Some(fault) = self.transforms.known_failure(&name, self.now()) {
-            return Err(fault);
-        }
         let found = self.find_made(source, &transform, &digest).await?;
         if let Some(found) = found {
             return Ok(found);
+        }
+        // ORDER: the storage first; another process may have made it meanwhile.
+        if let Some(fault) = self.transforms.known_failure(&name, self.now()) {
+            return Err(fault);
         }
         let start = |flight: Flight| {
             let making = make(Arc::clone(self), source.clone(), transform, flight);
@@ -199,7 +200,7 @@ async fn make(services: Arc<Services>, source: Source, transform: Transform, fli
             }
             Ok(Err(error)) => {
                 let now = services.now();
-                break Err(services.transforms.failed(flight.name(), error, now));
+                break Err(services.transforms.failed(flight.name(), error, by, now));
             }
             Err(fault) => break Err(fault),
         }

@@ -1,8 +1,8 @@
 //! Where transforms wait for their turn, and which of them are known to fail.
 //!
 //! A signed URL asks for a size at the cost of a decoding, and anybody who has a
-//! key signs a thousand of them. So transforms have half of the places at most,
-//! uploads the rest; organizations take turns; what a program reads waits in a
+//! key signs a thousand of them. So transforms leave a place to uploads wherever
+//! there are two; organizations take turns; what a program reads waits in a
 //! line of its own; and a picture that cannot be had costs its try once in some
 //! minutes.
 
@@ -28,8 +28,9 @@ const MOST_FAILURES: usize = 4096;
 /// How long a failure is remembered: the bytes of an asset do not change.
 const REMEMBERED: Duration = Duration::from_mins(10);
 
-/// The same for one of which the machine may have had its part: a program that
-/// came to no end in its time says so as one that met a feature it does not know.
+/// The same for one of which the machine may have had its part: a program that was
+/// killed, or came to no end in its time, is taken to have met a damaged file or a
+/// feature that it does not know.
 const REMEMBERED_BRIEFLY: Duration = Duration::from_mins(1);
 
 /// What reads a picture.
@@ -71,7 +72,7 @@ impl Transforms {
     /// Lines for so many cores, in which `waiting` may stand for one organization.
     pub fn new(cores: usize, waiting: usize) -> Self {
         let line = || {
-            let places = (cores / 2).max(1);
+            let places = cores.saturating_sub(1).max(1);
             FairSlots::new(places).waited_for_by(waiting, waiting.saturating_mul(ORGS_WAITING))
         };
         Self {
@@ -88,12 +89,19 @@ impl Transforms {
         (now < *until).then(|| fault.clone())
     }
 
-    /// The fault of a transform that failed; the file's are remembered.
-    pub(super) fn failed(&self, name: &str, error: MediaError, now: Timestamp) -> Fault {
-        let remembered = match error {
-            MediaError::Read(_) | MediaError::ToolMissing { .. } => None,
-            MediaError::Unusable { .. } => Some(REMEMBERED_BRIEFLY),
-            _ => Some(REMEMBERED),
+    /// The fault of a transform that failed in the hands of `by`; the file's are
+    /// remembered.
+    pub(super) fn failed(
+        &self,
+        name: &str,
+        error: MediaError,
+        by: Reader,
+        now: Timestamp,
+    ) -> Fault {
+        let remembered = match (&error, by) {
+            (MediaError::Read(_) | MediaError::ToolMissing { .. }, _) => None,
+            (_, Reader::Program) => Some(REMEMBERED_BRIEFLY),
+            (_, Reader::Process) => Some(REMEMBERED),
         };
         let fault = refused(error);
         if let Some(remembered) = remembered {
@@ -145,18 +153,9 @@ impl Services {
 
 #[cfg(test)]
 mod tests {
-    use runnel_media::MediaType;
-
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_micros(1_000_000);
-
-    fn unusable() -> MediaError {
-        MediaError::Unusable {
-            format: MediaType::Heic,
-            reason: "reading it took more than 20 s".to_owned(),
-        }
-    }
 
     fn unsupported() -> MediaError {
         MediaError::Unsupported { found: None }
@@ -165,10 +164,10 @@ mod tests {
     #[test]
     fn a_failure_of_the_file_is_known_for_some_minutes() {
         let transforms = Transforms::new(1, 1);
-        let told = transforms.failed("a", unsupported(), NOW);
-        transforms.failed("b", unusable(), NOW);
+        let told = transforms.failed("a", unsupported(), Reader::Process, NOW);
+        transforms.failed("b", unsupported(), Reader::Program, NOW);
         let lost = std::io::Error::other("the disk is away");
-        transforms.failed("c", MediaError::Read(lost), NOW);
+        transforms.failed("c", MediaError::Read(lost), Reader::Process, NOW);
         let known = |name, minutes| {
             let now = NOW.plus(Duration::from_mins(minutes));
             transforms.known_failure(name, now)
@@ -187,15 +186,15 @@ mod tests {
     fn the_oldest_failures_go_and_those_that_were_renewed_stay() {
         let transforms = Transforms::new(1, 1);
         let later = NOW.plus(Duration::from_secs(1));
-        transforms.failed("renewed", unsupported(), NOW);
-        transforms.failed("old", unsupported(), NOW);
-        transforms.failed("renewed", unsupported(), later);
+        transforms.failed("renewed", unsupported(), Reader::Process, NOW);
+        transforms.failed("old", unsupported(), Reader::Process, NOW);
+        transforms.failed("renewed", unsupported(), Reader::Process, later);
         for number in 0..MOST_FAILURES - 1 {
-            transforms.failed(&number.to_string(), unsupported(), later);
+            transforms.failed(&number.to_string(), unsupported(), Reader::Process, later);
         }
         let is_known = |name| transforms.known_failure(name, later).is_some();
         assert_eq!(["renewed", "old", "0"].map(is_known), [true, false, true]);
-        transforms.failed("one more", unsupported(), later);
+        transforms.failed("one more", unsupported(), Reader::Process, later);
         assert_eq!(
             ["renewed", "0", "one more"].map(is_known),
             [false, true, true]

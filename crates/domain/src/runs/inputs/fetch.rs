@@ -63,6 +63,18 @@ impl InputFailure {
         }
     }
 
+    /// The storage was too slow, or its network.
+    pub(super) fn of_storage(limit: Duration) -> Self {
+        Self {
+            message: format!(
+                "the files of the input did not come from the storage within {} s; give smaller ones, or look at what slows the storage down",
+                limit.as_secs_f64()
+            ),
+            is_passing: true,
+            retry_after: None,
+        }
+    }
+
     /// The time is up. Another try asks for what is missing alone.
     fn of_time(limit: Duration) -> Self {
         Self {

@@ -2,48 +2,29 @@
 //! engine wants it. What was named by URL was fetched before.
 //!
 //! Files that an engine takes as bytes lie in memory, of all runs together no more
-//! than [`InputMemory`] has: a run waits until there is room, and one that would
-//! never have it is refused.
+//! than [`Services::input_memory`] has: a run waits until there is room, and one that
+//! would never have it is refused.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use runnel_blobs::{BlobError, Key};
 use runnel_engines::{Engine, InputContent, InputFile, InputForm};
-use runnel_types::{Asset, AssetId, Fault, ModelSpec, Run};
+use runnel_types::{Asset, AssetId, Fault, ModelSpec, OrgId, Run};
 use serde_json::{Map, Value};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::fetch::InputFailure;
 use super::not_found;
 use super::places::{Slot, visit};
 use crate::assets::parse_reference;
-use crate::{Services, faults};
-
-/// The grain in which memory is given out, in bytes.
-const GRAIN: u64 = 1024;
+use crate::{Room, Services, faults};
 
 /// How much longer than the run's time limit a signed URL works.
 const URL_MARGIN: Duration = Duration::from_mins(10);
 
-/// The memory in which the files of all runs at work lie, in this process.
-#[derive(Debug, Clone)]
-pub struct InputMemory {
-    bytes: u64,
-    room: Arc<Semaphore>,
-}
-
-impl InputMemory {
-    /// Memory for `bytes` bytes of files.
-    pub fn new(bytes: u64) -> Self {
-        let grains = usize::try_from(bytes.div_ceil(GRAIN)).unwrap_or(usize::MAX);
-        Self {
-            bytes,
-            room: Arc::new(Semaphore::new(grains.min(Semaphore::MAX_PERMITS))),
-        }
-    }
-}
+/// How long the files of a run may take to come from the storage. Whoever waits for
+/// them has a place at its engine meanwhile.
+const LOAD_WITHIN: Duration = Duration::from_mins(5);
 
 /// How making an input ready went.
 #[derive(Debug)]
@@ -62,7 +43,7 @@ pub(in crate::runs) struct Ready {
     /// The files, by place.
     pub(in crate::runs) files: BTreeMap<String, InputFile>,
     /// Kept for as long as the bytes of the files are.
-    pub(in crate::runs) memory: Option<OwnedSemaphorePermit>,
+    pub(in crate::runs) memory: Option<Room>,
 }
 
 impl Services {
@@ -89,10 +70,31 @@ impl Services {
             assets.insert(place, asset);
         }
         let form = engine.input_form(&model.model);
-        let memory = match self.take_memory(form, assets.values().copied()).await? {
+        let taking = self.take_memory(run.org_id, form, assets.values().copied());
+        let memory = match taking.await? {
             Ok(memory) => memory,
             Err(failure) => return Ok(Prepared::Failed(failure)),
         };
+        let loading = tokio::time::timeout(LOAD_WITHIN, self.load_files(assets, model, form));
+        let Ok(loaded) = loading.await else {
+            return Ok(Prepared::Failed(InputFailure::of_storage(LOAD_WITHIN)));
+        };
+        Ok(match loaded? {
+            Ok(files) => Prepared::Ready(Ready {
+                input,
+                files,
+                memory,
+            }),
+            Err(failure) => Prepared::Failed(failure),
+        })
+    }
+
+    async fn load_files(
+        &self,
+        assets: BTreeMap<String, &Asset>,
+        model: &ModelSpec,
+        form: InputForm,
+    ) -> Result<Result<BTreeMap<String, InputFile>, InputFailure>, Fault> {
         let mut files = BTreeMap::new();
         for (place, asset) in assets {
             let Some(file) = self.load_file(asset, model, form).await? else {
@@ -100,39 +102,32 @@ impl Services {
                     "{place}: the bytes of {} are lost from the storage; upload it again",
                     asset.name
                 );
-                return Ok(Prepared::Failed(InputFailure::lasting(message)));
+                return Ok(Err(InputFailure::lasting(message)));
             };
             files.insert(place, file);
         }
-        Ok(Prepared::Ready(Ready {
-            input,
-            files,
-            memory,
-        }))
+        Ok(Ok(files))
     }
 
     /// Waits for room for files that are to lie in memory.
     async fn take_memory(
         &self,
+        org: OrgId,
         form: InputForm,
         assets: impl Iterator<Item = &Asset> + Send,
-    ) -> Result<Result<Option<OwnedSemaphorePermit>, InputFailure>, Fault> {
+    ) -> Result<Result<Option<Room>, InputFailure>, Fault> {
         let bytes: u64 = assets.map(|asset| asset.size_bytes).sum();
         if form == InputForm::Url || bytes == 0 {
             return Ok(Ok(None));
         }
-        let most = self.input_memory.bytes;
+        let most = self.input_memory.bytes();
         if bytes > most {
             return Ok(Err(InputFailure::lasting(format!(
                 "the files of the input have {bytes} bytes together, and this model takes at most {most}; give smaller files, or set RUNNEL_INPUT_MEMORY_BYTES on the server"
             ))));
         }
-        let grains = u32::try_from(bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.input_memory.room).acquire_many_owned(grains);
-        // INVARIANT: the semaphore is never closed.
-        room.await
-            .map(|room| Ok(Some(room)))
-            .map_err(Fault::internal)
+        let room = self.input_memory.take(org, bytes).await?;
+        Ok(Ok(Some(room)))
     }
 
     /// The file of an asset; `None` when its object is gone.

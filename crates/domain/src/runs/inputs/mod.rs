@@ -37,7 +37,6 @@ use crate::assets::{NewFile, parse_reference, reference};
 use crate::{Caller, Services, faults};
 
 pub(super) use fetch::{Imported, InputFailure};
-pub use load::InputMemory;
 pub(super) use load::{Prepared, Ready};
 
 /// The most files that the input of one run refers to.

@@ -14,8 +14,7 @@
 //!   last is not recorded. Bytes of two requests never mix.
 //! - **A client that asks for the offset is appending no more**, whatever its
 //!   old connection looks like from here: the question ends an append that is
-//!   under way in this process, after what arrived was recorded. So does a PUT
-//!   of all bytes at once, and the question ends a PUT that is not complete.
+//!   under way in this process, after what arrived was recorded.
 //! - **The last byte.** The body moves to the key that it was promised when it
 //!   began, then one transaction names it as the session's body, as after a
 //!   PUT. A crash in between leaves the offset at the end and the body unnamed;
@@ -32,5 +31,4 @@ mod turns;
 pub use append::Chunk;
 pub use checksum::{BadChecksum, Checksum};
 pub use session::{Position, ResumableGrant};
-pub(super) use turns::Turn;
 pub use turns::Turns;

@@ -1,10 +1,7 @@
-//! Who in this process is sending bytes of which upload, in pieces or at once.
+//! Who in this process is appending to which upload.
 //!
 //! A connection that broke without a word looks alive for a while. So a client
-//! that comes back may end the turn of its own earlier request. And as one URL
-//! has one turn, it fills the disk with one body, however often it is used. Other
-//! processes have turns of their own: there an upload has one body on its way in
-//! each, and the rows decide whose counts.
+//! that comes back may end the turn of its own earlier request.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 /// How long somebody who was asked to end is waited for: a last sync.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The uploads that bytes are arriving for.
+/// The uploads that are being appended to.
 #[derive(Debug, Clone, Default)]
 pub struct Turns(Arc<Mutex<HashMap<AssetId, Taken>>>);
 
@@ -26,9 +23,9 @@ struct Taken {
     over: CancellationToken,
 }
 
-/// The right to send bytes of one upload, until it is dropped.
+/// The right to append to one upload, until it is dropped.
 #[derive(Debug)]
-pub(in crate::uploads) struct Turn {
+pub(super) struct Turn {
     turns: Turns,
     id: AssetId,
     taken: Taken,
@@ -63,20 +60,6 @@ impl Turns {
         let _ = tokio::time::timeout(PATIENCE, taken.over.cancelled()).await;
     }
 
-    /// Takes the turn from whoever has it; `None` when they do not end it in time.
-    /// Of several who come at once, each ends the one before it.
-    pub(in crate::uploads) async fn take_over(&self, id: AssetId) -> Option<Turn> {
-        let taking = async {
-            loop {
-                if let Some(turn) = self.take(id) {
-                    return turn;
-                }
-                self.interrupt(id).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, taking).await.ok()
-    }
-
     fn entries(&self) -> MutexGuard<'_, HashMap<AssetId, Taken>> {
         // A map is whole after every call on it, so a panic spoils nothing.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -85,7 +68,7 @@ impl Turns {
 
 impl Turn {
     /// Returns when somebody wants the turn to end.
-    pub(in crate::uploads) async fn interrupted(&self) {
+    pub(super) async fn interrupted(&self) {
         self.taken.stop.cancelled().await;
     }
 }
@@ -127,28 +110,5 @@ mod tests {
         other.interrupt(id).await;
         assert!(turns.take(id).is_some());
         at_work.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn of_many_who_take_over_each_gets_the_turn_alone() {
-        let turns = Turns::default();
-        let id = AssetId::from(Uuid::from_u128(1));
-        let first = turns.take_over(id).await.unwrap();
-        let others: Vec<_> = (0..20)
-            .map(|_| {
-                let turns = turns.clone();
-                tokio::spawn(async move {
-                    let _turn = turns.take_over(id).await.unwrap();
-                    tokio::task::yield_now().await;
-                    assert!(turns.take(id).is_none(), "two have the turn");
-                })
-            })
-            .collect();
-        first.interrupted().await;
-        drop(first);
-        for other in others {
-            other.await.unwrap();
-        }
-        assert!(turns.take(id).is_some());
     }
 }

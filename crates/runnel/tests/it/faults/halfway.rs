@@ -1,10 +1,11 @@
 //! What stops halfway, or happens twice at once, loses nothing and leaves nothing
 //! that no row names.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use runnel_media::sample;
-use runnel_testkit::{Db, Request, TestApp, on_both_databases, wait_until};
+use runnel_testkit::{Db, Request, Storage, TestApp, on_both_databases, wait_until};
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -12,6 +13,7 @@ on_both_databases!(
     a_client_that_leaves_does_not_stop_its_confirmation,
     a_client_that_leaves_does_not_stop_its_file,
     a_body_replaced_during_its_confirmation_leaves_no_thumbnail,
+    who_asks_again_waits_for_the_confirmation_under_way,
     a_body_that_is_lost_is_asked_for_again,
     changes_at_the_same_moment_all_stay,
     an_asset_restored_twice_at_once_is_there_for_both,
@@ -24,10 +26,10 @@ fn take_all(slots: &Arc<Semaphore>) -> OwnedSemaphorePermit {
 }
 
 /// Waits until that many uploads are being made assets.
-async fn until_at_work(app: &TestApp, free: usize, count: usize) {
+async fn until_at_work(app: &TestApp, count: usize) {
     let slots = &app.services().adoption_slots;
     wait_until("uploads to be made assets", || async move {
-        (slots.available_permits() + count == free).then_some(())
+        (slots.at_work() == count).then_some(())
     })
     .await;
 }
@@ -40,14 +42,13 @@ async fn assets(app: &TestApp) -> Vec<Value> {
 async fn a_client_that_leaves_does_not_stop_its_confirmation(db: Db) {
     let app = TestApp::start(db).await;
     let id = app.upload("image/png", &sample::gradient_png(50, 50)).await;
-    let free = app.services().adoption_slots.available_permits();
     let busy = take_all(&app.services().pixel_slots);
     let path = format!("/v1/asset-uploads/{id}/confirmations");
     let leaving = app.post(&path, &json!({})).begin(2).await;
-    until_at_work(&app, free, 1).await;
+    until_at_work(&app, 1).await;
     drop(leaving);
     drop(busy);
-    until_at_work(&app, free, 0).await;
+    until_at_work(&app, 0).await;
     assert_eq!(assets(&app).await[0]["id"], json!(id));
     assert_eq!(app.objects().len(), 2, "{:?}", app.objects());
     app.stop().await;
@@ -55,17 +56,16 @@ async fn a_client_that_leaves_does_not_stop_its_confirmation(db: Db) {
 
 async fn a_client_that_leaves_does_not_stop_its_file(db: Db) {
     let app = TestApp::start(db).await;
-    let free = app.services().adoption_slots.available_permits();
     let busy = take_all(&app.services().pixel_slots);
     let request = Request::new("POST", &app.url("/v1/assets"))
         .key(app.key())
         .file("a.png", "image/png", &sample::gradient_png(50, 50));
     let length = request.body_length();
     let leaving = request.begin(length).await;
-    until_at_work(&app, free, 1).await;
+    until_at_work(&app, 1).await;
     drop(leaving);
     drop(busy);
-    until_at_work(&app, free, 0).await;
+    until_at_work(&app, 0).await;
     assert_eq!(assets(&app).await.len(), 1);
     assert_eq!(app.objects().len(), 2, "{:?}", app.objects());
     app.stop().await;
@@ -86,11 +86,10 @@ async fn a_body_replaced_during_its_confirmation_leaves_no_thumbnail(db: Db) {
             .body(body)
     };
     put(&padded).send().await.assert(200);
-    let free = app.services().adoption_slots.available_permits();
     let busy = take_all(&app.services().pixel_slots);
     let path = format!("/v1/asset-uploads/{id}/confirmations");
     let confirming = tokio::spawn(app.post(&path, &json!({})).send());
-    until_at_work(&app, free, 1).await;
+    until_at_work(&app, 1).await;
     put(&last).send().await.assert(200);
     drop(busy);
     let asset = confirming.await.unwrap().assert(201).json();
@@ -100,25 +99,58 @@ async fn a_body_replaced_during_its_confirmation_leaves_no_thumbnail(db: Db) {
     app.stop().await;
 }
 
+async fn who_asks_again_waits_for_the_confirmation_under_way(db: Db) {
+    for storage in [Storage::Disk, Storage::S3] {
+        let app = TestApp::start_on(db, storage, |_| {}).await;
+        let id = app.upload("image/png", &sample::gradient_png(50, 50)).await;
+        let busy = take_all(&app.services().pixel_slots);
+        let path = format!("/v1/asset-uploads/{id}/confirmations");
+        // Each is given up before the next one comes.
+        for count in 1..=4 {
+            let leaving = app.post(&path, &json!({})).begin(2).await;
+            until_at_work(&app, count).await;
+            drop(leaving);
+        }
+        let is_copied = || async {
+            let copied = app.objects();
+            let is_kept = |object: &PathBuf| !object.to_string_lossy().contains("/uploads/");
+            copied.iter().any(is_kept).then_some(copied)
+        };
+        let copied = wait_until("the first to have its copy", is_copied).await;
+        drop(busy);
+        until_at_work(&app, 0).await;
+        assert_eq!(assets(&app).await[0]["id"], json!(id));
+        let left = app.objects();
+        assert_eq!(left.len(), 2, "{left:?}");
+        assert!(
+            left.iter().any(|object| copied.contains(object)),
+            "the first came to its end: {copied:?}, {left:?}"
+        );
+        app.stop().await;
+    }
+}
+
 async fn a_body_that_is_lost_is_asked_for_again(db: Db) {
-    let app = TestApp::start(db).await;
-    let png = sample::gradient_png(50, 50);
-    let (id, url) = app.create_upload("image/png", png.len()).await;
-    let put = Request::new("PUT", &url)
-        .header("content-type", "image/png")
-        .body(png.as_slice());
-    put.clone().send().await.assert(200);
-    for lost in app.objects() {
-        std::fs::remove_file(lost).unwrap();
+    for storage in [Storage::Disk, Storage::S3] {
+        let app = TestApp::start_on(db, storage, |_| {}).await;
+        let png = sample::gradient_png(50, 50);
+        let (id, url) = app.create_upload("image/png", png.len()).await;
+        let put = Request::new("PUT", &url)
+            .header("content-type", "image/png")
+            .body(png.as_slice());
+        put.clone().send().await.assert(200);
+        for lost in app.objects() {
+            std::fs::remove_file(lost).unwrap();
+        }
+        for _ in 0..2 {
+            let error = app.confirm(&id).await.assert_error(409, "CONFLICT");
+            let message = error["message"].as_str().unwrap();
+            assert!(message.contains("to its upload_url"), "{message}");
+        }
+        put.send().await.assert(200);
+        app.confirm(&id).await.assert(201);
+        app.stop().await;
     }
-    for _ in 0..2 {
-        let error = app.confirm(&id).await.assert_error(409, "CONFLICT");
-        let message = error["message"].as_str().unwrap();
-        assert!(message.contains("upload_url again"), "{message}");
-    }
-    put.send().await.assert(200);
-    app.confirm(&id).await.assert(201);
-    app.stop().await;
 }
 
 async fn changes_at_the_same_moment_all_stay(db: Db) {

@@ -64,24 +64,6 @@ async fn a_one_step_upload_to_a_store_that_is_ill_makes_no_asset() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_object_that_is_lost_before_the_confirmation_is_asked_for_again() {
-    let app = app().await;
-    let png = sample::gradient_png(50, 50);
-    let (id, url) = app.create_upload("image/png", png.len()).await;
-    let put = Request::new("PUT", &url)
-        .header("content-type", "image/png")
-        .body(png.as_slice());
-    put.clone().send().await.assert(200);
-    for lost in app.objects() {
-        std::fs::remove_file(lost).unwrap();
-    }
-    app.confirm(&id).await.assert_error(409, "CONFLICT");
-    put.send().await.assert(200);
-    app.confirm(&id).await.assert(201);
-    app.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_on_an_object_that_is_lost_fails_with_a_reason() {
     let app = app().await;
     let asset = app.asset("image/png", &sample::gradient_png(64, 64)).await;

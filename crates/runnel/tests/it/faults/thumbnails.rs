@@ -32,7 +32,11 @@ const LEASE: Duration = Duration::from_secs(10);
 
 /// A server whose confirmations wait for no film at all.
 async fn start(db: Db) -> TestApp {
-    TestApp::start_in(db, Storage::Disk, |_, environment| {
+    start_on(db, Storage::Disk).await
+}
+
+async fn start_on(db: Db, storage: Storage) -> TestApp {
+    TestApp::start_in(db, storage, |_, environment| {
         environment.thumbnail_wait = Duration::ZERO;
     })
     .await
@@ -70,7 +74,14 @@ async fn derive(app: &TestApp, worker: &str, claimed: &Claimed) -> Derivation {
 }
 
 async fn a_slow_thumbnail_comes_later(db: Db) {
-    let app = start(db).await;
+    for storage in [Storage::Disk, Storage::S3] {
+        let app = start_on(db, storage).await;
+        a_slow_thumbnail_comes_later_on(&app).await;
+        app.stop().await;
+    }
+}
+
+async fn a_slow_thumbnail_comes_later_on(app: &TestApp) {
     for (what, has_sides) in [("video/webm", true), ("application/pdf", false)] {
         let asset = app.asset(what, samples::of(what)).await;
         assert!(asset["thumbnail_url"].is_null() && asset["blurhash"].is_null());
@@ -84,7 +95,7 @@ async fn a_slow_thumbnail_comes_later(db: Db) {
         assert_eq!(again.assert(201).json()["id"], asset["id"]);
         app.advance(Duration::from_secs(1));
         assert_eq!(app.run_jobs().await, 1, "one job for one asset");
-        let later = read(&app, &asset).await;
+        let later = read(app, &asset).await;
         let url = later["thumbnail_url"].as_str().unwrap();
         let drawn = Request::new("GET", url).send().await.assert(200);
         assert!(drawn.body.starts_with(b"RIFF"));
@@ -97,7 +108,6 @@ async fn a_slow_thumbnail_comes_later(db: Db) {
     assert!(!picture["thumbnail_url"].is_null());
     assert_eq!(app.run_jobs().await, 0);
     assert_eq!(app.objects().len(), 6);
-    app.stop().await;
 }
 
 async fn a_worker_that_died_is_followed_by_another(db: Db) {

@@ -5,13 +5,24 @@ use tokio::net::TcpStream;
 
 pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
-const PING: u8 = 6;
+pub(super) const PING: u8 = 6;
+const WINDOW_UPDATE: u8 = 8;
 
 const ACK: u8 = 1;
+const END_STREAM: u8 = 1;
 
-/// A connection that takes no byte of any answer's body, and is lively otherwise.
+/// What the server sent.
+pub(super) struct Frame {
+    pub(super) kind: u8,
+    pub(super) payload: Vec<u8>,
+    pub(super) is_last: bool,
+}
+
+/// A connection that takes no byte of any answer's body but those it asks for, and is
+/// lively otherwise.
 pub(super) struct Client {
     stream: TcpStream,
     host: String,
@@ -48,9 +59,23 @@ impl Client {
         self.stream.write_all(&headers).await.unwrap();
     }
 
-    /// The kind of the next frame, `None` when the server has hung up. What asks
-    /// for an answer gets one.
-    pub(super) async fn next(&mut self) -> Option<u8> {
+    /// Asks for so many more bytes of the only answer.
+    pub(super) async fn take(&mut self, bytes: u32) {
+        for stream in [0, 1] {
+            let update = frame(WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes());
+            self.stream.write_all(&update).await.unwrap();
+        }
+    }
+
+    /// Asks for a sign of life; says whether the server could be asked.
+    pub(super) async fn ping(&mut self) -> bool {
+        let ping = frame(PING, 0, 0, b"are you?");
+        self.stream.write_all(&ping).await.is_ok()
+    }
+
+    /// The next frame, `None` when the server has hung up. What asks for an answer
+    /// gets one.
+    pub(super) async fn next(&mut self) -> Option<Frame> {
         let mut head = [0; 9];
         self.stream.read_exact(&mut head).await.ok()?;
         let [high, middle, low, kind, flags, ..] = head;
@@ -60,7 +85,12 @@ impl Client {
             let told = if kind == PING { &payload[..] } else { &[] };
             let _ = self.stream.write_all(&frame(kind, ACK, 0, told)).await;
         }
-        Some(kind)
+        let is_last = matches!(kind, DATA | HEADERS) && flags & END_STREAM != 0;
+        Some(Frame {
+            kind,
+            payload,
+            is_last,
+        })
     }
 }
 

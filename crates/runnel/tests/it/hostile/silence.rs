@@ -7,12 +7,13 @@ use runnel_testkit::{Db, TestApp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::http2::{Client, PREFACE};
+use super::http2::{Client, PING, PREFACE};
 
 /// Far less than what hyper waits for by itself.
 const SOON: Duration = Duration::from_secs(15);
 
-const SHORT: Duration = Duration::from_millis(300);
+/// Long enough for a busy machine to greet whoever is there.
+const SHORT: Duration = Duration::from_secs(2);
 
 async fn app_with(head: Duration, idle: Duration, is_tls: bool) -> TestApp {
     TestApp::start_in(
@@ -93,5 +94,26 @@ async fn a_client_that_only_answers_pings_is_sent_away() {
     tokio::time::timeout(SOON, staying)
         .await
         .expect("a connection without requests was kept");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_only_sends_pings_is_sent_away() {
+    let app = app_with(SHORT, SHORT, false).await;
+    let mut client = Client::connect(&host(&app)).await;
+    let mut answered = 0;
+    let staying = async {
+        client.ping().await;
+        while let Some(frame) = client.next().await {
+            if frame.kind == PING {
+                answered += 1;
+                client.ping().await;
+            }
+        }
+    };
+    tokio::time::timeout(SOON, staying)
+        .await
+        .expect("a connection without requests was kept");
+    assert!(answered > 10, "{answered} pings were answered");
     app.stop().await;
 }

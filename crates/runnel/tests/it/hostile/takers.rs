@@ -1,105 +1,189 @@
-//! Clients that ask for a file and take nothing of it: the file does not stay
-//! open for them, nor does the connection.
+//! Clients that take nothing of what they asked for: no file stays open for them,
+//! and no connection. Those that only take it slowly get all of it.
 
 use std::path::Path;
 use std::time::Duration;
 
 use runnel_media::sample;
-use runnel_testkit::{Db, Storage, TestApp, wait_until};
+use runnel_testkit::{Db, Request, Storage, TestApp, wait_until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::interval;
 
-use super::http2::{Client, HEADERS};
+use super::http2::{Client, DATA, HEADERS};
 
-const SHORT: Duration = Duration::from_millis(300);
+/// Long enough for a busy machine to do its part.
+const SHORT: Duration = Duration::from_secs(1);
 const LONG: Duration = Duration::from_mins(5);
 
-/// A server, its host, and the path of a file that fits into no buffer.
-async fn app_with(taking: Duration, idle: Duration) -> (TestApp, String, String) {
-    let app = TestApp::start_in(Db::Sqlite, Storage::Disk, |_, environment| {
-        environment.patience.head = SHORT;
-        environment.patience.taking = taking;
-        environment.patience.idle = idle;
-    })
-    .await;
-    let asset = app.asset("image/bmp", &sample::bmp(2400, 2400)).await;
-    assert!(asset["size_bytes"].as_u64() > Some(16 << 20));
-    let url = asset["url"].as_str().unwrap();
-    let (host, path) = url
-        .strip_prefix("http://")
-        .unwrap()
-        .split_once('/')
-        .unwrap();
-    let (host, path) = (host.to_owned(), format!("/{path}"));
-    (app, host, path)
+/// Between two pieces that a slow client takes: it shows life long before [`SHORT`]
+/// is over, and longer than a file stays open for it.
+const PAUSE: Duration = Duration::from_millis(60);
+/// How many pieces a slow client takes: longer than a connection lasts that shows no
+/// sign of life, which is [`SHORT`] twice.
+const PIECES: usize = 50;
+
+/// A server with a file that fits into no buffer.
+struct Served {
+    app: TestApp,
+    host: String,
+    path: String,
+    file: Vec<u8>,
 }
 
-/// How many of the stored files this process has open.
-fn open_files(data_dir: &Path) -> usize {
-    let objects = data_dir.join("objects").canonicalize().unwrap();
-    let open = std::fs::read_dir("/proc/self/fd").unwrap();
-    open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
-        .filter(|path| path.starts_with(&objects))
-        .count()
+impl Served {
+    async fn start(taking: Duration, idle: Duration) -> Self {
+        let app = TestApp::start_in(Db::Sqlite, Storage::Disk, |_, environment| {
+            environment.patience.head = SHORT;
+            environment.patience.idle = idle;
+            environment.taking = taking;
+        })
+        .await;
+        let file = sample::bmp(2400, 2400);
+        let asset = app.asset("image/bmp", &file).await;
+        let url = asset["url"].as_str().unwrap();
+        let address = url.strip_prefix("http://").unwrap();
+        let (host, path) = address.split_once('/').unwrap();
+        Self {
+            host: host.to_owned(),
+            path: format!("/{path}"),
+            app,
+            file,
+        }
+    }
+
+    /// Asks over HTTP/1.1, and takes the head of the answer.
+    async fn ask(&self) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        // It is the server that has to keep what is not taken.
+        socket.set_recv_buffer_size(64 * 1024).unwrap();
+        let mut stream = socket.connect(self.host.parse().unwrap()).await.unwrap();
+        let head = format!("GET {} HTTP/1.1\r\nhost: {}\r\n\r\n", self.path, self.host);
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        assert!(head.starts_with(b"HTTP/1.1 200 OK\r\n"));
+        stream
+    }
+
+    /// Asks over HTTP/2 for as many as are allowed at once, and takes their heads.
+    async fn ask_often(&self) -> Client {
+        let mut client = Client::connect(&self.host).await;
+        for _ in 0..100 {
+            client.get(&self.path).await;
+        }
+        let mut answered = 0;
+        while answered < 100 {
+            let frame = client.next().await.expect("an answer");
+            answered += usize::from(frame.kind == HEADERS);
+        }
+        client
+    }
+
+    /// How many of the stored files this process has open.
+    fn open_files(&self) -> usize {
+        let data_dir: &Path = self.app.data_dir();
+        let objects = data_dir.join("objects").canonicalize().unwrap();
+        let open = std::fs::read_dir("/proc/self/fd").unwrap();
+        open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
+            .filter(|path| path.starts_with(&objects))
+            .count()
+    }
+
+    async fn until_none_is_open(&self) {
+        wait_until("the files to be let go", || async {
+            (self.open_files() == 0).then_some(())
+        })
+        .await;
+    }
 }
 
-async fn until_none_is_open(app: &TestApp) {
-    wait_until("the files to be let go", || async {
-        (open_files(app.data_dir()) == 0).then_some(())
-    })
-    .await;
-}
-
-/// Asks over HTTP/1.1, and takes the first kilobyte.
-async fn ask(host: &str, path: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(host).await.unwrap();
-    let head = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut begin = [0; 1024];
-    stream.read_exact(&mut begin).await.unwrap();
-    assert!(begin.starts_with(b"HTTP/1.1 200 OK\r\n"));
-    stream
-}
-
-/// Asks over HTTP/2 for as many as are allowed at once, and takes their heads.
-async fn ask_often(host: &str, path: &str) -> Client {
+/// Asks over HTTP/2 for one answer, takes `PIECES` pieces of `size` bytes of it
+/// slowly, then the rest.
+async fn take_slowly(host: &str, path: &str, size: u32) -> Vec<u8> {
     let mut client = Client::connect(host).await;
-    for _ in 0..100 {
-        client.get(path).await;
+    client.get(path).await;
+    let (mut tick, mut pieces) = (interval(PAUSE), 0);
+    let (mut taken, mut asked) = (Vec::new(), 0);
+    loop {
+        if taken.len() == asked {
+            tick.tick().await;
+            pieces += 1;
+            let more = if pieces > PIECES { 1 << 25 } else { size };
+            client.take(more).await;
+            asked += more as usize;
+        }
+        let frame = client.next().await.expect("the rest of the answer");
+        if frame.kind == DATA {
+            taken.extend(frame.payload);
+        }
+        if frame.is_last {
+            assert!(pieces > PIECES, "it was to be taken slowly");
+            return taken;
+        }
     }
-    let mut answered = 0;
-    while answered < 100 {
-        let kind = client.next().await.expect("an answer");
-        answered += usize::from(kind == HEADERS);
-    }
-    client
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_that_nobody_takes_is_let_go() {
-    let (app, host, path) = app_with(SHORT, LONG).await;
-    let mut slow = ask(&host, &path).await;
-    let many = ask_often(&host, &path).await;
-    until_none_is_open(&app).await;
-    // What comes after all is cut off, and not taken for the whole.
-    let mut rest = Vec::new();
-    let _ = slow.read_to_end(&mut rest).await;
-    assert!(rest.len() < 16 << 20, "{} bytes came", rest.len());
+async fn a_file_that_nobody_takes_is_let_go_until_somebody_does() {
+    let served = Served::start(PAUSE, LONG).await;
+    let mut slow = served.ask().await;
+    let many = served.ask_often().await;
+    served.until_none_is_open().await;
+    let mut taken = vec![0; served.file.len()];
+    slow.read_exact(&mut taken).await.unwrap();
+    assert!(taken == served.file, "the bytes are others");
     drop(many);
-    app.stop().await;
+    served.app.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_on_which_nothing_is_taken_is_closed() {
-    let (app, host, path) = app_with(LONG, SHORT).await;
-    let slow = ask(&host, &path).await;
-    let mut many = ask_often(&host, &path).await;
+    let served = Served::start(LONG, SHORT * 3).await;
+    let slow = served.ask().await;
+    let mut many = served.ask_often().await;
+    assert_eq!(served.open_files(), 101);
     // Its files go with a connection; for themselves they would stay.
-    until_none_is_open(&app).await;
+    served.until_none_is_open().await;
     let staying = async { while many.next().await.is_some() {} };
     tokio::time::timeout(Duration::from_secs(15), staying)
         .await
         .expect("a connection on which nothing is taken was kept");
     drop(slow);
-    app.stop().await;
+    served.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_a_file_slowly_gets_all_of_it() {
+    let served = Served::start(PAUSE / 3, SHORT).await;
+    let mut slow = served.ask().await;
+    let mut taken = vec![0; served.file.len()];
+    let mut tick = interval(PAUSE);
+    for piece in taken.chunks_mut(served.file.len() / PIECES) {
+        tick.tick().await;
+        slow.read_exact(piece).await.unwrap();
+    }
+    assert!(taken == served.file, "the bytes are others");
+    served.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_a_file_slowly_over_http2_gets_all_of_it() {
+    let served = Served::start(PAUSE / 3, SHORT).await;
+    let taken = take_slowly(&served.host, &served.path, 100_000).await;
+    assert!(taken == served.file, "the bytes are others");
+    served.app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_an_answer_in_one_piece_slowly_gets_all_of_it() {
+    let served = Served::start(LONG, SHORT).await;
+    let path = "/v1/openapi.json";
+    let whole = Request::new("GET", &served.app.url(path)).send().await;
+    let whole = whole.assert(200).body;
+    let taken = take_slowly(&served.host, path, 1000).await;
+    assert!(taken == whole, "the bytes are others");
+    served.app.stop().await;
 }

@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use runnel_media::sample;
 use runnel_testkit::{Db, Request, TestApp, on_both_databases, wait_until};
-use runnel_types::{AssetId, Received};
 
 on_both_databases!(
-    a_newer_put_ends_the_one_before_it,
-    however_many_puts_begin_one_body_is_on_the_disk,
-    what_is_refused_ends_nothing,
+    the_last_complete_body_wins_and_a_broken_one_changes_nothing,
+    a_third_body_is_turned_away_until_one_has_ended,
     other_uploads_go_on,
-    a_complete_body_is_stored_to_the_end,
+    many_at_once_leave_one_whole_body,
     a_put_ends_with_its_session,
 );
 
@@ -48,71 +46,58 @@ async fn bytes_of(app: &TestApp, id: &str) -> Vec<u8> {
     Request::new("GET", url).send().await.assert(200).body
 }
 
-async fn a_newer_put_ends_the_one_before_it(db: Db) {
+async fn the_last_complete_body_wins_and_a_broken_one_changes_nothing(db: Db) {
     let app = TestApp::start(db).await;
     let (older, newer) = (png(b'a'), png(b'b'));
     let (id, url) = app.create_upload("image/png", older.len()).await;
-    let hanging = put(&url, &older).begin(800_000).await;
-    arriving(&app, &[]).await;
+    let slow = put(&url, &older).begin(800_000).await;
+    let file = arriving(&app, &[]).await;
+    let broken = put(&url, &newer).begin(800_000).await;
+    arriving(&app, std::slice::from_ref(&file)).await;
+    drop(broken);
+    let app_ref = &app;
+    wait_until("the broken one to be gone", || async move {
+        (app_ref.objects().len() == 1).then_some(())
+    })
+    .await;
     put(&url, &newer).send().await.assert(200);
-    assert_eq!(app.objects().len(), 1, "nothing is left of the older one");
-    let error = hanging.finish().await.assert_error(409, "CONFLICT");
-    let message = error["message"].as_str().unwrap();
-    assert!(message.contains("another request"), "{message}");
-    // One that does not overlap is as good as the first.
-    put(&url, &older).send().await.assert(200);
-    assert!(bytes_of(&app, &id).await == older);
+    slow.finish().await.assert(200);
+    assert_eq!(app.objects().len(), 1);
+    assert!(bytes_of(&app, &id).await == older, "complete last");
     app.stop().await;
 }
 
-async fn however_many_puts_begin_one_body_is_on_the_disk(db: Db) {
-    let app = TestApp::start(db).await;
-    let bodies: Vec<Vec<u8>> = (b'a'..=b'f').map(png).collect();
-    let (id, url) = app.create_upload("image/png", bodies[0].len()).await;
-    let mut open = Vec::new();
-    let mut known = Vec::new();
-    for body in &bodies {
-        open.push(put(&url, body).begin(800_000).await);
-        known.push(arriving(&app, &known).await);
-        assert_eq!(app.objects(), &known[known.len() - 1..]);
-    }
-    let last = open.pop().unwrap();
-    for ended in open {
-        ended.finish().await.assert_error(409, "CONFLICT");
-    }
-    last.finish().await.assert(200);
-    assert_eq!(app.objects().len(), 1);
-    // At once, and one after the other as it happens to be: one is stored, whole.
-    let sending = bodies
-        .iter()
-        .map(|body| tokio::spawn(put(&url, body).send()));
-    let mut stored = 0;
-    for sent in sending.collect::<Vec<_>>() {
-        let status = sent.await.unwrap().status;
-        assert!(matches!(status, 200 | 409), "{status}");
-        stored += usize::from(status == 200);
-    }
-    assert!(stored > 0);
-    assert_eq!(app.objects().len(), 1);
-    let kept = bytes_of(&app, &id).await;
-    assert!(bodies.contains(&kept), "a mixture was kept");
-    app.stop().await;
-}
-
-async fn what_is_refused_ends_nothing(db: Db) {
+async fn a_third_body_is_turned_away_until_one_has_ended(db: Db) {
     let app = TestApp::start(db).await;
     let body = png(b'a');
     let (id, url) = app.create_upload("image/png", body.len()).await;
-    let at_work = put(&url, &body).begin(800_000).await;
-    arriving(&app, &[]).await;
+    let first = put(&url, &body).begin(800_000).await;
+    let file = arriving(&app, &[]).await;
+    let second = put(&url, &body).begin(800_000).await;
+    arriving(&app, &[file]).await;
+    let error = put(&url, &body).send().await;
+    let error = error.assert_error(423, "UPLOAD_LOCKED");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("has ended"), "{message}");
+    assert_eq!(app.objects().len(), 2, "nothing of it is on the disk");
+    // What is wrong is told first.
     let short = put(&url, &body[1..]).send().await;
     short.assert_error(400, "BAD_REQUEST");
     let other_type = Request::new("PUT", &url).body(&body[..]).send().await;
     other_type.assert_error(403, "SIGNATURE_INVALID");
-    let changed = put(&url.replace("size=9", "size=8"), &body).send().await;
-    changed.assert_error(403, "SIGNATURE_INVALID");
-    at_work.finish().await.assert(200);
-    assert!(bytes_of(&app, &id).await == body);
+    drop(second);
+    let (app_ref, url, body) = (&app, &url, &body);
+    wait_until("the second to have ended", || async move {
+        let sent = put(url, body).send().await;
+        (sent.status == 200).then_some(())
+    })
+    .await;
+    first.finish().await.assert(200);
+    wait_until("one body to be left", || async move {
+        (app_ref.objects().len() == 1).then_some(())
+    })
+    .await;
+    assert!(bytes_of(&app, &id).await == *body);
     app.stop().await;
 }
 
@@ -130,41 +115,23 @@ async fn other_uploads_go_on(db: Db) {
     app.stop().await;
 }
 
-async fn a_complete_body_is_stored_to_the_end(db: Db) {
+async fn many_at_once_leave_one_whole_body(db: Db) {
     let app = TestApp::start(db).await;
-    let (older, newer) = (png(b'a'), png(b'b'));
-    let (id, url) = app.create_upload("image/png", older.len()).await;
-    // The row is held, so that the first body cannot be named yet.
-    let store = &app.services().store;
-    let org = store.read().orgs().list().await.unwrap()[0].id;
-    let asset: AssetId = id.parse().unwrap();
-    let held = Received {
-        storage_key: "held".to_owned(),
-        size_bytes: 1,
-        sha256: "0".repeat(64),
-    };
-    let mut tx = store.begin().await.unwrap();
-    let recorded = tx.uploads().record_received(org, asset, &held).await;
-    recorded.unwrap();
-    let first = tokio::spawn(put(&url, &older).send());
-    let app_ref = &app;
-    wait_until("the first body to lie at its place", || async move {
-        let objects = app_ref.objects();
-        let named = |path: &PathBuf| path.extension().is_some_and(|end| end == "bin");
-        objects.iter().any(named).then_some(())
-    })
-    .await;
-    let second = tokio::spawn(put(&url, &newer).send());
-    wait_until("the second to ask for the turn", || async move {
-        let turns = format!("{:?}", app_ref.services().turns);
-        turns.contains("is_cancelled: true").then_some(())
-    })
-    .await;
-    drop(tx);
-    first.await.unwrap().assert(200);
-    second.await.unwrap().assert(200);
+    let bodies: Vec<Vec<u8>> = (b'a'..=b'f').map(png).collect();
+    let (id, url) = app.create_upload("image/png", bodies[0].len()).await;
+    let sending = bodies
+        .iter()
+        .map(|body| tokio::spawn(put(&url, body).send()));
+    let mut stored = 0;
+    for sent in sending.collect::<Vec<_>>() {
+        let status = sent.await.unwrap().status;
+        assert!(matches!(status, 200 | 423), "{status}");
+        stored += usize::from(status == 200);
+    }
+    assert!(stored > 0);
     assert_eq!(app.objects().len(), 1);
-    assert!(bytes_of(&app, &id).await == newer, "the last one wins");
+    let kept = bytes_of(&app, &id).await;
+    assert!(bodies.contains(&kept), "a mixture was kept");
     app.stop().await;
 }
 

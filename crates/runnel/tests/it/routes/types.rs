@@ -11,6 +11,7 @@ on_both_databases!(
     every_type_becomes_an_asset_with_what_is_known_of_it,
     a_type_may_be_declared_by_any_of_its_names,
     bytes_of_another_type_than_declared_are_refused,
+    every_type_becomes_the_same_asset_in_a_bucket,
     one_request_is_enough_for_any_type,
     without_programs_uploads_are_taken_with_fewer_facts,
     models_take_pictures_made_of_pixels_and_say_so,
@@ -37,6 +38,27 @@ async fn every_type_becomes_an_asset_with_what_is_known_of_it(db: Db) {
     }
     let all = listed["items"].as_array().unwrap().len();
     assert_eq!(seen.len(), all, "a type that is listed has no sample");
+    assert_eq!(app.run_jobs().await, 0, "nothing was left for later");
+    app.stop().await;
+}
+
+async fn every_type_becomes_the_same_asset_in_a_bucket(db: Db) {
+    let app = TestApp::start_on(db, Storage::S3, |_| {}).await;
+    for sample in samples::all() {
+        let what = sample.mime_type;
+        let asset = app.asset(what, &sample.bytes).await;
+        check_facts(sample, &asset);
+        let url = asset["url"].as_str().unwrap();
+        let got = Request::new("GET", url).send().await.assert(200);
+        assert_eq!(got.body, sample.bytes, "{what}");
+        let Some(small) = asset["thumbnail_url"].as_str() else {
+            let has_one = matches!(sample.asset_type, "image" | "video") || what.ends_with("pdf");
+            assert!(!has_one, "{what} has no thumbnail");
+            continue;
+        };
+        let small = Request::new("GET", small).send().await.assert(200);
+        assert!(small.body.starts_with(b"RIFF"), "{what}");
+    }
     assert_eq!(app.run_jobs().await, 0, "nothing was left for later");
     app.stop().await;
 }

@@ -1,6 +1,6 @@
 //! Two requests for the same upload, and connections that break or hang.
 
-use runnel_testkit::{Db, Request, TestApp, on_both_databases, wait_until};
+use runnel_testkit::{Db, TestApp, on_both_databases, wait_until};
 
 use super::{assert_asset, create, offset, offset_of, patch, png};
 
@@ -8,7 +8,6 @@ on_both_databases!(
     of_two_at_once_one_waits,
     who_asks_for_the_offset_ends_what_hangs,
     a_body_cut_off_halfway_is_gone_on_from,
-    pieces_and_a_put_take_turns,
 );
 
 async fn of_two_at_once_one_waits(db: Db) {
@@ -82,37 +81,6 @@ async fn a_body_cut_off_halfway_is_gone_on_from(db: Db) {
     }
     assert_eq!(offset(&url).await, at);
     patch(&url, at, &whole[at..]).send().await.assert(204);
-    assert_asset(&app, &id, &whole).await;
-    app.stop().await;
-}
-
-async fn pieces_and_a_put_take_turns(db: Db) {
-    let app = TestApp::start(db).await;
-    let whole = png(900_000);
-    let (id, url) = create(&app, whole.len()).await;
-    let put = || {
-        Request::new("PUT", &url)
-            .header("content-type", "image/png")
-            .body(&whole[..])
-    };
-    let on_disk = || async {
-        let lengths = app.objects().into_iter();
-        let mut lengths = lengths.filter_map(|path| std::fs::metadata(path).ok());
-        lengths.any(|file| file.len() > 0).then_some(())
-    };
-    let hanging = put().begin(800_000).await;
-    wait_until("bytes of the PUT to be on the disk", on_disk).await;
-    let refused = patch(&url, 0, &whole).send().await;
-    refused.assert_error(423, "UPLOAD_LOCKED");
-    // Who asks for the offset has given the PUT up.
-    assert_eq!(offset(&url).await, 0);
-    hanging.finish().await.assert_error(409, "CONFLICT");
-    assert!(app.objects().is_empty(), "{:?}", app.objects());
-    let hanging = patch(&url, 0, &whole).begin(800_000).await;
-    wait_until("bytes of the piece to be on the disk", on_disk).await;
-    put().send().await.assert(200);
-    assert_eq!(hanging.finish().await.status, 400);
-    assert!(recorded(&app, &id).await > 0, "what arrived was kept");
     assert_asset(&app, &id, &whole).await;
     app.stop().await;
 }
