@@ -13,7 +13,7 @@ source bench/server.bash
 source bench/media/peers.bash
 
 # shellcheck disable=SC2034 # both are read by name
-few=1000 many=1000000 rounds=400 limit=1.3 engines=(sqlite postgres)
+few=1000 many=1000000 rounds=2000 limit=1.3 engines=(sqlite postgres)
 if [ "${1:-}" = --short ]; then
     many=20000 rounds=10 limit=5 engines=(sqlite)
     shift

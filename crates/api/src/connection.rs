@@ -47,11 +47,6 @@ where
     let mut connection = pin!(talk.builder.serve_connection(stream, service));
     let mut is_last = false;
     loop {
-        let time = if is_last {
-            talk.patience.head
-        } else {
-            talk.patience.idle
-        };
         tokio::select! {
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
@@ -60,7 +55,7 @@ where
                 return;
             }
             () = talk.stop.cancelled(), if !is_last => {}
-            () = life.end(time) => {
+            () = life.end(talk.patience.idle) => {
                 if is_last {
                     tracing::debug!("a connection without a sign of life was closed");
                     return;

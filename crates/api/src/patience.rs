@@ -7,11 +7,11 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
     /// For the first bytes, a TLS greeting, the head of a request, and the next
-    /// request over HTTP/1.1. Once a client was told to begin nothing new, also
-    /// for the next sign of life: without one, the connection is closed.
+    /// request over HTTP/1.1.
     pub head: Duration,
     /// For a connection on which no request is at work and nothing of an answer
-    /// is sent; its client is then told to begin nothing new.
+    /// is sent; its client is then told to begin nothing new, and after the same time
+    /// again the connection is closed.
     pub idle: Duration,
 }
 
@@ -20,8 +20,7 @@ impl Default for Patience {
         Self {
             head: Duration::from_secs(15),
             // Longer than the other: what a slow client takes of an answer shows
-            // only when a third of the kernel's buffer is free, and that may be
-            // a megabyte.
+            // only when its kernel says so, which it does in pieces.
             idle: Duration::from_mins(2),
         }
     }

@@ -29,6 +29,9 @@ const MAX_CONNECTIONS: usize = 4096;
 /// How much of a head or of a stream's data is kept per connection, in bytes.
 const BUFFER: usize = 64 * 1024;
 
+/// How much of an answer lies in the kernel and is not on its way yet, in bytes.
+const UNSENT: u32 = 128 * 1024;
+
 /// After how much silence the kernel asks whether a client's machine is there.
 const PROBE_AFTER: Duration = Duration::from_mins(1);
 
@@ -127,7 +130,11 @@ async fn accept(
             let probes = TcpKeepalive::new()
                 .with_time(PROBE_AFTER)
                 .with_interval(PROBE_PAUSE);
-            let _ = SockRef::from(&stream).set_tcp_keepalive(&probes);
+            let socket = SockRef::from(&stream);
+            let _ = socket.set_tcp_keepalive(&probes);
+            // Otherwise megabytes lie in the kernel, and nobody sees that a slow client
+            // takes some of them.
+            let _ = socket.set_tcp_notsent_lowat(UNSENT);
             Some((stream, place))
         }
         Err(error) => {

@@ -1,10 +1,12 @@
-//! Memory that organizations share, of which none has more than half.
+//! Memory that organizations share, of which none has more than half but for one
+//! thing that is larger.
 //!
 //! Whoever is about to fill some says how much and waits until there is room, in
 //! two lines one after the other: first that of its organization, for its part of
 //! the half, then everybody's. Both are first come, first served. So an organization
 //! that wants all there is waits for itself, and whoever comes after it waits for no
-//! more of it than that half.
+//! more of it than that half. Who wants more than half in one piece keeps everybody
+//! behind it waiting until most is free, so no wait should be for long.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

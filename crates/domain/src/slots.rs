@@ -39,6 +39,8 @@ struct Lines {
     free: usize,
     /// The most places of one organization.
     share: usize,
+    /// One has no more than one part of so many of what is free, one place apart.
+    parts: Option<usize>,
     limit: Waiting,
     waiting: usize,
     next_ticket: u64,
@@ -59,6 +61,7 @@ impl FairSlots {
         Self(Arc::new(Mutex::new(Lines {
             free: places,
             share: places,
+            parts: None,
             limit: Waiting {
                 of_one: usize::MAX,
                 in_all: usize::MAX,
@@ -74,6 +77,14 @@ impl FairSlots {
     #[must_use]
     pub fn of_one(self, share: usize) -> Self {
         self.lines().share = share;
+        self
+    }
+
+    /// The same, of which one organization has at most one part of `parts` of what is
+    /// free, one place apart: so a few that keep theirs for long leave some for others.
+    #[must_use]
+    pub fn leaving_room(self, parts: usize) -> Self {
+        self.lines().parts = Some(parts);
         self
     }
 
@@ -133,7 +144,7 @@ impl Lines {
             .get(&id)
             .map_or((0, 0), |org| (org.at_work, org.waiting.len()));
         // Whoever waits while a place is free has its share at work already.
-        let is_free = self.free > 0 && at_work < self.share && in_line == 0;
+        let is_free = self.free > 0 && at_work < self.share() && in_line == 0;
         let is_full = in_line >= self.limit.of_one || self.waiting >= self.limit.in_all;
         if !is_free && is_full {
             return Err(Full);
@@ -153,6 +164,12 @@ impl Lines {
             self.round.push_back(id);
         }
         Ok(Some(turn))
+    }
+
+    /// The most places that one may have at present.
+    fn share(&self) -> usize {
+        let part = self.parts.map(|parts| (self.free / parts).max(1));
+        part.map_or(self.share, |part| part.min(self.share))
     }
 
     /// Gives back a place, or leaves the line.
@@ -182,7 +199,7 @@ impl Lines {
         while self.free > 0 {
             let may = |id: &OrgId| {
                 let org = self.orgs.get(id);
-                org.is_some_and(|org| org.at_work < self.share)
+                org.is_some_and(|org| org.at_work < self.share())
             };
             let next = self.round.iter().position(may);
             let Some(id) = next.and_then(|at| self.round.remove(at)) else {
@@ -273,6 +290,32 @@ mod tests {
         drop(asked);
         assert!(is_empty(&slots));
         assert_eq!(slots.lines().free, 4);
+    }
+
+    #[test]
+    fn those_that_keep_their_places_leave_some() {
+        let slots = FairSlots::new(24).leaving_room(2);
+        let mut asked: Vec<Asked> = Vec::new();
+        let mut had = Vec::new();
+        for org in 1..=6 {
+            let mut all: Vec<Asked> = (0..24)
+                .map(|_| ask(&slots, OrgId::from_u128(org)))
+                .collect();
+            had.push(
+                all.iter_mut()
+                    .filter_map(|one| has_place(one).then_some(()))
+                    .count(),
+            );
+            asked.append(&mut all);
+        }
+        assert_eq!(had, [8, 5, 4, 2, 2, 1]);
+        assert_eq!(slots.lines().free, 2);
+        // What others give back is not taken by one that has its part.
+        asked.truncate(24);
+        assert_eq!(slots.at_work(), 8);
+        drop(asked);
+        assert!(is_empty(&slots));
+        assert_eq!(slots.lines().free, 24);
     }
 
     #[test]

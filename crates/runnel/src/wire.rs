@@ -29,10 +29,7 @@ use crate::tls;
 /// How long open requests get to end when the server stops.
 const REQUEST_GRACE: Duration = Duration::from_secs(20);
 /// How many files are fetched at once for the inputs of runs.
-const FETCHES: usize = 16;
-/// How many of them for one organization: servers that drip leave room for the
-/// files of others.
-const FETCHES_OF_ONE: usize = FETCHES / 2;
+const FETCHES: usize = 24;
 /// How many uploads are made assets at once, the wait for other bounds included.
 const ADOPTIONS: usize = 256;
 /// How many of them for one organization, so that its films hold up nobody else.
@@ -333,7 +330,7 @@ pub async fn open_services(
         programs: environment.programs.clone(),
         program_slots: Arc::new(Semaphore::new(cores)),
         frame_slots: Arc::new(Semaphore::new(cores.div_ceil(2))),
-        fetch_slots: FairSlots::new(FETCHES).of_one(FETCHES_OF_ONE),
+        fetch_slots: FairSlots::new(FETCHES).leaving_room(2),
         input_memory: Memory::new(settings.input_memory_bytes),
         body_memory: BodyMemory::default(),
         thumbnail_turns: thumbnails::Turns::default(),

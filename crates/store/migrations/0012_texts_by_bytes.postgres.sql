@@ -8,7 +8,7 @@
 -- not looked through again. It takes about three seconds for each index of a million
 -- rows (half a minute for a million assets on two busy cores), and room for a second
 -- copy of the indexes, in the log too. Nobody can use the tables meanwhile. They are
--- taken at the beginning, in the order in which the program takes their rows.
+-- taken at the beginning, about in the order in which the program takes their rows.
 --
 -- Processes of before have to be stopped: what they have prepared fails from then on
 -- ("cached plan must not change result type"), and one that is at work may be in a

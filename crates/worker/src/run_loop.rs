@@ -22,9 +22,9 @@ use crate::lease::{HEARTBEAT, LEASE};
 /// finds leases that ended and what a lost notification would have told.
 pub(crate) const POLL: Duration = Duration::from_secs(2);
 
-/// How long the loop waits when another worker was claiming of a lane just then;
-/// a claim takes a few milliseconds.
-const CONTENDED: Duration = Duration::from_millis(20);
+/// How long the loop waits when another worker was claiming of a lane just then, or
+/// when there are more lanes than one claim looks at; a claim takes a few milliseconds.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How much a worker has in hand of each pool. Of what keeps the cores busy one
 /// is worked on while the next gets its inputs; what waits for others, or is
@@ -35,10 +35,6 @@ const POOLS: [(Pool, usize); 4] = [
     (Pool::Fetches, 32),
     (Pool::Chores, 8),
 ];
-
-/// How much of the fetching one organization may have in hand, so that servers
-/// that drip leave room for the files of others.
-const FETCHES_OF_ONE: usize = 16;
 
 /// How much of one lane: less than a pool, so that a slow model leaves room for
 /// others.
@@ -72,6 +68,7 @@ impl Worker {
         let abort = CancellationToken::new();
         let mut turn = 0;
         let mut cursor = Cursor::default();
+        let mut in_vain = 0_u32;
         while !stop.is_cancelled() {
             // Register for the wake-up before looking, so that work committed
             // between the look and the wait is not missed.
@@ -82,13 +79,18 @@ impl Worker {
             in_hand.reap();
             turn += 1;
             let claims = self.claim(&mut in_hand.rooms, turn, &mut cursor).await;
+            in_vain = if claims.jobs.is_empty() {
+                in_vain.saturating_add(1)
+            } else {
+                0
+            };
             for job in claims.jobs {
                 let place = (job.pool, job.lane.clone());
                 let services = Arc::clone(&self.services);
                 in_hand.start(place, work_leased(services, job, abort.clone()));
             }
             let pause = if claims.is_contended {
-                CONTENDED
+                look_again_after(in_vain)
             } else {
                 let due = self.services.until_next_job().await;
                 due.map_or(POLL, |due| due.min(POLL))
@@ -151,6 +153,13 @@ impl Worker {
     }
 }
 
+/// When to look again at what may be there, after so many looks at nothing: each time
+/// the pause is twice as long, as there may be lanes without end and room for none.
+pub(crate) fn look_again_after(in_vain: u32) -> Duration {
+    let doublings = in_vain.saturating_sub(1).min(16);
+    LOOK_AGAIN.saturating_mul(1 << doublings).min(POLL)
+}
+
 /// The jobs that a worker has in hand, and the room that is left beside them.
 struct InHand {
     rooms: Rooms,
@@ -162,7 +171,8 @@ struct InHand {
 impl Default for InHand {
     fn default() -> Self {
         Self {
-            rooms: Rooms::of(POOLS, LANE).sharing(Pool::Fetches, FETCHES_OF_ONE),
+            // Servers that drip leave room for the files of others, however many they are.
+            rooms: Rooms::of(POOLS, LANE).leaving_room(Pool::Fetches, 2),
             tasks: JoinSet::new(),
             places: HashMap::new(),
         }
@@ -242,5 +252,16 @@ async fn keep_alive(services: &Services, lease: &Lease, stop: &CancellationToken
                 tracing::warn!(job.id = %lease.job_id, %fault, "the lease could not be renewed");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_in_vain_become_rare() {
+        let pauses = [0, 1, 2, 3, 7, 8, u32::MAX].map(|n| look_again_after(n).as_millis());
+        assert_eq!(pauses, [20, 20, 40, 80, 1280, 2000, 2000]);
     }
 }

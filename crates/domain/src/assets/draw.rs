@@ -4,7 +4,7 @@
 //! programs that a request waits for, and frames of films and pages of
 //! documents, which may take long. A slow film so holds up neither a picture
 //! nor the look at another film. Transforms have lines of their own before the
-//! first two and so half of their places at most.
+//! first two, and leave one of their places to others.
 
 use std::fs::File;
 use std::sync::Arc;

@@ -31,6 +31,8 @@ pub struct DueClaims {
     pub is_limited: bool,
     /// More may be due than this claim looked at; the next goes on.
     pub is_cut: bool,
+    /// There were jobs with nothing to deliver, which are gone.
+    pub has_idle: bool,
 }
 
 impl Services {
@@ -84,6 +86,7 @@ impl Services {
             is_limited: claiming.claims.is_limited,
             // Jobs with nothing to deliver may have stood before others.
             is_cut: is_cut || has_idle,
+            has_idle,
         })
     }
 

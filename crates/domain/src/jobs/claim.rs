@@ -238,11 +238,12 @@ impl Services {
     /// so that they do not stand before the lanes of models.
     async fn claim_fetches(&self, tx: &mut Tx, claiming: &mut Claiming<'_>) -> Result<(), Fault> {
         let pools = [Pool::Fetches];
+        let stretch = Stretch::since(claiming.queue, FETCHES);
         if !claiming.left.has_any(&pools) {
-            claiming.claims.is_limited = true;
+            let first = tx.jobs().lanes(stretch, "", 1).await;
+            claiming.claims.is_limited |= !first.map_err(faults::store)?.is_empty();
             return Ok(());
         }
-        let stretch = Stretch::since(claiming.queue, FETCHES);
         let (lanes, is_cut) = due_lanes(tx, stretch, &mut claiming.cursor.fetches).await?;
         for name in lanes {
             if !claiming.left.has_any(&pools) {

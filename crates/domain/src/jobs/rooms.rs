@@ -26,10 +26,8 @@ pub struct Rooms {
     pools: HashMap<Pool, usize>,
     /// The most of one lane in a pool, so that a slow model leaves room for others.
     lane: usize,
-    /// The most of one lane in some pools.
-    shares: HashMap<Pool, usize>,
-    /// A lane may have no more than a part of what its pool has free.
-    leaves_room: bool,
+    /// In some pools a lane may have no more than one part of so many of what is free.
+    parts: HashMap<Pool, usize>,
     in_hand: HashMap<String, usize>,
 }
 
@@ -40,8 +38,7 @@ impl Rooms {
             in_all: places,
             pools: HashMap::new(),
             lane: usize::MAX,
-            shares: HashMap::new(),
-            leaves_room: false,
+            parts: HashMap::new(),
             in_hand: HashMap::new(),
         }
     }
@@ -52,26 +49,16 @@ impl Rooms {
             in_all: usize::MAX,
             pools: pools.into_iter().collect(),
             lane,
-            shares: HashMap::new(),
-            leaves_room: false,
+            parts: HashMap::new(),
             in_hand: HashMap::new(),
         }
     }
 
-    /// The same, but no lane may have more than a quarter of what its pool has free,
-    /// one apart: a few that are slow take a pool between them otherwise.
+    /// The same, but of `pool` no lane may have more than one part of `parts` of what
+    /// is free, one place apart: a few that are slow take a pool between them otherwise.
     #[must_use]
-    pub fn leaving_room(self) -> Self {
-        Self {
-            leaves_room: true,
-            ..self
-        }
-    }
-
-    /// The same, but of `pool` at most `share` for each lane.
-    #[must_use]
-    pub fn sharing(mut self, pool: Pool, share: usize) -> Self {
-        self.shares.insert(pool, share);
+    pub fn leaving_room(mut self, pool: Pool, parts: usize) -> Self {
+        self.parts.insert(pool, parts);
         self
     }
 
@@ -88,14 +75,12 @@ impl Rooms {
 
     pub(super) fn places(&self, pool: Pool, lane: &str) -> usize {
         let in_hand = self.in_hand(lane);
-        let share = self.shares.get(&pool).copied().unwrap_or(usize::MAX);
-        let of_lane = self.lane.min(share);
-        let mut pool = self.pools.get(&pool).copied().unwrap_or(usize::MAX);
-        if self.leaves_room {
-            let part = (pool / 4).saturating_sub(in_hand);
-            pool = pool.min(part.max(usize::from(in_hand == 0)));
+        let mut free = self.pools.get(&pool).copied().unwrap_or(usize::MAX);
+        if let Some(parts) = self.parts.get(&pool) {
+            let part = (free / parts).saturating_sub(in_hand);
+            free = free.min(part.max(usize::from(in_hand == 0)));
         }
-        self.in_all.min(pool).min(of_lane.saturating_sub(in_hand))
+        self.in_all.min(free).min(self.lane.saturating_sub(in_hand))
     }
 
     /// Takes the place of a job.
@@ -133,7 +118,7 @@ mod tests {
 
     #[test]
     fn greedy_lanes_leave_a_part_for_whoever_comes() {
-        let mut rooms = Rooms::of([(Pool::Callbacks, 1024)], 128).leaving_room();
+        let mut rooms = Rooms::of([(Pool::Callbacks, 1024)], 128).leaving_room(Pool::Callbacks, 4);
         let greedy: Vec<String> = (0..25).map(|number| format!("slow {number}")).collect();
         for _ in 0..20 {
             for lane in &greedy {
@@ -153,28 +138,29 @@ mod tests {
     }
 
     #[test]
-    fn of_a_shared_pool_one_lane_has_its_part() {
-        let pools = [(Pool::Fetches, 4), (Pool::Engines, 4)];
-        let mut rooms = Rooms::of(pools, 48).sharing(Pool::Fetches, 2);
-        assert_eq!(rooms.places(Pool::Engines, "a"), 4);
-        for _ in 0..2 {
-            rooms.take(Pool::Fetches, "a");
+    fn one_pool_is_shared_and_another_is_not() {
+        let pools = [(Pool::Fetches, 24), (Pool::Engines, 24)];
+        let mut rooms = Rooms::of(pools, 48).leaving_room(Pool::Fetches, 2);
+        assert_eq!(rooms.places(Pool::Engines, "a"), 24);
+        let mut had = Vec::new();
+        for lane in ["a", "b", "c", "d", "e"] {
+            while rooms.places(Pool::Fetches, lane) > 0 {
+                rooms.take(Pool::Fetches, lane);
+            }
+            had.push(rooms.in_hand(lane));
         }
-        let places = ["a", "b"].map(|lane| rooms.places(Pool::Fetches, lane));
-        assert_eq!(places, [0, 2]);
-        rooms.give_back(Pool::Fetches, "a");
-        assert_eq!(rooms.places(Pool::Fetches, "a"), 1);
+        assert_eq!(had, [8, 5, 4, 2, 2], "there is some for the next");
     }
 
     #[test]
     fn one_lane_alone_has_its_limit() {
-        let mut rooms = Rooms::of([(Pool::Callbacks, 512)], 128).leaving_room();
+        let mut rooms = Rooms::of([(Pool::Callbacks, 512)], 128).leaving_room(Pool::Callbacks, 4);
         assert_eq!(rooms.places(Pool::Callbacks, "a"), 128);
         for _ in 0..128 {
             rooms.take(Pool::Callbacks, "a");
         }
         assert_eq!(rooms.places(Pool::Callbacks, "a"), 0);
-        let mut last = Rooms::of([(Pool::Callbacks, 1)], 128).leaving_room();
+        let mut last = Rooms::of([(Pool::Callbacks, 1)], 128).leaving_room(Pool::Callbacks, 4);
         assert_eq!(last.places(Pool::Callbacks, "a"), 1);
         last.take(Pool::Callbacks, "a");
         assert_eq!(last.places(Pool::Callbacks, "b"), 0);

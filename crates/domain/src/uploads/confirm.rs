@@ -29,9 +29,15 @@ impl Services {
         let mut fields = Fields::of(body)?;
         let folder: Option<FolderId> = fields.optional_id("folder_id");
         fields.finish()?;
+        // ORDER: before a place is taken, and only as long as the client waits for it:
+        // who asks again and again would have all places wait for the first.
+        let turn = self.confirmations.begin(asset_id).await;
         let org = caller.org_id;
         let (services, caller) = (Arc::clone(self), caller.clone());
-        let confirming = async move { services.confirm(&caller, asset_id, folder).await };
+        let confirming = async move {
+            let _turn = turn;
+            services.confirm(&caller, asset_id, folder).await
+        };
         self.to_the_end(org, confirming).await
     }
 
@@ -41,7 +47,6 @@ impl Services {
         asset_id: AssetId,
         folder: Option<FolderId>,
     ) -> Result<Asset, Fault> {
-        let _one_at_a_time = self.confirmations.begin(asset_id).await;
         let mut may_collect = true;
         let mut collected: Option<Body> = None;
         loop {

@@ -38,6 +38,15 @@ impl Confirmations {
         confirming
     }
 
+    /// How many are under way or waited for.
+    pub fn asked_for(&self) -> usize {
+        let entries = self.entries();
+        entries
+            .values()
+            .map(|turn| Arc::strong_count(turn) - 1)
+            .sum()
+    }
+
     fn entries(&self) -> MutexGuard<'_, HashMap<AssetId, Turn>> {
         // A map is whole after every call on it, so a panic spoils nothing.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -74,6 +83,7 @@ mod tests {
         let mut leaves = Box::pin(confirmations.begin(id));
         assert!(futures_util::poll!(&mut second).is_pending());
         assert!(futures_util::poll!(&mut leaves).is_pending());
+        assert_eq!(confirmations.asked_for(), 3);
         drop(leaves);
         drop(first);
         drop(second.await);

@@ -8,6 +8,7 @@ use runnel_blobs::{Key, Staged};
 use runnel_store::uploads::Recorded;
 use runnel_types::{Fault, Received, Upload};
 
+use super::arrivals::Arrival;
 use crate::assets::UploadGrant;
 use crate::{Services, faults};
 
@@ -38,7 +39,7 @@ impl Services {
             .open_upload(grant, content_type, content_length)
             .await?;
         // ORDER: before the file, so that it ends when the file is gone.
-        let arrival = self.arrivals.begin(grant.asset_id);
+        let arrival = self.arrivals.begin(grant.asset_id, self.now());
         let arrival = arrival.ok_or_else(locked)?;
         let key = Key::asset(
             grant.org_id,
@@ -47,7 +48,13 @@ impl Services {
             &upload.filename,
         );
         let mut staged = self.blobs.stage(&key);
-        self.take_in(&upload, body, &mut staged).await?;
+        tokio::select! {
+            // First: one that has come whole in the meantime is kept.
+            biased;
+            taken = self.take_in(&upload, body, &arrival, &mut staged) => taken?,
+            () = arrival.overtaken() => return Err(overtaken()),
+        }
+        arrival.is_whole();
         // A client that goes away now must not stop the work between the
         // object and its row: it runs to its end on a task of its own.
         let services = Arc::clone(self);
@@ -98,6 +105,7 @@ impl Services {
         &self,
         upload: &Upload,
         mut body: impl Stream<Item = Result<Bytes, E>> + Unpin,
+        arrival: &Arrival,
         staged: &mut Staged,
     ) -> Result<(), Fault> {
         // Whoever is that slow sends to a session that is being swept.
@@ -114,9 +122,11 @@ impl Services {
                     "the body is longer than the {declared} bytes that the upload was created with; nothing was kept"
                 )));
             }
-            if self.now() >= swept_at {
+            let now = self.now();
+            if now >= swept_at {
                 return Err(gone());
             }
+            arrival.came(now);
             staged.write(&chunk).await.map_err(faults::blob)?;
         }
         if size == declared {
@@ -163,6 +173,12 @@ fn gone() -> Fault {
 fn locked() -> Fault {
     Fault::upload_locked(
         "two bodies are arriving for this upload already; send this one again when one of them has ended",
+    )
+}
+
+fn overtaken() -> Fault {
+    Fault::conflict(
+        "nothing of this body came for a while, and another one took its place; nothing was kept, send it again",
     )
 }
 

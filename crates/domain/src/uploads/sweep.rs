@@ -17,10 +17,12 @@ impl Services {
     /// When the database or the storage fails; what was removed until then is removed.
     pub async fn sweep_uploads(&self) -> Result<usize, Fault> {
         let files = self.blobs.sweep_temporary().await.map_err(faults::blob)?;
-        let folders = tokio::task::spawn_blocking(runnel_media::sweep_workspaces)
+        let (folders, failed) = tokio::task::spawn_blocking(runnel_media::sweep_workspaces)
             .await
-            .map_err(Fault::internal)?
             .map_err(Fault::internal)?;
+        if let Some(error) = failed {
+            tracing::warn!(%error, "a temporary folder of a dead process could not be removed");
+        }
         if files + folders > 0 {
             tracing::info!(files, folders, "removed temporary files of dead processes");
         }

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::hand::{Hand, Ticket};
 use crate::lease::{HEARTBEAT, LEASE};
-use crate::run_loop::{Drained, POLL};
+use crate::run_loop::{Drained, POLL, look_again_after};
 
 /// Deliveries in hand, of all receivers.
 const IN_HAND: usize = 1024;
@@ -37,8 +37,6 @@ const OF_ONE: usize = 128;
 const AT_ONCE: usize = 32;
 /// How many must have ended for a claim of more of the same.
 const WORTH_A_CLAIM: usize = 64;
-/// How long until the next look when there are more receivers than one claim looks at.
-const NEXT_LOOK: Duration = Duration::from_millis(20);
 
 /// Delivers callbacks.
 #[derive(Debug)]
@@ -47,6 +45,8 @@ pub struct Deliverer {
     name: String,
     turn: usize,
     cursor: Cursor,
+    /// How many of the last looks brought nothing.
+    in_vain: u32,
 }
 
 /// When the next claim is to be made, unless something happens before.
@@ -66,6 +66,7 @@ impl Deliverer {
             name,
             turn: 0,
             cursor: Cursor::default(),
+            in_vain: 0,
         }
     }
 
@@ -73,7 +74,7 @@ impl Deliverer {
     /// and what is on its way gets `grace` to end.
     pub async fn run(mut self, stop: CancellationToken, grace: Duration) -> Drained {
         let hand = Arc::new(Hand::new(
-            Rooms::of([(Pool::Callbacks, IN_HAND)], OF_ONE).leaving_room(),
+            Rooms::of([(Pool::Callbacks, IN_HAND)], OF_ONE).leaving_room(Pool::Callbacks, 4),
             AT_ONCE,
         ));
         let (ended, to_record) = mpsc::channel(IN_HAND);
@@ -126,6 +127,11 @@ impl Deliverer {
     ) -> Next {
         let claims = self.claim(&mut hand.rooms()).await;
         let found = !claims.due.is_empty();
+        self.in_vain = if found || claims.has_idle {
+            0
+        } else {
+            self.in_vain.saturating_add(1)
+        };
         for due in claims.due {
             let (ticket, places) = hand.take(&due);
             let services = Arc::clone(&self.services);
@@ -142,7 +148,11 @@ impl Deliverer {
             });
         }
         let pause = if claims.is_cut {
-            if found { Duration::ZERO } else { NEXT_LOOK }
+            if found {
+                Duration::ZERO
+            } else {
+                look_again_after(self.in_vain)
+            }
         } else {
             let due = self.services.until_next_job().await;
             let trial = self.services.until_next_trial();

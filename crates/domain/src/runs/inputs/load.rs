@@ -3,7 +3,8 @@
 //!
 //! Files that an engine takes as bytes lie in memory, of all runs together no more
 //! than [`Services::input_memory`] has: a run waits until there is room, and one that
-//! would never have it is refused.
+//! would never have it is refused. It waits here for a moment only, since it has a
+//! place at its engine; then it is queued again.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +22,9 @@ use crate::{Room, Services, faults};
 
 /// How much longer than the run's time limit a signed URL works.
 const URL_MARGIN: Duration = Duration::from_mins(10);
+
+/// How long room in memory is waited for, before others have the run's place.
+const ROOM_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long the files of a run may take to come from the storage. Whoever waits for
 /// them has a place at its engine meanwhile.
@@ -109,7 +113,8 @@ impl Services {
         Ok(Ok(files))
     }
 
-    /// Waits for room for files that are to lie in memory.
+    /// Waits for room for files that are to lie in memory; `Unavailable` when it is
+    /// not had in time.
     async fn take_memory(
         &self,
         org: OrgId,
@@ -126,8 +131,13 @@ impl Services {
                 "the files of the input have {bytes} bytes together, and this model takes at most {most}; give smaller files, or set RUNNEL_INPUT_MEMORY_BYTES on the server"
             ))));
         }
-        let room = self.input_memory.take(org, bytes).await?;
-        Ok(Ok(Some(room)))
+        let taking = self.input_memory.take(org, bytes);
+        match tokio::time::timeout(ROOM_WITHIN, taking).await {
+            Ok(room) => Ok(Ok(Some(room?))),
+            Err(_elapsed) => Err(Fault::unavailable(format!(
+                "other runs have the memory for files of runs, of which this one needs {bytes} bytes"
+            ))),
+        }
     }
 
     /// The file of an asset; `None` when its object is gone.

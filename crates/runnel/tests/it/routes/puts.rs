@@ -9,6 +9,7 @@ use runnel_testkit::{Db, Request, TestApp, on_both_databases, wait_until};
 on_both_databases!(
     the_last_complete_body_wins_and_a_broken_one_changes_nothing,
     a_third_body_is_turned_away_until_one_has_ended,
+    a_body_that_paused_gives_its_place_to_a_newer_one,
     other_uploads_go_on,
     many_at_once_leave_one_whole_body,
     a_put_ends_with_its_session,
@@ -98,6 +99,30 @@ async fn a_third_body_is_turned_away_until_one_has_ended(db: Db) {
     })
     .await;
     assert!(bytes_of(&app, &id).await == *body);
+    app.stop().await;
+}
+
+async fn a_body_that_paused_gives_its_place_to_a_newer_one(db: Db) {
+    let app = TestApp::start(db).await;
+    let body = png(b'a');
+    let (id, url) = app.create_upload("image/png", body.len()).await;
+    let oldest = put(&url, &body).begin(800_000).await;
+    let file = arriving(&app, &[]).await;
+    app.advance(Duration::from_secs(3));
+    let second = put(&url, &body).begin(800_000).await;
+    arriving(&app, std::slice::from_ref(&file)).await;
+    app.advance(Duration::from_secs(4));
+    put(&url, &body).send().await.assert(200);
+    wait_until("the oldest to be gone", || async {
+        let left = app.objects();
+        (left.len() == 2 && !left.contains(&file)).then_some(())
+    })
+    .await;
+    let error = oldest.finish().await.assert_error(409, "CONFLICT");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("took its place"), "{message}");
+    second.finish().await.assert(200);
+    assert!(bytes_of(&app, &id).await == body);
     app.stop().await;
 }
 

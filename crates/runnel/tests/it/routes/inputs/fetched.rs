@@ -6,7 +6,7 @@ use runnel_domain::runs::{Execution, Lease};
 use runnel_engines::{EngineError, InputContent, InputForm};
 use runnel_media::sample;
 use runnel_testkit::{
-    Db, FileServer, Request, Sent, Storage, on_both_databases, samples, wait_until,
+    Db, FileServer, Puppet, Request, Sent, Storage, on_both_databases, samples, wait_until,
 };
 use serde_json::json;
 
@@ -18,6 +18,7 @@ on_both_databases!(
     a_worker_that_lost_the_run_records_nothing,
     a_worker_that_dies_while_it_fetches_leaves_the_run_to_the_next,
     a_run_that_is_cancelled_fetches_no_further,
+    a_run_that_has_no_room_in_memory_leaves_its_place_to_others,
 );
 
 fn files() -> impl Fn(&str, usize) -> Sent {
@@ -283,5 +284,38 @@ async fn files_of_an_engine_that_takes_bytes_have_a_budget() {
     assert_eq!(run["failure_code"], "INPUT_FETCH_FAILED");
     let message = run["failure_message"].as_str().unwrap();
     assert!(message.contains("RUNNEL_INPUT_MEMORY_BYTES"), "{message}");
+    app.stop().await;
+}
+
+async fn a_run_that_has_no_room_in_memory_leaves_its_place_to_others(db: Db) {
+    let (app, puppet) = start(db).await;
+    let asset = app.asset("image/png", &sample::gradient_png(40, 30)).await;
+    let (foreign, memory) = (app.foreign_key().await, &app.services().input_memory);
+    let me = app.get("/v1/auth/me").send().await.assert(200).json();
+    let org = me["memberships"][0]["org"]["id"].as_str().unwrap();
+    let all = memory
+        .take(org.parse().unwrap(), memory.bytes())
+        .await
+        .unwrap();
+    let id = create(&app, &json!({"asset_id": asset["id"]})).await;
+    let body = json!({"input": {"prompt": "needs none"}});
+    let other = Request::new("POST", &app.url(Puppet::RUNS)).key(&foreign);
+    other.json(&body).send().await.assert(201);
+    // Two jobs: one is put back, the other one is done.
+    let both = tokio::join!(app.run_jobs(), async { puppet.call().await.succeed() });
+    assert_eq!(both.0, 2);
+    let waiting = run(&app, &id).await;
+    assert_eq!(waiting["status_code"], "queued");
+    let logs = app.get(&format!("/v1/runs/{id}/logs")).send().await;
+    let told = logs.assert(200).json()["items"][0]["message"].clone();
+    let told = told.as_str().unwrap();
+    assert!(
+        told.starts_with("waiting: other runs have the memory"),
+        "{told}"
+    );
+    drop(all);
+    app.advance(Duration::from_mins(1));
+    work(&app, &puppet, runnel_testkit::Call::succeed).await;
+    assert_eq!(run(&app, &id).await["status_code"], "succeeded");
     app.stop().await;
 }
