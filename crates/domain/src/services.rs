@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use crate::assets::{Flights, Transforms};
 use crate::deliveries::Circuits;
-use crate::runs::Streams;
+use crate::runs::{MemoryLine, Streams};
 use crate::slots::Full;
 use crate::{BodyMemory, FairSlots, Memory, Meters, Sealer, models, thumbnails, uploads};
 
@@ -132,7 +132,9 @@ pub struct Services {
     /// and for one organization.
     pub fetch_slots: FairSlots,
     /// Bounds the files that engines take as bytes.
-    pub input_memory: Memory,
+    pub input_memory: Arc<Memory>,
+    /// The runs that wait for some of it.
+    pub memory_line: MemoryLine,
     /// Bounds the bodies of requests that are kept in memory.
     pub body_memory: BodyMemory,
     /// When thumbnails that found no slot are tried again.

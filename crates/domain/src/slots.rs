@@ -39,7 +39,8 @@ struct Lines {
     free: usize,
     /// The most places of one organization.
     share: usize,
-    /// One has no more than one part of so many of what is free, one place apart.
+    /// One has no more than one part of so many of what it has and what is free, one
+    /// place apart.
     parts: Option<usize>,
     limit: Waiting,
     waiting: usize,
@@ -80,8 +81,9 @@ impl FairSlots {
         self
     }
 
-    /// The same, of which one organization has at most one part of `parts` of what is
-    /// free, one place apart: so a few that keep theirs for long leave some for others.
+    /// The same, of which one organization has at most one part of `parts` of what it
+    /// has and what is free, one place apart: so a few that keep theirs for long leave
+    /// some for others.
     #[must_use]
     pub fn leaving_room(self, parts: usize) -> Self {
         self.lines().parts = Some(parts);
@@ -144,7 +146,7 @@ impl Lines {
             .get(&id)
             .map_or((0, 0), |org| (org.at_work, org.waiting.len()));
         // Whoever waits while a place is free has its share at work already.
-        let is_free = self.free > 0 && at_work < self.share() && in_line == 0;
+        let is_free = self.free > 0 && at_work < self.share(at_work) && in_line == 0;
         let is_full = in_line >= self.limit.of_one || self.waiting >= self.limit.in_all;
         if !is_free && is_full {
             return Err(Full);
@@ -166,9 +168,10 @@ impl Lines {
         Ok(Some(turn))
     }
 
-    /// The most places that one may have at present.
-    fn share(&self) -> usize {
-        let part = self.parts.map(|parts| (self.free / parts).max(1));
+    /// The most places that one may have at present that has so many.
+    fn share(&self, at_work: usize) -> usize {
+        let left = self.free + at_work;
+        let part = self.parts.map(|parts| (left / parts).max(1));
         part.map_or(self.share, |part| part.min(self.share))
     }
 
@@ -199,7 +202,7 @@ impl Lines {
         while self.free > 0 {
             let may = |id: &OrgId| {
                 let org = self.orgs.get(id);
-                org.is_some_and(|org| org.at_work < self.share())
+                org.is_some_and(|org| org.at_work < self.share(org.at_work))
             };
             let next = self.round.iter().position(may);
             let Some(id) = next.and_then(|at| self.round.remove(at)) else {
@@ -294,7 +297,7 @@ mod tests {
 
     #[test]
     fn those_that_keep_their_places_leave_some() {
-        let slots = FairSlots::new(24).leaving_room(2);
+        let slots = FairSlots::new(24).leaving_room(3);
         let mut asked: Vec<Asked> = Vec::new();
         let mut had = Vec::new();
         for org in 1..=6 {
@@ -308,8 +311,8 @@ mod tests {
             );
             asked.append(&mut all);
         }
-        assert_eq!(had, [8, 5, 4, 2, 2, 1]);
-        assert_eq!(slots.lines().free, 2);
+        assert_eq!(had, [8, 5, 3, 2, 2, 1]);
+        assert_eq!(slots.lines().free, 3);
         // What others give back is not taken by one that has its part.
         asked.truncate(24);
         assert_eq!(slots.at_work(), 8);

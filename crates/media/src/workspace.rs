@@ -3,26 +3,27 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
-use tempfile::TempDir;
 
 /// What the names of such folders begin with.
 const PREFIX: &str = "runnel-work-";
 
-/// The file in each that is locked: a network's file system locks no folders.
+/// What the names of the files end with that are locked as long as there is work in
+/// the folder beside them. A network's file system locks no folders, and removes none
+/// that holds an open file.
 const LOCK: &str = ".lock";
 
 /// A folder that is worked in.
 ///
-/// It is locked meanwhile, and the kernel takes a lock back when its holder dies,
-/// in whatever container it lived.
+/// The kernel takes its lock back when its holder dies, in whatever container that
+/// lived.
 #[derive(Debug)]
 pub(crate) struct Workspace {
-    folder: TempDir,
-    _lock: File,
+    folder: PathBuf,
+    lock: tempfile::NamedTempFile,
 }
 
 impl Workspace {
@@ -32,26 +33,33 @@ impl Workspace {
 
     fn new_in(parent: &Path) -> io::Result<Self> {
         loop {
-            let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
-            let path = folder.path().join(LOCK);
-            let lock = match File::create(&path) {
-                // A sweep came between the two, as it may before the lock.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                opened => opened?,
-            };
+            let lock = tempfile::Builder::new()
+                .prefix(PREFIX)
+                .suffix(LOCK)
+                .tempfile_in(parent)?;
             // Where nothing can be locked, a sweep cannot either, and removes nothing.
-            let _ = lock.lock();
-            if path.is_file() {
-                return Ok(Self {
-                    folder,
-                    _lock: lock,
-                });
+            let _ = lock.as_file().lock();
+            // A sweep may have come before the lock; now none does.
+            if lock.path().is_file() {
+                let folder = lock.path().with_extension("");
+                fs::DirBuilder::new().mode(0o700).create(&folder)?;
+                return Ok(Self { folder, lock });
             }
         }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
+        &self.folder
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        // ORDER: the folder before its lock, by which the next sweep finds what could
+        // not be removed.
+        if fs::remove_dir_all(&self.folder).is_err() {
+            self.lock.disable_cleanup(true);
+        }
     }
 }
 
@@ -69,13 +77,14 @@ fn sweep(parent: &Path) -> (usize, Option<io::Error>) {
         Err(error) => return (0, Some(error)),
     };
     let (mut swept, mut failed) = (0, None);
-    for entry in entries.map_while(Result::ok) {
-        if !is_ours(&entry) {
-            continue;
-        }
-        match remove_abandoned(&entry.path()) {
-            Ok(true) => swept += 1,
-            Ok(false) => {}
+    for entry in entries {
+        let removed = match entry {
+            Ok(entry) if is_our_lock(&entry) => remove_abandoned(&entry.path()),
+            Ok(_) => continue,
+            Err(error) => Err(error),
+        };
+        match removed {
+            Ok(is_removed) => swept += usize::from(is_removed),
             Err(error) => failed = failed.or(Some(error)),
         }
     }
@@ -84,71 +93,82 @@ fn sweep(parent: &Path) -> (usize, Option<io::Error>) {
 
 /// Whether a process of the same user made it: the folder for temporary files
 /// belongs to everybody.
-fn is_ours(entry: &fs::DirEntry) -> bool {
-    entry.file_name().to_string_lossy().starts_with(PREFIX)
+fn is_our_lock(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let name = name.to_string_lossy();
+    name.starts_with(PREFIX)
+        && name.ends_with(LOCK)
         && entry
             .metadata()
-            .is_ok_and(|found| found.is_dir() && found.uid() == geteuid().as_raw())
+            .is_ok_and(|found| found.is_file() && found.uid() == geteuid().as_raw())
 }
 
-/// Removes a folder unless its lock is held.
-fn remove_abandoned(folder: &Path) -> io::Result<bool> {
-    // Made where it is missing: whoever is just making it, too, waits for it then.
-    let lock = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(folder.join(LOCK));
-    let removed = match lock {
-        Ok(lock) if lock.try_lock().is_err() => return Ok(false),
-        Ok(_lock) => fs::remove_dir_all(folder),
-        Err(error) => Err(error),
+/// Removes the folder of a lock that nobody holds, and the lock.
+fn remove_abandoned(path: &Path) -> io::Result<bool> {
+    let lock = match File::options().write(true).open(path) {
+        // It is done with.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        opened => opened?,
     };
-    match removed {
-        // One that is gone by now was done with.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        removed => removed.map(|()| true),
+    if lock.try_lock().is_err() {
+        return Ok(false);
     }
+    match fs::remove_dir_all(path.with_extension("")) {
+        // Its process died between the two, or comes to it only now and sees that
+        // its lock is gone.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        removed => removed?,
+    }
+    fs::remove_file(path)?;
+    Ok(true)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// What a process leaves that dies at work.
+    fn left_behind(parent: &Path, name: &str) -> PathBuf {
+        let folder = parent.join(format!("{PREFIX}{name}"));
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("in"), b"bytes").unwrap();
+        fs::write(parent.join(format!("{PREFIX}{name}{LOCK}")), b"").unwrap();
+        folder
+    }
+
     #[test]
     fn what_the_dead_left_goes_and_nothing_else() {
         let parent = tempfile::tempdir().unwrap();
         let at_work = Workspace::new_in(parent.path()).unwrap();
-        let left = parent.path().join(format!("{PREFIX}left"));
+        let left = left_behind(parent.path(), "left");
+        // One that died before there was a folder.
+        fs::write(parent.path().join(format!("{PREFIX}early{LOCK}")), b"").unwrap();
         let others = parent.path().join("somebody-elses");
-        for folder in [&left, &others] {
-            fs::create_dir(folder).unwrap();
-            fs::write(folder.join("in"), b"bytes").unwrap();
-        }
-        fs::write(parent.path().join(format!("{PREFIX}file")), b"bytes").unwrap();
-        std::os::unix::fs::symlink(&others, parent.path().join(format!("{PREFIX}link"))).unwrap();
-        assert!(matches!(sweep(parent.path()), (1, None)));
+        fs::create_dir(&others).unwrap();
+        let link = parent.path().join(format!("{PREFIX}link{LOCK}"));
+        std::os::unix::fs::symlink(&others, link).unwrap();
+        assert!(matches!(sweep(parent.path()), (2, None)));
         assert!(!left.exists());
-        assert!(at_work.path().is_dir() && others.join("in").is_file());
-        let path = at_work.path().to_owned();
+        fs::write(at_work.path().join("in"), b"bytes").unwrap();
+        assert!(others.is_dir());
         drop(at_work);
-        assert!(!path.exists());
         assert!(matches!(sweep(parent.path()), (0, None)));
-        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 3);
+        let names = fs::read_dir(parent.path()).unwrap();
+        assert_eq!(names.count(), 2, "somebody else's folder and the link");
     }
 
     #[test]
     fn what_cannot_be_removed_is_told_and_keeps_no_other() {
         let parent = tempfile::tempdir().unwrap();
         for name in ["a", "b", "c"] {
-            let folder = parent.path().join(format!("{PREFIX}{name}"));
-            fs::create_dir(&folder).unwrap();
+            left_behind(parent.path(), name);
         }
-        // No file can be made in its place, whoever asks.
-        let stuck = parent.path().join(format!("{PREFIX}b")).join(LOCK);
-        fs::create_dir(&stuck).unwrap();
+        // No folder, so it cannot be removed as one.
+        let stuck = parent.path().join(format!("{PREFIX}b"));
+        fs::remove_dir_all(&stuck).unwrap();
+        fs::write(&stuck, b"bytes").unwrap();
         assert!(matches!(sweep(parent.path()), (2, Some(_))));
-        assert!(stuck.is_dir());
+        assert!(stuck.is_file());
         let nowhere = parent.path().join("nowhere");
         assert!(matches!(sweep(&nowhere), (0, None)));
     }

@@ -8,6 +8,7 @@ use runnel_api::server::Patience;
 use runnel_blobs::{Blobs, UrlSigner};
 use runnel_domain::assets::{Programs, Transforms};
 use runnel_domain::deliveries::Circuits;
+use runnel_domain::runs::MemoryLine;
 use runnel_domain::{BodyMemory, FairSlots, Limits, Memory, Meters, Services};
 use runnel_domain::{thumbnails, uploads};
 use runnel_egress::{Egress, EgressConfig, Pace, Policy, Resolve, SystemResolver};
@@ -330,8 +331,9 @@ pub async fn open_services(
         programs: environment.programs.clone(),
         program_slots: Arc::new(Semaphore::new(cores)),
         frame_slots: Arc::new(Semaphore::new(cores.div_ceil(2))),
-        fetch_slots: FairSlots::new(FETCHES).leaving_room(2),
-        input_memory: Memory::new(settings.input_memory_bytes),
+        fetch_slots: FairSlots::new(FETCHES).leaving_room(3),
+        input_memory: Arc::new(Memory::new(settings.input_memory_bytes)),
+        memory_line: MemoryLine::default(),
         body_memory: BodyMemory::default(),
         thumbnail_turns: thumbnails::Turns::default(),
         circuits: Circuits::default(),

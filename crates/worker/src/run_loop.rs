@@ -26,6 +26,9 @@ pub(crate) const POLL: Duration = Duration::from_secs(2);
 /// when there are more lanes than one claim looks at; a claim takes a few milliseconds.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// The longest wait when there are more lanes than one claim looks at.
+const LOOK_AGAIN_AT_MOST: Duration = Duration::from_millis(250);
+
 /// How much a worker has in hand of each pool. Of what keeps the cores busy one
 /// is worked on while the next gets its inputs; what waits for others, or is
 /// small, may be many.
@@ -79,7 +82,7 @@ impl Worker {
             in_hand.reap();
             turn += 1;
             let claims = self.claim(&mut in_hand.rooms, turn, &mut cursor).await;
-            in_vain = if claims.jobs.is_empty() {
+            in_vain = if claims.is_cut && claims.jobs.is_empty() {
                 in_vain.saturating_add(1)
             } else {
                 0
@@ -90,10 +93,15 @@ impl Worker {
                 in_hand.start(place, work_leased(services, job, abort.clone()));
             }
             let pause = if claims.is_contended {
-                look_again_after(in_vain)
+                LOOK_AGAIN
             } else {
                 let due = self.services.until_next_job().await;
-                due.map_or(POLL, |due| due.min(POLL))
+                let most = if claims.is_cut {
+                    look_again_after(in_vain)
+                } else {
+                    POLL
+                };
+                due.map_or(most, |due| due.min(most))
             };
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -157,7 +165,9 @@ impl Worker {
 /// the pause is twice as long, as there may be lanes without end and room for none.
 pub(crate) fn look_again_after(in_vain: u32) -> Duration {
     let doublings = in_vain.saturating_sub(1).min(16);
-    LOOK_AGAIN.saturating_mul(1 << doublings).min(POLL)
+    LOOK_AGAIN
+        .saturating_mul(1 << doublings)
+        .min(LOOK_AGAIN_AT_MOST)
 }
 
 /// The jobs that a worker has in hand, and the room that is left beside them.
@@ -172,7 +182,7 @@ impl Default for InHand {
     fn default() -> Self {
         Self {
             // Servers that drip leave room for the files of others, however many they are.
-            rooms: Rooms::of(POOLS, LANE).leaving_room(Pool::Fetches, 2),
+            rooms: Rooms::of(POOLS, LANE).leaving_room(Pool::Fetches, 3),
             tasks: JoinSet::new(),
             places: HashMap::new(),
         }
@@ -261,7 +271,7 @@ mod tests {
 
     #[test]
     fn looks_in_vain_become_rare() {
-        let pauses = [0, 1, 2, 3, 7, 8, u32::MAX].map(|n| look_again_after(n).as_millis());
-        assert_eq!(pauses, [20, 20, 40, 80, 1280, 2000, 2000]);
+        let pauses = [0, 1, 2, 3, 4, 5, u32::MAX].map(|n| look_again_after(n).as_millis());
+        assert_eq!(pauses, [20, 20, 40, 80, 160, 250, 250]);
     }
 }

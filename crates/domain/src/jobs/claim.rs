@@ -62,9 +62,11 @@ pub struct Claims {
     /// The jobs.
     pub jobs: Vec<Claimed>,
     /// Another worker was claiming of a lane with a limit just then, so that it
-    /// was passed over, or there are more lanes than one claim looks at and room for
-    /// what stands in them: there may be more in a moment.
+    /// was passed over: there may be more in a moment.
     pub is_contended: bool,
+    /// There are more lanes than one claim looks at, and room for what stands in them:
+    /// the next claim goes on.
+    pub is_cut: bool,
     /// Room was lacking for what may be there: a job that ends makes some.
     pub is_limited: bool,
 }
@@ -229,7 +231,7 @@ impl Services {
             claiming.take(tx, &lane, usize::MAX).await?;
         }
         let pools = [Pool::Cores, Pool::Engines, Pool::Chores];
-        claiming.claims.is_contended |= is_cut && claiming.left.has_any(&pools);
+        claiming.claims.is_cut |= is_cut && claiming.left.has_any(&pools);
         Ok(())
     }
 
@@ -255,7 +257,7 @@ impl Services {
             let lane = self.lane(name);
             claiming.take(tx, &lane, usize::MAX).await?;
         }
-        claiming.claims.is_contended |= is_cut;
+        claiming.claims.is_cut |= is_cut;
         Ok(())
     }
 

@@ -26,7 +26,8 @@ pub struct Rooms {
     pools: HashMap<Pool, usize>,
     /// The most of one lane in a pool, so that a slow model leaves room for others.
     lane: usize,
-    /// In some pools a lane may have no more than one part of so many of what is free.
+    /// In some pools a lane may have no more than one part of so many of what it has and
+    /// what is free.
     parts: HashMap<Pool, usize>,
     in_hand: HashMap<String, usize>,
 }
@@ -54,8 +55,9 @@ impl Rooms {
         }
     }
 
-    /// The same, but of `pool` no lane may have more than one part of `parts` of what
-    /// is free, one place apart: a few that are slow take a pool between them otherwise.
+    /// The same, but of `pool` no lane may have more than one part of `parts` of what it
+    /// has and what is free, one place apart: a few that are slow take a pool between
+    /// them otherwise.
     #[must_use]
     pub fn leaving_room(mut self, pool: Pool, parts: usize) -> Self {
         self.parts.insert(pool, parts);
@@ -77,7 +79,7 @@ impl Rooms {
         let in_hand = self.in_hand(lane);
         let mut free = self.pools.get(&pool).copied().unwrap_or(usize::MAX);
         if let Some(parts) = self.parts.get(&pool) {
-            let part = (free / parts).saturating_sub(in_hand);
+            let part = ((free.saturating_add(in_hand)) / parts).saturating_sub(in_hand);
             free = free.min(part.max(usize::from(in_hand == 0)));
         }
         self.in_all.min(free).min(self.lane.saturating_sub(in_hand))
@@ -140,16 +142,18 @@ mod tests {
     #[test]
     fn one_pool_is_shared_and_another_is_not() {
         let pools = [(Pool::Fetches, 24), (Pool::Engines, 24)];
-        let mut rooms = Rooms::of(pools, 48).leaving_room(Pool::Fetches, 2);
+        let mut rooms = Rooms::of(pools, 48).leaving_room(Pool::Fetches, 3);
         assert_eq!(rooms.places(Pool::Engines, "a"), 24);
         let mut had = Vec::new();
         for lane in ["a", "b", "c", "d", "e"] {
-            while rooms.places(Pool::Fetches, lane) > 0 {
+            // All at once, as a claim does.
+            for _ in 0..rooms.places(Pool::Fetches, lane) {
                 rooms.take(Pool::Fetches, lane);
             }
+            assert_eq!(rooms.places(Pool::Fetches, lane), 0, "that was its part");
             had.push(rooms.in_hand(lane));
         }
-        assert_eq!(had, [8, 5, 4, 2, 2], "there is some for the next");
+        assert_eq!(had, [8, 5, 3, 2, 2], "there is some for the next");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use runnel_types::{
 use tokio_util::sync::CancellationToken;
 
 use super::attend::{Ending, Stops};
-use super::inputs::{Imported, Prepared};
+use super::inputs::{ASK_AGAIN, Imported, Prepared};
 use super::outputs::{Outputs, Stored};
 use super::retry::commit_queued;
 use crate::{Services, faults};
@@ -209,6 +209,11 @@ impl Services {
             Prepared::Ready(ready) => ready,
             Prepared::Failed(failed) => {
                 return self.set_back(&run, spec, failed.into(), lease).await;
+            }
+            Prepared::NoRoom => {
+                let told = "other runs have the memory for files";
+                let waiting = self.wait_for_room(&run, told, Some(ASK_AGAIN), lease);
+                return waiting.await;
             }
         };
         let attending = self.attend(&run, spec, engine, ready, lease, &mut stops);

@@ -27,6 +27,7 @@ pub use cancel::Cancellation;
 pub(crate) use create::{CheckedInput, MAX_CLIENT_REF};
 pub use events::{Follower, Heard, Place, RunEvent};
 pub use execute::{Execution, Lease};
+pub use inputs::MemoryLine;
 pub use read::RunView;
 pub(crate) use read::references_in;
 pub use streams::Streams;

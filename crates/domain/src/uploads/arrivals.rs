@@ -32,7 +32,7 @@ struct Books {
 struct Body {
     /// No other one ever has it.
     number: u64,
-    /// When something of it came last; `None` when all is there.
+    /// When something of it came last; `None` while it does not wait for its client.
     last: Option<Timestamp>,
     end: CancellationToken,
 }
@@ -83,13 +83,13 @@ impl Arrivals {
 }
 
 impl Arrival {
-    /// Something of it came.
-    pub(super) fn came(&self, now: Timestamp) {
+    /// Its client is waited for from now on.
+    pub(super) fn awaits_more(&self, now: Timestamp) {
         self.set_last(Some(now));
     }
 
-    /// All of it is there: no other takes its place any more.
-    pub(super) fn is_whole(&self) {
+    /// It waits for nothing that its client would send: no other takes its place.
+    pub(super) fn is_here(&self) {
         self.set_last(None);
     }
 
@@ -134,14 +134,15 @@ mod tests {
         let is_over = |arrival: &Arrival| arrival.overtaken().now_or_never().is_some();
         let first = arrivals.begin(id, at(0)).unwrap();
         let second = arrivals.begin(id, at(1)).unwrap();
-        first.came(at(2));
+        first.is_here();
+        first.awaits_more(at(2));
         assert!(arrivals.begin(id, at(5)).is_none(), "both come");
         let third = arrivals.begin(id, at(6)).unwrap();
         assert!(is_over(&second) && !is_over(&first));
         // It leaves late, and takes nobody's place with it.
         drop(second);
         assert!(arrivals.begin(id, at(6)).is_none());
-        first.is_whole();
+        first.is_here();
         let fourth = arrivals.begin(id, at(100)).unwrap();
         assert!(is_over(&third) && !is_over(&first));
         assert!(arrivals.begin(id, at(100)).is_none());

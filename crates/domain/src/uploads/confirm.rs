@@ -31,8 +31,8 @@ impl Services {
         fields.finish()?;
         // ORDER: before a place is taken, and only as long as the client waits for it:
         // who asks again and again would have all places wait for the first.
-        let turn = self.confirmations.begin(asset_id).await;
         let org = caller.org_id;
+        let turn = self.confirmations.begin((org, asset_id)).await?;
         let (services, caller) = (Arc::clone(self), caller.clone());
         let confirming = async move {
             let _turn = turn;

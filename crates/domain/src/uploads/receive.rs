@@ -54,7 +54,6 @@ impl Services {
             taken = self.take_in(&upload, body, &arrival, &mut staged) => taken?,
             () = arrival.overtaken() => return Err(overtaken()),
         }
-        arrival.is_whole();
         // A client that goes away now must not stop the work between the
         // object and its row: it runs to its end on a task of its own.
         let services = Arc::clone(self);
@@ -122,12 +121,15 @@ impl Services {
                     "the body is longer than the {declared} bytes that the upload was created with; nothing was kept"
                 )));
             }
-            let now = self.now();
-            if now >= swept_at {
+            if self.now() >= swept_at {
                 return Err(gone());
             }
-            arrival.came(now);
+            // A slow store is not the client's doing.
+            arrival.is_here();
             staged.write(&chunk).await.map_err(faults::blob)?;
+            if size < declared {
+                arrival.awaits_more(self.now());
+            }
         }
         if size == declared {
             Ok(())

@@ -193,6 +193,25 @@ pub(super) async fn a_job_is_held_by_its_worker_and_removed_by_anybody(db: Db) {
     assert!(!complete(&db, id, "one").await);
 }
 
+pub(super) async fn what_was_put_off_can_be_due_before_its_time(db: Db) {
+    let made = stored(&db, PLACE.lane, PLACE.flow).await;
+    let hasten = async || {
+        let mut tx = db.store.begin().await.unwrap();
+        let found = tx.jobs().hasten(made, at(1)).await.unwrap();
+        tx.commit().await.unwrap();
+        found
+    };
+    assert!(!hasten().await, "it is ready");
+    assert_eq!(ids(&claim(&db.store, 1, "one", NOW).await), [made]);
+    assert!(!hasten().await, "a worker has it");
+    let mut tx = db.store.begin().await.unwrap();
+    assert!(tx.jobs().hand_back(made, "one", at(100)).await.unwrap());
+    tx.commit().await.unwrap();
+    assert_eq!(claim(&db.store, 1, "two", at(1)).await, []);
+    assert!(hasten().await);
+    assert_eq!(ids(&claim(&db.store, 1, "two", at(1)).await), [made]);
+}
+
 pub(super) async fn a_retry_waits_for_its_time(db: Db) {
     let id = stored_jobs(&db, 1).await[0];
     claim(&db.store, 1, "one", NOW).await;

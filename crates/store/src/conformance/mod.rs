@@ -197,6 +197,7 @@ suite! {
         a_job_handed_back_does_not_count_the_attempt,
         a_job_is_held_by_its_worker_and_removed_by_anybody,
         a_retry_waits_for_its_time,
+        what_was_put_off_can_be_due_before_its_time,
         deliveries_are_a_queue_of_their_own,
         many_are_kept_given_back_and_completed_at_once,
         who_keeps_leases_waits_for_nobody_who_ends_them,

@@ -242,6 +242,20 @@ impl Jobs<&mut Tx> {
         self.give_back(sql, id, worker, at).await
     }
 
+    /// Has a job that was put off be due at `now`; says whether there is such a one.
+    /// What a worker has in its hands is left alone.
+    pub async fn hasten(&mut self, id: JobId, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = "UPDATE jobs SET due_at = $2
+            WHERE id = $1 AND state = 'waiting' AND worker_id IS NULL
+            RETURNING id";
+        let args = Args::new().word(id).time(now);
+        let found = changed(&mut self.0, Statement::new(TABLE, sql, args)).await? > 0;
+        if found {
+            self.0.note_enqueued();
+        }
+        Ok(found)
+    }
+
     /// Gives a job back untouched, to be taken again from `at` on: this attempt
     /// does not count. Says whether `worker` still had it.
     pub async fn hand_back(

@@ -127,10 +127,10 @@ impl Deliverer {
     ) -> Next {
         let claims = self.claim(&mut hand.rooms()).await;
         let found = !claims.due.is_empty();
-        self.in_vain = if found || claims.has_idle {
-            0
-        } else {
+        self.in_vain = if claims.is_cut && !found && !claims.has_idle {
             self.in_vain.saturating_add(1)
+        } else {
+            0
         };
         for due in claims.due {
             let (ticket, places) = hand.take(&due);
@@ -147,19 +147,20 @@ impl Deliverer {
                 let _ = ended.send((finished, ticket)).await;
             });
         }
-        let pause = if claims.is_cut {
-            if found {
-                Duration::ZERO
-            } else {
-                look_again_after(self.in_vain)
-            }
+        let pause = if claims.is_cut && found {
+            Duration::ZERO
         } else {
             let due = self.services.until_next_job().await;
             let trial = self.services.until_next_trial();
+            let most = if claims.is_cut {
+                look_again_after(self.in_vain)
+            } else {
+                POLL
+            };
             due.into_iter()
                 .chain(trial)
                 .min()
-                .map_or(POLL, |due| due.min(POLL))
+                .map_or(most, |due| due.min(most))
         };
         Next {
             pause,

@@ -3,15 +3,15 @@
 //!
 //! Files that an engine takes as bytes lie in memory, of all runs together no more
 //! than [`Services::input_memory`] has: a run waits until there is room, and one that
-//! would never have it is refused. It waits here for a moment only, since it has a
-//! place at its engine; then it is queued again.
+//! would never have it is refused. It waits as `queued`, since it has a place at its
+//! engine here; see [`line`](super::line).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use runnel_blobs::{BlobError, Key};
 use runnel_engines::{Engine, InputContent, InputFile, InputForm};
-use runnel_types::{Asset, AssetId, Fault, ModelSpec, OrgId, Run};
+use runnel_types::{Asset, AssetId, Fault, ModelSpec, Run};
 use serde_json::{Map, Value};
 
 use super::fetch::InputFailure;
@@ -23,9 +23,6 @@ use crate::{Room, Services, faults};
 /// How much longer than the run's time limit a signed URL works.
 const URL_MARGIN: Duration = Duration::from_mins(10);
 
-/// How long room in memory is waited for, before others have the run's place.
-const ROOM_WITHIN: Duration = Duration::from_secs(2);
-
 /// How long the files of a run may take to come from the storage. Whoever waits for
 /// them has a place at its engine meanwhile.
 const LOAD_WITHIN: Duration = Duration::from_mins(5);
@@ -36,6 +33,18 @@ pub(in crate::runs) enum Prepared {
     /// It is.
     Ready(Ready),
     /// A file of it cannot be had.
+    Failed(InputFailure),
+    /// Others have the memory that its files need.
+    NoRoom,
+}
+
+/// How taking memory went.
+enum Taken {
+    Room(Room),
+    /// None is needed.
+    Nothing,
+    /// It is waited for.
+    Later,
     Failed(InputFailure),
 }
 
@@ -74,10 +83,11 @@ impl Services {
             assets.insert(place, asset);
         }
         let form = engine.input_form(&model.model);
-        let taking = self.take_memory(run.org_id, form, assets.values().copied());
-        let memory = match taking.await? {
-            Ok(memory) => memory,
-            Err(failure) => return Ok(Prepared::Failed(failure)),
+        let memory = match self.take_memory(run, form, assets.values().copied())? {
+            Taken::Room(room) => Some(room),
+            Taken::Nothing => None,
+            Taken::Later => return Ok(Prepared::NoRoom),
+            Taken::Failed(failure) => return Ok(Prepared::Failed(failure)),
         };
         let loading = tokio::time::timeout(LOAD_WITHIN, self.load_files(assets, model, form));
         let Ok(loaded) = loading.await else {
@@ -113,31 +123,25 @@ impl Services {
         Ok(Ok(files))
     }
 
-    /// Waits for room for files that are to lie in memory; `Unavailable` when it is
-    /// not had in time.
-    async fn take_memory(
+    /// Takes room for files that are to lie in memory.
+    fn take_memory<'a>(
         &self,
-        org: OrgId,
+        run: &Run,
         form: InputForm,
-        assets: impl Iterator<Item = &Asset> + Send,
-    ) -> Result<Result<Option<Room>, InputFailure>, Fault> {
+        assets: impl Iterator<Item = &'a Asset>,
+    ) -> Result<Taken, Fault> {
         let bytes: u64 = assets.map(|asset| asset.size_bytes).sum();
         if form == InputForm::Url || bytes == 0 {
-            return Ok(Ok(None));
+            return Ok(Taken::Nothing);
         }
         let most = self.input_memory.bytes();
         if bytes > most {
-            return Ok(Err(InputFailure::lasting(format!(
+            return Ok(Taken::Failed(InputFailure::lasting(format!(
                 "the files of the input have {bytes} bytes together, and this model takes at most {most}; give smaller files, or set RUNNEL_INPUT_MEMORY_BYTES on the server"
             ))));
         }
-        let taking = self.input_memory.take(org, bytes);
-        match tokio::time::timeout(ROOM_WITHIN, taking).await {
-            Ok(room) => Ok(Ok(Some(room?))),
-            Err(_elapsed) => Err(Fault::unavailable(format!(
-                "other runs have the memory for files of runs, of which this one needs {bytes} bytes"
-            ))),
-        }
+        let room = self.room_for(run, bytes)?;
+        Ok(room.map_or(Taken::Later, Taken::Room))
     }
 
     /// The file of an asset; `None` when its object is gone.

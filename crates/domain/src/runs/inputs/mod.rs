@@ -19,6 +19,7 @@
 
 mod data_uri;
 mod fetch;
+mod line;
 mod load;
 mod own_url;
 mod places;
@@ -37,6 +38,8 @@ use crate::assets::{NewFile, parse_reference, reference};
 use crate::{Caller, Services, faults};
 
 pub(super) use fetch::{Imported, InputFailure};
+pub(super) use line::ASK_AGAIN;
+pub use line::MemoryLine;
 pub(super) use load::{Prepared, Ready};
 
 /// The most files that the input of one run refers to.

@@ -113,10 +113,14 @@ async fn who_asks_again_waits_for_the_confirmation_under_way(db: Db) {
             .await;
         };
         // Who goes away leaves the line, but for the one that is at work.
-        for _ in 0..4 {
+        let leaving = app.post(&path, &json!({})).begin(2).await;
+        until_at_work(&app, 1).await;
+        drop(leaving);
+        for _ in 0..3 {
             let leaving = app.post(&path, &json!({})).begin(2).await;
-            until_at_work(&app, 1).await;
+            asked(2).await;
             drop(leaving);
+            asked(1).await;
         }
         let waiting = tokio::spawn(app.post(&path, &json!({})).send());
         asked(2).await;

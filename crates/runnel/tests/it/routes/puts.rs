@@ -111,7 +111,7 @@ async fn a_body_that_paused_gives_its_place_to_a_newer_one(db: Db) {
     app.advance(Duration::from_secs(3));
     let second = put(&url, &body).begin(800_000).await;
     arriving(&app, std::slice::from_ref(&file)).await;
-    app.advance(Duration::from_secs(4));
+    app.advance(Duration::from_secs(6));
     put(&url, &body).send().await.assert(200);
     wait_until("the oldest to be gone", || async {
         let left = app.objects();

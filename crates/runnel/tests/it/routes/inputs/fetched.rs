@@ -313,9 +313,18 @@ async fn a_run_that_has_no_room_in_memory_leaves_its_place_to_others(db: Db) {
         told.starts_with("waiting: other runs have the memory"),
         "{told}"
     );
+    // Its job is due when there is room, by nobody's clock.
     drop(all);
-    app.advance(Duration::from_mins(1));
+    let services = app.services();
+    let due = || async {
+        let due = services.store.read().jobs().count_due(services.now()).await;
+        (due.unwrap() > 0).then_some(())
+    };
+    wait_until("the run to have its room", due).await;
+    let held = memory.bytes() - memory.free();
+    assert!(held > 0, "it is kept for the run");
     work(&app, &puppet, runnel_testkit::Call::succeed).await;
+    assert_eq!(memory.free(), memory.bytes());
     assert_eq!(run(&app, &id).await["status_code"], "succeeded");
     app.stop().await;
 }
