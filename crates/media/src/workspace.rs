@@ -119,8 +119,11 @@ fn remove_abandoned(path: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         removed => removed?,
     }
-    fs::remove_file(path)?;
-    Ok(true)
+    match fs::remove_file(path) {
+        // Whoever was done with it came first.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        removed => removed.map(|()| true),
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use runnel_types::{
 use tokio_util::sync::CancellationToken;
 
 use super::attend::{Ending, Stops};
-use super::inputs::{ASK_AGAIN, Imported, Prepared};
+use super::inputs::{Imported, Prepared};
 use super::outputs::{Outputs, Stored};
 use super::retry::commit_queued;
 use crate::{Services, faults};
@@ -210,9 +210,9 @@ impl Services {
             Prepared::Failed(failed) => {
                 return self.set_back(&run, spec, failed.into(), lease).await;
             }
-            Prepared::NoRoom => {
+            Prepared::NoRoom(pause) => {
                 let told = "other runs have the memory for files";
-                let waiting = self.wait_for_room(&run, told, Some(ASK_AGAIN), lease);
+                let waiting = self.wait_for_room(&run, told, Some(pause), lease);
                 return waiting.await;
             }
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use runnel_types::{Job, JobId, Queue, Timestamp};
 use tokio::time::timeout;
 
-use super::fixtures::{PLACE, at, job, queued_run, stored_jobs};
+use super::fixtures::{PLACE, at, job, queued_run, stored_jobs, stored_run};
 use super::{Db, NOW};
 use crate::Store;
 use crate::column::Args;
@@ -194,7 +194,13 @@ pub(super) async fn a_job_is_held_by_its_worker_and_removed_by_anybody(db: Db) {
 }
 
 pub(super) async fn what_was_put_off_can_be_due_before_its_time(db: Db) {
-    let made = stored(&db, PLACE.lane, PLACE.flow).await;
+    let run = stored_run(&db, db.org("a").await.id).await;
+    let made = JobId::from(run.id.as_uuid());
+    let (_, job) = job(&db);
+    let mut tx = db.store.begin().await.unwrap();
+    let enqueued = tx.jobs().enqueue(made, &job, PLACE, NOW, NOW).await;
+    enqueued.unwrap();
+    tx.commit().await.unwrap();
     let hasten = async || {
         let mut tx = db.store.begin().await.unwrap();
         let found = tx.jobs().hasten(made, at(1)).await.unwrap();
@@ -208,7 +214,16 @@ pub(super) async fn what_was_put_off_can_be_due_before_its_time(db: Db) {
     assert!(tx.jobs().hand_back(made, "one", at(100)).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(claim(&db.store, 1, "two", at(1)).await, []);
+    let mut tx = db.store.begin().await.unwrap();
+    let running = tx.runs().mark_running(run.org_id, run.id, at(1)).await;
+    assert!(running.unwrap().is_some());
+    tx.commit().await.unwrap();
+    assert!(!hasten().await, "it pauses between attempts");
+    let mut tx = db.store.begin().await.unwrap();
+    assert!(tx.runs().mark_queued(run.org_id, run.id).await.unwrap());
+    tx.commit().await.unwrap();
     assert!(hasten().await);
+    assert!(!hasten().await, "it is due");
     assert_eq!(ids(&claim(&db.store, 1, "two", at(1)).await), [made]);
 }
 

@@ -242,11 +242,13 @@ impl Jobs<&mut Tx> {
         self.give_back(sql, id, worker, at).await
     }
 
-    /// Has a job that was put off be due at `now`; says whether there is such a one.
-    /// What a worker has in its hands is left alone.
+    /// Has the job of a run that waits in `queued` be due at `now`, if it was put off;
+    /// says whether there is such a one. What a worker has in its hands is left alone,
+    /// and a pause between attempts, in which a run is `running`.
     pub async fn hasten(&mut self, id: JobId, now: Timestamp) -> Result<bool, StoreError> {
         let sql = "UPDATE jobs SET due_at = $2
-            WHERE id = $1 AND state = 'waiting' AND worker_id IS NULL
+            WHERE id = $1 AND state = 'waiting' AND worker_id IS NULL AND due_at > $2
+                AND EXISTS (SELECT 1 FROM runs WHERE runs.id = $1 AND status = 'queued')
             RETURNING id";
         let args = Args::new().word(id).time(now);
         let found = changed(&mut self.0, Statement::new(TABLE, sql, args)).await? > 0;

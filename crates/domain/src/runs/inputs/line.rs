@@ -2,8 +2,8 @@
 //!
 //! A run that waited at its engine's place would keep others from it, and one that
 //! only looked again from time to time would find what others left: a large one
-//! perhaps never. So a task stands in the line for it, as long as the run comes back
-//! to ask, and has its job due when there is room.
+//! perhaps never. So a task stands in the line for it, and has its job due when there
+//! is room. The longer the line, the more rarely its runs ask by themselves.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -12,115 +12,170 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use runnel_store::Store;
-use runnel_types::{Clock, Fault, JobId, Run, RunId};
-use tokio::time::{Instant, sleep, sleep_until};
+use runnel_types::{Clock, Fault, JobId, OrgId, Run, RunId, RunStatus};
+use tokio::time::{sleep, timeout};
 
 use crate::{Memory, Room, Services, faults};
 
-/// When a run comes back to ask whose job was not made due before.
-pub(in crate::runs) const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// When a run asks again whose job was not made due before, in a short line.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-/// How long its place in the line is kept for a run that does not come back, and the
-/// room that it has got.
-const KEPT: Duration = Duration::from_secs(30);
+/// By how many that wait the time until a run asks again grows as much once more.
+const SHORT: usize = 64;
 
-/// How often, and how soon, the job of a run is looked for that is just being put off.
-const TRIES: (u32, Duration) = (10, Duration::from_millis(100));
+/// The most that stand in the line; others come to ask.
+const MOST: usize = 4096;
+
+/// How often it is looked whether a run still waits.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// How long the room that a run has got is kept for it, and how often its job is made
+/// due in that time: another process, which has no room for it, may take the job.
+const KEPT: (u32, Duration) = (30, Duration::from_secs(1));
 
 type Taking = Pin<Box<dyn Future<Output = Result<Room, Fault>> + Send>>;
 
+/// How asking for room went.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// It is there.
+    Room(Room),
+    /// It is waited for; the run asks again after so long, unless it is told before.
+    Later(Duration),
+}
+
 /// The runs that wait for memory in this process.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryLine(Arc<Mutex<HashMap<RunId, Waiting>>>);
+pub struct MemoryLine(Arc<Mutex<Line>>);
+
+#[derive(Debug, Default)]
+struct Line {
+    waiting: HashMap<RunId, Waiting>,
+    next: u64,
+}
 
 #[derive(Debug)]
 struct Waiting {
-    asked: Instant,
-    /// What it has got.
+    /// No other entry ever has it.
+    ticket: u64,
+    /// What the run has got.
     room: Option<Room>,
 }
 
+/// One that stands in the line for a run.
+struct Stand {
+    line: MemoryLine,
+    org: OrgId,
+    run: RunId,
+    ticket: u64,
+    store: Store,
+    clock: Arc<dyn Clock>,
+}
+
 impl Services {
-    /// Room for files of a run; `None` when it is waited for.
-    pub(super) fn room_for(&self, run: &Run, bytes: u64) -> Result<Option<Room>, Fault> {
-        let mut waiting = self.memory_line.waiting();
-        if let Some(known) = waiting.get_mut(&run.id) {
-            known.asked = Instant::now();
-            let room = known.room.take();
-            if room.is_some() {
-                waiting.remove(&run.id);
-            }
-            return Ok(room);
+    /// Asks for room for files of a run.
+    pub(super) fn room_for(&self, run: &Run, bytes: u64) -> Result<Asked, Fault> {
+        let mut line = self.memory_line.line();
+        if let Some(known) = line.waiting.get_mut(&run.id) {
+            let Some(room) = known.room.take() else {
+                return Ok(Asked::Later(line.ask_again()));
+            };
+            line.waiting.remove(&run.id);
+            return Ok(Asked::Room(room));
         }
         let (memory, org): (Arc<Memory>, _) = (Arc::clone(&self.input_memory), run.org_id);
         let mut taking: Taking = Box::pin(async move { memory.take(org, bytes).await });
         if let Some(room) = (&mut taking).now_or_never() {
-            return room.map(Some);
+            return room.map(Asked::Room);
         }
-        let asked = Instant::now();
-        waiting.insert(run.id, Waiting { asked, room: None });
-        let (store, clock) = (self.store.clone(), Arc::clone(&self.clock));
-        tokio::spawn(self.memory_line.clone().stand(run.id, taking, store, clock));
-        Ok(None)
+        if line.waiting.len() < MOST {
+            let ticket = line.next;
+            line.next += 1;
+            line.waiting.insert(run.id, Waiting { ticket, room: None });
+            let stand = Stand {
+                line: self.memory_line.clone(),
+                org,
+                run: run.id,
+                ticket,
+                store: self.store.clone(),
+                clock: Arc::clone(&self.clock),
+            };
+            tokio::spawn(stand.until_taken(taking));
+        }
+        Ok(Asked::Later(line.ask_again()))
+    }
+}
+
+impl Line {
+    fn ask_again(&self) -> Duration {
+        let times = 1 + self.waiting.len() / SHORT;
+        ASK_AGAIN.saturating_mul(u32::try_from(times).unwrap_or(u32::MAX))
     }
 }
 
 impl MemoryLine {
-    fn waiting(&self) -> MutexGuard<'_, HashMap<RunId, Waiting>> {
-        // A map is whole after every call on it, so a panic spoils nothing.
+    fn line(&self) -> MutexGuard<'_, Line> {
+        // Nothing that holds the lock can leave the line half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Until when the place of a run is kept; `None` when it waits no more.
-    fn kept_until(&self, run: RunId) -> Option<Instant> {
-        Some(self.waiting().get(&run)?.asked + KEPT)
-    }
-
-    /// Stands in the line for a run, then keeps for a while what it has got.
-    async fn stand(self, run: RunId, mut taking: Taking, store: Store, clock: Arc<dyn Clock>) {
-        while let Some(until) = self.kept_until(run).filter(|until| *until > Instant::now()) {
-            tokio::select! {
-                room = &mut taking => {
-                    if let (Ok(room), Some(waiting)) = (room, self.waiting().get_mut(&run)) {
-                        waiting.room = Some(room);
-                    }
-                    self.tell(run, &store, clock.as_ref()).await;
-                    break;
-                }
-                () = sleep_until(until) => {}
-            }
-        }
-        while let Some(until) = self.kept_until(run).filter(|until| *until > Instant::now()) {
-            sleep_until(until).await;
-        }
-        self.waiting().remove(&run);
-    }
-
-    /// Has the run's job be due. One that is not found is just being put off, or in
-    /// another's hands; it comes back by itself.
-    async fn tell(&self, run: RunId, store: &Store, clock: &dyn Clock) {
-        let (tries, pause) = TRIES;
-        for _ in 0..tries {
-            match hasten(run, store, clock).await {
-                Ok(true) => return,
-                Ok(false) => sleep(pause).await,
-                Err(fault) => {
-                    tracing::warn!(run.id = %run, %fault, "a run has memory for its files and could not be told");
-                    return;
-                }
-            }
-            if self.kept_until(run).is_none() {
-                return;
-            }
-        }
     }
 }
 
-async fn hasten(run: RunId, store: &Store, clock: &dyn Clock) -> Result<bool, Fault> {
-    let mut tx = store.begin().await.map_err(faults::store)?;
-    let job = JobId::from(run.as_uuid());
-    let hastened = tx.jobs().hasten(job, clock.now()).await;
-    let hastened = hastened.map_err(faults::store)?;
-    tx.commit().await.map_err(faults::store)?;
-    Ok(hastened)
+impl Stand {
+    /// Waits for room, and keeps it for a while for its run to come.
+    async fn until_taken(self, mut taking: Taking) {
+        let room = loop {
+            match timeout(LOOK, &mut taking).await {
+                Ok(room) => break room.ok(),
+                Err(_elapsed) if self.still_waits().await => {}
+                // It was cancelled, or another process has it.
+                Err(_elapsed) => break None,
+            }
+        };
+        if let Some(room) = room {
+            self.with_entry(|waiting| waiting.room = Some(room));
+            let (times, pause) = KEPT;
+            for _ in 0..times {
+                self.tell().await;
+                sleep(pause).await;
+                if self.with_entry(|_| ()).is_none() {
+                    return;
+                }
+            }
+        }
+        let mut line = self.line.line();
+        if let Some(waiting) = line.waiting.get(&self.run)
+            && waiting.ticket == self.ticket
+        {
+            line.waiting.remove(&self.run);
+        }
+    }
+
+    /// Does something with its entry; `None` when the run has taken what it had.
+    fn with_entry<T>(&self, act: impl FnOnce(&mut Waiting) -> T) -> Option<T> {
+        let mut line = self.line.line();
+        let waiting = line.waiting.get_mut(&self.run)?;
+        (waiting.ticket == self.ticket).then(|| act(waiting))
+    }
+
+    /// Whether the run is queued; so is one of which nobody can say.
+    async fn still_waits(&self) -> bool {
+        match self.store.read().runs().get(self.org, self.run).await {
+            Ok(run) => run.is_some_and(|run| run.status == RunStatus::Queued),
+            Err(_) => true,
+        }
+    }
+
+    /// Has the run's job be due, unless a worker has it.
+    async fn tell(&self) {
+        let told = async {
+            let mut tx = self.store.begin().await?;
+            let job = JobId::from(self.run.as_uuid());
+            tx.jobs().hasten(job, self.clock.now()).await?;
+            tx.commit().await
+        };
+        if let Err(error) = told.await {
+            let fault = faults::store(error);
+            tracing::warn!(run.id = %self.run, %fault, "a run has memory for its files and could not be told");
+        }
+    }
 }

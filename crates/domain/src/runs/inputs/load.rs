@@ -15,6 +15,7 @@ use runnel_types::{Asset, AssetId, Fault, ModelSpec, Run};
 use serde_json::{Map, Value};
 
 use super::fetch::InputFailure;
+use super::line::Asked;
 use super::not_found;
 use super::places::{Slot, visit};
 use crate::assets::parse_reference;
@@ -34,8 +35,8 @@ pub(in crate::runs) enum Prepared {
     Ready(Ready),
     /// A file of it cannot be had.
     Failed(InputFailure),
-    /// Others have the memory that its files need.
-    NoRoom,
+    /// Others have the memory that its files need; it is to ask again after so long.
+    NoRoom(Duration),
 }
 
 /// How taking memory went.
@@ -44,7 +45,7 @@ enum Taken {
     /// None is needed.
     Nothing,
     /// It is waited for.
-    Later,
+    Later(Duration),
     Failed(InputFailure),
 }
 
@@ -86,7 +87,7 @@ impl Services {
         let memory = match self.take_memory(run, form, assets.values().copied())? {
             Taken::Room(room) => Some(room),
             Taken::Nothing => None,
-            Taken::Later => return Ok(Prepared::NoRoom),
+            Taken::Later(pause) => return Ok(Prepared::NoRoom(pause)),
             Taken::Failed(failure) => return Ok(Prepared::Failed(failure)),
         };
         let loading = tokio::time::timeout(LOAD_WITHIN, self.load_files(assets, model, form));
@@ -140,8 +141,10 @@ impl Services {
                 "the files of the input have {bytes} bytes together, and this model takes at most {most}; give smaller files, or set RUNNEL_INPUT_MEMORY_BYTES on the server"
             ))));
         }
-        let room = self.room_for(run, bytes)?;
-        Ok(room.map_or(Taken::Later, Taken::Room))
+        Ok(match self.room_for(run, bytes)? {
+            Asked::Room(room) => Taken::Room(room),
+            Asked::Later(pause) => Taken::Later(pause),
+        })
     }
 
     /// The file of an asset; `None` when its object is gone.

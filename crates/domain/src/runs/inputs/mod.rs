@@ -38,7 +38,6 @@ use crate::assets::{NewFile, parse_reference, reference};
 use crate::{Caller, Services, faults};
 
 pub(super) use fetch::{Imported, InputFailure};
-pub(super) use line::ASK_AGAIN;
 pub use line::MemoryLine;
 pub(super) use load::{Prepared, Ready};
 
