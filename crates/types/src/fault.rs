@@ -150,7 +150,7 @@ impl Fault {
         Self::new(Kind::UnknownVersion, "TUS_VERSION_UNSUPPORTED", message)
     }
 
-    /// Another request is appending to the upload.
+    /// Another request is appending to the upload, or two bodies are arriving already.
     pub fn upload_locked(message: impl Into<String>) -> Self {
         Self::new(Kind::Locked, "UPLOAD_LOCKED", message)
     }

@@ -45,7 +45,8 @@ pub(crate) struct ItemResponse {
     duration_ms: Option<i64>,
     /// When it was accepted.
     created_at: String,
-    /// When a worker took it.
+    /// When its work began, the last time if it was put back into the queue; null
+    /// while it is queued.
     started_at: Option<String>,
     /// When it ended.
     completed_at: Option<String>,

@@ -67,7 +67,8 @@ pub(crate) struct RunResponse {
     created_by: Option<Uuid>,
     /// When it was accepted.
     created_at: String,
-    /// When a worker took it.
+    /// When its work began, the last time if it was put back into the queue; null
+    /// while it is queued.
     started_at: Option<String>,
     /// When it ended.
     completed_at: Option<String>,

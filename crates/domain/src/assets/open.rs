@@ -91,7 +91,8 @@ impl Services {
     ///
     /// # Errors
     /// `URL_EXPIRED`, `SIGNATURE_INVALID`; `ASSET_NOT_FOUND` once the asset is
-    /// deleted; `VALIDATION_ERROR` for a transform that cannot be made.
+    /// deleted; `VALIDATION_ERROR` for a transform that cannot be made;
+    /// `SERVICE_UNAVAILABLE` when too many wait to be made.
     pub async fn open_signed(
         self: &Arc<Self>,
         request: SignedRequest<'_>,

@@ -65,8 +65,9 @@ impl Services {
     ///
     /// # Errors
     /// `FOLDER_NOT_FOUND`; `VALIDATION_ERROR` when the file is empty, not of a
-    /// supported type, not of the type given, or cannot be decoded: nothing of
-    /// it is kept then.
+    /// supported type, not of the type given, or cannot be decoded;
+    /// `SERVICE_UNAVAILABLE` when too many wait for the same. Nothing of it is kept
+    /// then.
     pub async fn finish_file(
         self: &Arc<Self>,
         caller: &Caller,

@@ -15,7 +15,7 @@ use super::FETCHES;
 use super::rooms::{Pool, Rooms};
 use crate::{Services, faults};
 
-/// Lanes that are looked at in one claim; the next claim goes on.
+/// Lanes of a stretch that are looked at in one claim; the next claim goes on.
 const LANES_AT_MOST: usize = 256;
 
 /// Where a worker's next claim goes on, when the last one did not come to the end of

@@ -16,7 +16,8 @@ impl Services {
     ///
     /// # Errors
     /// `ASSET_UPLOAD_NOT_FOUND`, `FOLDER_NOT_FOUND`, `CONFLICT` when no bytes
-    /// have arrived, `VALIDATION_ERROR` when they are not what was declared or
+    /// have arrived or they were lost, `SERVICE_UNAVAILABLE` when too many wait for
+    /// the same, `VALIDATION_ERROR` when they are not what was declared or
     /// cannot be decoded: the object is removed then, and the session stays
     /// open for another PUT.
     pub async fn confirm_upload(

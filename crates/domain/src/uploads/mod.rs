@@ -7,8 +7,8 @@
 //! 1. `create` writes the row and signs the URL.
 //! 2. `receive` stages the body, syncs it under a new key, then points the row
 //!    at it. A crash in between leaves an object that no row names; a body that
-//!    was answered with 200 is named by the row. Of two
-//!    bodies at once the last complete one counts, and there are no more.
+//!    was answered with 200 is named by the row. Of two bodies at once the last
+//!    complete one counts, and there are no more in a process.
 //! 3. `confirm` looks at the bytes, then writes the asset and closes the
 //!    session in one transaction, on condition that the row still names the
 //!    body it looked at.

@@ -20,14 +20,14 @@ pub struct Stored {
 }
 
 impl Services {
-    /// Takes a body under a verified URL. `error` turns what the transport
-    /// tells about a broken body into words.
+    /// Takes a body under a verified URL.
     ///
     /// # Errors
-    /// `CONFLICT` after the confirmation, `SIGNATURE_INVALID` for another type
-    /// than the signed one, `BAD_REQUEST` for another size, `UPLOAD_LOCKED` when
-    /// bodies enough are arriving for this upload. Nothing is kept then, and an
-    /// earlier complete body stays.
+    /// `ASSET_UPLOAD_NOT_FOUND`; `CONFLICT` after the confirmation, or when another
+    /// body took the place of this one; `SIGNATURE_INVALID` for another type than the
+    /// signed one; `BAD_REQUEST` for another size, or a body that broke off;
+    /// `UPLOAD_LOCKED` when bodies enough are arriving for this upload. Nothing is
+    /// kept then, and an earlier complete body stays.
     pub async fn receive_upload<E: std::fmt::Display>(
         self: &Arc<Self>,
         grant: &UploadGrant,

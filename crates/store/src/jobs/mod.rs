@@ -9,10 +9,10 @@
 //! only while the lease is held: a worker that lost it writes nothing.
 //!
 //! # Whose turn it is
-//! Jobs stand in lanes, one for each model and one for each other kind, and a
-//! claim looks at each lane for itself: what is held up in one keeps no other
-//! waiting. Within a lane each flow (an organization, its batches) gets the same
-//! share. A job's seat is one behind the last of its flow, and never before the
+//! Jobs stand in lanes: one for each model, for the files of each organization, for
+//! each receiver, and for each other kind. A claim looks at each lane for itself:
+//! what is held up in one keeps no other waiting. Within a lane each flow (an
+//! organization, its batches) gets the same share. A job's seat is one behind the last of its flow, and never before the
 //! lane's first: so ten thousand jobs of one flow take the seats up to ten
 //! thousand, and the first job of another flow is next. That is fair queueing
 //! by start times; no flow is passed over for ever, because what comes later
@@ -244,7 +244,7 @@ impl Jobs<&mut Tx> {
 
     /// Has the job of a run that waits in `queued` be due at `now`, if it was put off;
     /// says whether there is such a one. What a worker has in its hands is left alone,
-    /// and a pause between attempts, in which a run is `running`.
+    /// and a pause between attempts of an engine, in which a run is `running`.
     pub async fn hasten(&mut self, id: JobId, now: Timestamp) -> Result<bool, StoreError> {
         let sql = "UPDATE jobs SET due_at = $2
             WHERE id = $1 AND state = 'waiting' AND worker_id IS NULL AND due_at > $2

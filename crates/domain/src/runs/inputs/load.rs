@@ -64,7 +64,8 @@ impl Services {
     /// Makes the input of a run ready.
     ///
     /// # Cancel safety
-    /// Dropping the future changes nothing.
+    /// Dropping the future changes nothing on record; room that the run had is given
+    /// back, and its place in the line with it.
     pub(in crate::runs) async fn prepare(
         &self,
         run: &Run,

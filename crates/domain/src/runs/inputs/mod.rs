@@ -1,5 +1,5 @@
 //! The files that a run's input refers to: found and judged before the run is
-//! accepted, fetched and loaded when it is executed.
+//! accepted, fetched before it is executed, loaded when it is.
 //!
 //! # What a string may be
 //! | | in a file's input | elsewhere, in any depth |
@@ -7,7 +7,7 @@
 //! | `runflow://assets/…` | the asset | the asset |
 //! | a URL that this server signed | the asset | the asset |
 //! | `data:…` | becomes an asset | becomes an asset, where its type is one |
-//! | `http(s)://…` | fetched when the run is executed | text |
+//! | `http(s)://…` | fetched before the run is executed | text |
 //!
 //! # What a crash leaves
 //! Creation: `data:` URIs are stored as objects, then one commit writes the run
@@ -190,7 +190,7 @@ impl Search<'_> {
         }
     }
 
-    /// A URL is only looked at here; it is fetched when the run is executed.
+    /// A URL is only looked at here; it is fetched before the run is executed.
     fn look_at_url(&mut self, place: &str, text: &str) {
         if !self.places.insert(place.to_owned()) {
             return self.refuse_place(place);

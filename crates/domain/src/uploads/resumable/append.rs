@@ -201,7 +201,7 @@ impl Appending {
             let arrival = tokio::select! {
                 biased;
                 () = self.turn.interrupted() => {
-                    return Ok(Some("another request asked for the offset".to_owned()));
+                    return Ok(Some("another request for this upload came".to_owned()));
                 }
                 arrival = arrivals.recv() => arrival,
             };

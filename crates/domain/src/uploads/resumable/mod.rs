@@ -14,7 +14,8 @@
 //!   last is not recorded. Bytes of two requests never mix.
 //! - **A client that asks for the offset is appending no more**, whatever its
 //!   old connection looks like from here: the question ends an append that is
-//!   under way in this process, after what arrived was recorded.
+//!   under way in this process, after what arrived was recorded. So do one that
+//!   begins anew and one that ends the upload.
 //! - **The last byte.** The body moves to the key that it was promised when it
 //!   began, then one transaction names it as the session's body, as after a
 //!   PUT. A crash in between leaves the offset at the end and the body unnamed;
