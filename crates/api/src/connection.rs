@@ -13,9 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::greeting::Greeting;
 use crate::life::Life;
 use crate::patience::Patience;
+use crate::watched::Watched;
 
 /// What all connections share.
 pub(crate) struct Talk {
@@ -42,8 +42,8 @@ where
             response
         }
     });
-    let greeting = Greeting::new(stream, talk.patience.head, Arc::clone(&life));
-    let stream = TokioIo::new(greeting);
+    let watched = Watched::new(stream, talk.patience.head, Arc::clone(&life));
+    let stream = TokioIo::new(watched);
     let mut connection = pin!(talk.builder.serve_connection(stream, service));
     let mut is_last = false;
     loop {

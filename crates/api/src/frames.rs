@@ -54,3 +54,56 @@ impl Frames {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADERS: u8 = 1;
+    const DATA: u8 = 0;
+    const SETTINGS: u8 = 4;
+    const PING: u8 = 6;
+
+    fn frame(kind: u8, length: usize) -> Vec<u8> {
+        let mut frame = vec![0, (length >> 8) as u8, length as u8, kind, 0, 0, 0, 0, 1];
+        frame.resize(HEAD + length, 0xff);
+        frame
+    }
+
+    #[test]
+    fn frames_of_answers_are_told_from_others_wherever_they_are_cut() {
+        let kinds = [
+            (SETTINGS, 0),
+            (PING, 8),
+            (HEADERS, 300),
+            (PING, 8),
+            (DATA, 0),
+            (SETTINGS, 6),
+            (DATA, 70),
+            (PING, 8),
+        ];
+        // Which bytes a sender of one at a time is told are of an answer: all of a
+        // frame's from the last of its head on.
+        let (mut bytes, mut is_answer) = (Vec::new(), Vec::new());
+        for (kind, length) in kinds {
+            let frame = frame(kind, length);
+            let of_answer = matches!(kind, HEADERS | DATA);
+            is_answer.extend((0..frame.len()).map(|at| of_answer && at >= HEAD - 1));
+            bytes.extend(frame);
+        }
+        for first in 0..=bytes.len() {
+            let mut frames = Frames::default();
+            for part in [0..first, first..bytes.len()] {
+                let expected = is_answer[part.clone()].contains(&true);
+                let found = frames.carry_answer(&bytes[part.clone()]);
+                assert_eq!(found, expected, "{part:?} of {}", bytes.len());
+            }
+        }
+        let mut frames = Frames::default();
+        let alone: Vec<bool> = bytes
+            .iter()
+            .map(|byte| frames.carry_answer(&[*byte]))
+            .collect();
+        assert_eq!(alone, is_answer);
+    }
+}

@@ -19,7 +19,6 @@ mod extract;
 mod folders;
 mod form;
 mod frames;
-mod greeting;
 mod health;
 mod idempotency;
 mod life;
@@ -41,6 +40,7 @@ mod runs;
 pub mod server;
 mod storage;
 mod uploads;
+mod watched;
 mod webhooks;
 mod weight;
 

@@ -30,7 +30,7 @@ pub(crate) async fn take(memory: &Memory, org: OrgId, bytes: usize) -> Result<Op
     }
     let taking = memory.take(org, bytes as u64);
     match tokio::time::timeout(PATIENCE, taking).await {
-        Ok(room) => room.map(Some),
+        Ok(room) => Ok(Some(room)),
         Err(_elapsed) => Err(Fault::unavailable(
             "too many large bodies are being worked on; send it again in a moment, or send files through POST /v1/asset-uploads",
         )),

@@ -1,7 +1,7 @@
 //! The listener: accepts connections, with TLS or without, until asked to stop.
 //!
 //! Places for connections are few, so none is held by a client that does nothing
-//! with it. The waits for a client end: that for its first bytes (`greeting`), for a
+//! with it. The waits for a client end: that for its first bytes (`watched`), for a
 //! TLS greeting, for the head of a request, and that on a connection on which no
 //! request is at work and nothing of an answer is sent (`life`). Whoever takes an
 //! answer slowly, or asks for something from time to time, may stay. Bodies of
@@ -30,6 +30,7 @@ const MAX_CONNECTIONS: usize = 4096;
 const BUFFER: usize = 64 * 1024;
 
 /// How much of an answer lies in the kernel and is not on its way yet, in bytes.
+#[cfg(target_os = "linux")]
 const UNSENT: u32 = 128 * 1024;
 
 /// After how much silence the kernel asks whether a client's machine is there.
@@ -134,6 +135,7 @@ async fn accept(
             let _ = socket.set_tcp_keepalive(&probes);
             // Otherwise megabytes lie in the kernel, and nobody sees that a slow client
             // takes some of them.
+            #[cfg(target_os = "linux")]
             let _ = socket.set_tcp_notsent_lowat(UNSENT);
             Some((stream, place))
         }

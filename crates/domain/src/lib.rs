@@ -25,6 +25,7 @@ mod readiness;
 pub mod runs;
 mod sealing;
 mod services;
+mod shared;
 pub mod signatures;
 mod slots;
 pub mod thumbnails;

@@ -8,11 +8,12 @@
 //! more of it than that half. Who wants more than half in one piece keeps everybody
 //! behind it waiting until most is free, so no wait should be for long.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use runnel_types::{Fault, OrgId};
+use runnel_types::OrgId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::shared::Shared;
 
 /// The grain in which memory is given out, in bytes.
 const GRAIN: u64 = 1024;
@@ -26,7 +27,7 @@ pub struct Memory {
     grains: u32,
     room: Arc<Semaphore>,
     /// What is left of the half, of each organization that has or awaits some.
-    halves: Mutex<HashMap<OrgId, Arc<Semaphore>>>,
+    halves: Shared<OrgId, Semaphore>,
 }
 
 /// Memory that somebody has; dropping it gives it back.
@@ -63,8 +64,8 @@ impl Memory {
         Self {
             bytes,
             grains,
-            room: semaphore(grains),
-            halves: Mutex::default(),
+            room: Arc::new(semaphore(grains)),
+            halves: Shared::default(),
         }
     }
 
@@ -81,37 +82,23 @@ impl Memory {
     /// Waits for room for `bytes`, or for all that there is if that is less. What is
     /// more than half waits until its organization has nothing else.
     ///
-    /// # Errors
-    /// Only by a defect: what waits for room is never sent away.
-    ///
     /// # Cancel safety
     /// Dropping the future leaves both lines.
-    pub async fn take(&self, org: OrgId, bytes: u64) -> Result<Room, Fault> {
+    pub async fn take(&self, org: OrgId, bytes: u64) -> Room {
         let wanted = grains(bytes).min(self.grains);
-        let of_one = self.half_of(org);
+        let of_one = self.halves.of(org, || semaphore(self.half()));
         // ORDER: the organization's line first, so that nobody stands in
         // everybody's who has its half already.
-        // INVARIANT: no semaphore is ever closed.
-        let of_one = of_one.acquire_many_owned(wanted.min(self.half())).await;
-        let of_one = of_one.map_err(Fault::internal)?;
-        let of_all = Arc::clone(&self.room).acquire_many_owned(wanted).await;
-        Ok(Room {
-            _of_all: of_all.map_err(Fault::internal)?,
+        let of_one = taken(of_one, wanted.min(self.half())).await;
+        let of_all = taken(Arc::clone(&self.room), wanted).await;
+        Room {
+            _of_all: of_all,
             _of_one: of_one,
-        })
+        }
     }
 
     const fn half(&self) -> u32 {
         self.grains.div_ceil(2)
-    }
-
-    fn half_of(&self, org: OrgId) -> Arc<Semaphore> {
-        // Nothing that holds the lock can leave the map half changed.
-        let mut halves = self.halves.lock().unwrap_or_else(PoisonError::into_inner);
-        // Room that is had or waited for has its semaphore: of others it is whole.
-        halves.retain(|_, half| Arc::strong_count(half) > 1);
-        let half = halves.entry(org).or_insert_with(|| semaphore(self.half()));
-        Arc::clone(half)
     }
 }
 
@@ -119,9 +106,15 @@ fn grains(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(GRAIN)).unwrap_or(u32::MAX)
 }
 
-fn semaphore(grains: u32) -> Arc<Semaphore> {
+fn semaphore(grains: u32) -> Semaphore {
     let permits = usize::try_from(grains).unwrap_or(usize::MAX);
-    Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)))
+    Semaphore::new(permits.min(Semaphore::MAX_PERMITS))
+}
+
+async fn taken(of: Arc<Semaphore>, grains: u32) -> OwnedSemaphorePermit {
+    let taken = of.acquire_many_owned(grains).await;
+    #[expect(clippy::expect_used, reason = "INVARIANT: none is ever closed")]
+    taken.expect("the semaphore is open")
 }
 
 #[cfg(test)]
@@ -136,7 +129,7 @@ mod tests {
     const B: OrgId = OrgId::from_u128(2);
     const C: OrgId = OrgId::from_u128(3);
 
-    type Asked<'a> = Pin<Box<dyn Future<Output = Result<Room, Fault>> + 'a>>;
+    type Asked<'a> = Pin<Box<dyn Future<Output = Room> + 'a>>;
 
     fn ask(memory: &Memory, org: OrgId, bytes: u64) -> (Asked<'_>, Option<Room>) {
         let mut asked: Asked<'_> = Box::pin(memory.take(org, bytes));
@@ -145,7 +138,7 @@ mod tests {
     }
 
     fn got(asked: &mut Asked<'_>) -> Option<Room> {
-        asked.now_or_never().map(Result::unwrap)
+        asked.now_or_never()
     }
 
     #[test]
@@ -208,7 +201,13 @@ mod tests {
         }
         let _had = ask(&memory, A, 2 * GRAIN);
         let _waiting = ask(&memory, A, GRAIN);
-        assert_eq!(memory.half_of(B).available_permits(), 2);
-        assert_eq!(memory.halves.lock().unwrap().len(), 2);
+        let half = memory.halves.of(B, || semaphore(memory.half()));
+        assert_eq!(half.available_permits(), 2);
+        drop(half);
+        assert_eq!(
+            memory.halves.holders(),
+            2,
+            "what it has, and what it awaits"
+        );
     }
 }

@@ -19,7 +19,7 @@ use crate::runs::{MemoryLine, Streams};
 use crate::slots::Full;
 use crate::{BodyMemory, FairSlots, Memory, Meters, Sealer, models, thumbnails, uploads};
 
-/// Limits and lifetimes that an operator may set.
+/// Limits and lifetimes: those that an operator may set, and some that tests do.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// The largest upload, in bytes.
@@ -54,7 +54,7 @@ pub struct Limits {
     pub key_lease: Duration,
     /// How long a stored file stays open while its client takes nothing of it; it
     /// is opened again when the client goes on.
-    pub taking: Duration,
+    pub open_file_idle: Duration,
 }
 
 impl Default for Limits {
@@ -78,7 +78,7 @@ impl Default for Limits {
             max_output_bytes: 2 * 1024 * 1024 * 1024,
             callback_timeout: Duration::from_secs(10),
             key_lease: Duration::from_mins(1),
-            taking: Duration::from_mins(1),
+            open_file_idle: Duration::from_mins(1),
         }
     }
 }

@@ -23,6 +23,13 @@ pub(crate) struct Slot {
     ticket: u64,
 }
 
+/// How much one may have that has `had`, of which `free` is left: one part of `parts` of
+/// both, and one place at least. Whoever comes after it finds some, as long as few came
+/// before; and it is the same whether it is taken at once or one after the other.
+pub(crate) fn part_of(free: usize, had: usize, parts: usize) -> usize {
+    (free.saturating_add(had) / parts).max(1)
+}
+
 /// So many wait already that nobody else may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Full;
@@ -146,7 +153,7 @@ impl Lines {
             .get(&id)
             .map_or((0, 0), |org| (org.at_work, org.waiting.len()));
         // Whoever waits while a place is free has its share at work already.
-        let is_free = self.free > 0 && at_work < self.share(at_work) && in_line == 0;
+        let is_free = self.free > 0 && at_work < self.share_now(at_work) && in_line == 0;
         let is_full = in_line >= self.limit.of_one || self.waiting >= self.limit.in_all;
         if !is_free && is_full {
             return Err(Full);
@@ -169,9 +176,8 @@ impl Lines {
     }
 
     /// The most places that one may have at present that has so many.
-    fn share(&self, at_work: usize) -> usize {
-        let left = self.free + at_work;
-        let part = self.parts.map(|parts| (left / parts).max(1));
+    fn share_now(&self, at_work: usize) -> usize {
+        let part = self.parts.map(|parts| part_of(self.free, at_work, parts));
         part.map_or(self.share, |part| part.min(self.share))
     }
 
@@ -202,7 +208,7 @@ impl Lines {
         while self.free > 0 {
             let may = |id: &OrgId| {
                 let org = self.orgs.get(id);
-                org.is_some_and(|org| org.at_work < self.share(org.at_work))
+                org.is_some_and(|org| org.at_work < self.share_now(org.at_work))
             };
             let next = self.round.iter().position(may);
             let Some(id) = next.and_then(|at| self.round.remove(at)) else {

@@ -1,11 +1,13 @@
 //! Folders that programs work in. They go when the work is done, and with a sweep
-//! when the process that made them died before.
+//! when the process that made them died before: as the files of bodies that are
+//! arriving do, which the crate of the object stores keeps.
 
-use std::fs::{self, File};
+use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use fs_err as fs;
 use rustix::process::geteuid;
 
 /// What the names of such folders begin with.
@@ -39,10 +41,10 @@ impl Workspace {
                 .tempfile_in(parent)?;
             // Where nothing can be locked, a sweep cannot either, and removes nothing.
             let _ = lock.as_file().lock();
-            // A sweep may have come before the lock; now none does.
-            if lock.path().is_file() {
+            // A sweep may have come between the two; it removes what it locked.
+            if lock.as_file().metadata()?.nlink() > 0 {
                 let folder = lock.path().with_extension("");
-                fs::DirBuilder::new().mode(0o700).create(&folder)?;
+                DirBuilder::new().mode(0o700).create(&folder)?;
                 return Ok(Self { folder, lock });
             }
         }
@@ -105,12 +107,12 @@ fn is_our_lock(entry: &fs::DirEntry) -> bool {
 
 /// Removes the folder of a lock that nobody holds, and the lock.
 fn remove_abandoned(path: &Path) -> io::Result<bool> {
-    let lock = match File::options().write(true).open(path) {
+    let lock = match fs::OpenOptions::new().write(true).open(path) {
         // It is done with.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         opened => opened?,
     };
-    if lock.try_lock().is_err() {
+    if lock.file().try_lock().is_err() {
         return Ok(false);
     }
     match fs::remove_dir_all(path.with_extension("")) {

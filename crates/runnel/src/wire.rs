@@ -68,7 +68,7 @@ pub struct Environment {
     /// How long an `Idempotency-Key` belongs to a request of which nothing is heard.
     pub key_lease: Duration,
     /// How long a stored file stays open while its client takes nothing of it.
-    pub taking: Duration,
+    pub open_file_idle: Duration,
     /// How long a client may keep the server waiting on its connection.
     pub patience: Patience,
 }
@@ -89,7 +89,7 @@ impl Environment {
             transforms_waiting: Transforms::WAITING,
             callback_timeout: Limits::default().callback_timeout,
             key_lease: Limits::default().key_lease,
-            taking: Limits::default().taking,
+            open_file_idle: Limits::default().open_file_idle,
             patience: Patience::default(),
         }
     }
@@ -317,7 +317,7 @@ pub async fn open_services(
             callback_timeout: environment.callback_timeout,
             max_output_bytes: settings.max_output_bytes,
             key_lease: environment.key_lease,
-            taking: environment.taking,
+            open_file_idle: environment.open_file_idle,
             ..Limits::default()
         },
         public_url,

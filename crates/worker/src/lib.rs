@@ -9,6 +9,7 @@ mod deliverer;
 mod dispatch;
 mod jobs;
 mod lease;
+mod looks;
 mod run_loop;
 
 pub use deliverer::Deliverer;

@@ -17,17 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dispatch;
 use crate::lease::{HEARTBEAT, LEASE};
+use crate::looks::Looks;
 
-/// How long the loop waits when nothing wakes it. Wake-ups are the rule; this
-/// finds leases that ended and what a lost notification would have told.
-pub(crate) const POLL: Duration = Duration::from_secs(2);
-
-/// How long the loop waits when another worker was claiming of a lane just then, or
-/// when there are more lanes than one claim looks at; a claim takes a few milliseconds.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
-
-/// The longest wait when there are more lanes than one claim looks at.
-const LOOK_AGAIN_AT_MOST: Duration = Duration::from_millis(250);
+/// How long the loop waits when another worker was claiming of a lane just then; a
+/// claim takes a few milliseconds.
+const CONTENDED: Duration = Duration::from_millis(20);
 
 /// How much a worker has in hand of each pool. Of what keeps the cores busy one
 /// is worked on while the next gets its inputs; what waits for others, or is
@@ -71,7 +65,7 @@ impl Worker {
         let abort = CancellationToken::new();
         let mut turn = 0;
         let mut cursor = Cursor::default();
-        let mut in_vain = 0_u32;
+        let mut looks = Looks::default();
         while !stop.is_cancelled() {
             // Register for the wake-up before looking, so that work committed
             // between the look and the wait is not missed.
@@ -82,26 +76,17 @@ impl Worker {
             in_hand.reap();
             turn += 1;
             let claims = self.claim(&mut in_hand.rooms, turn, &mut cursor).await;
-            in_vain = if claims.is_cut && claims.jobs.is_empty() {
-                in_vain.saturating_add(1)
-            } else {
-                0
-            };
+            let next_look = looks.next(claims.is_cut, !claims.jobs.is_empty());
             for job in claims.jobs {
                 let place = (job.pool, job.lane.clone());
                 let services = Arc::clone(&self.services);
                 in_hand.start(place, work_leased(services, job, abort.clone()));
             }
             let pause = if claims.is_contended {
-                LOOK_AGAIN
+                CONTENDED
             } else {
                 let due = self.services.until_next_job().await;
-                let most = if claims.is_cut {
-                    look_again_after(in_vain)
-                } else {
-                    POLL
-                };
-                due.map_or(most, |due| due.min(most))
+                due.map_or(next_look, |due| due.min(next_look))
             };
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -126,9 +111,8 @@ impl Worker {
     /// one job after the other; answers with how many were done, those that
     /// come again not counted. For tests, which move the clock instead of waiting.
     pub async fn run_due(&self) -> usize {
-        let mut done = 0;
+        let (mut done, mut cursor) = (0, Cursor::default());
         loop {
-            let mut cursor = Cursor::default();
             let claims = self.claim(&mut Rooms::any(1), 0, &mut cursor).await;
             let claimed = claims.jobs;
             if claimed.is_empty() {
@@ -159,15 +143,6 @@ impl Worker {
             }
         }
     }
-}
-
-/// When to look again at what may be there, after so many looks at nothing: each time
-/// the pause is twice as long, as there may be lanes without end and room for none.
-pub(crate) fn look_again_after(in_vain: u32) -> Duration {
-    let doublings = in_vain.saturating_sub(1).min(16);
-    LOOK_AGAIN
-        .saturating_mul(1 << doublings)
-        .min(LOOK_AGAIN_AT_MOST)
 }
 
 /// The jobs that a worker has in hand, and the room that is left beside them.
@@ -262,16 +237,5 @@ async fn keep_alive(services: &Services, lease: &Lease, stop: &CancellationToken
                 tracing::warn!(job.id = %lease.job_id, %fault, "the lease could not be renewed");
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn looks_in_vain_become_rare() {
-        let pauses = [0, 1, 2, 3, 4, 5, u32::MAX].map(|n| look_again_after(n).as_millis());
-        assert_eq!(pauses, [20, 20, 40, 80, 160, 250, 250]);
     }
 }

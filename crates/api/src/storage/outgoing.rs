@@ -69,7 +69,7 @@ impl Outgoing {
             is_asked: false,
             taken: Instant::now(),
         })));
-        let patience = services.limits.taking;
+        let patience = services.limits.open_file_idle;
         let watched = Arc::clone(&source);
         let watch = tokio::spawn(async move { watched.watch(patience).await });
         Self {

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::slots::part_of;
+
 /// What a job keeps busy while it is worked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Pool {
@@ -47,11 +49,9 @@ impl Rooms {
     /// Room for so many of each pool, and of them at most `lane` of one lane.
     pub fn of(pools: impl IntoIterator<Item = (Pool, usize)>, lane: usize) -> Self {
         Self {
-            in_all: usize::MAX,
             pools: pools.into_iter().collect(),
             lane,
-            parts: HashMap::new(),
-            in_hand: HashMap::new(),
+            ..Self::any(usize::MAX)
         }
     }
 
@@ -79,8 +79,7 @@ impl Rooms {
         let in_hand = self.in_hand(lane);
         let mut free = self.pools.get(&pool).copied().unwrap_or(usize::MAX);
         if let Some(parts) = self.parts.get(&pool) {
-            let part = ((free.saturating_add(in_hand)) / parts).saturating_sub(in_hand);
-            free = free.min(part.max(usize::from(in_hand == 0)));
+            free = free.min(part_of(free, in_hand, *parts).saturating_sub(in_hand));
         }
         self.in_all.min(free).min(self.lane.saturating_sub(in_hand))
     }

@@ -113,15 +113,10 @@ impl Services {
             worker: stop,
             watch: &mut watch,
         };
-        let run = match part {
-            // SPEC: a run is `queued` until its engine begins.
-            Part::Files => self.unended(org, id).await?,
-            Part::Engine => self.start(org, id).await?,
-        };
-        let Some(run) = run else {
+        let Some(run) = self.unended(org, id).await? else {
             return Ok(Execution::Stale);
         };
-        match self.do_started(part, run.clone(), lease, stops).await {
+        match self.do_unended(part, run.clone(), lease, stops).await {
             Err(fault) if fault.kind == Kind::Unavailable => {
                 tracing::warn!(run.id = %id, %fault, "a run waits for what is away");
                 self.wait_for_room(&run, &fault.message, None, lease).await
@@ -130,7 +125,7 @@ impl Services {
         }
     }
 
-    async fn do_started(
+    async fn do_unended(
         &self,
         part: Part,
         run: Run,
@@ -215,6 +210,10 @@ impl Services {
                 let waiting = self.wait_for_room(&run, told, Some(pause), lease);
                 return waiting.await;
             }
+        };
+        // SPEC: a run is `queued` until its engine begins.
+        let Some(run) = self.start(run.org_id, run.id).await? else {
+            return Ok(Execution::Stale);
         };
         let attending = self.attend(&run, spec, engine, ready, lease, &mut stops);
         match attending.await {

@@ -31,6 +31,9 @@ const MAX_ASKED: Duration = Duration::from_hours(1);
 /// The shortest and the longest pause of a run whose engine has no room.
 const BUSY_PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 
+/// How long a log may be to which a run adds what else it waits for, in lines.
+const LINES_WHILE_WAITING: i64 = 50;
+
 /// How the line begins that says what a run waits for.
 const WAITING: &str = "waiting: ";
 
@@ -188,11 +191,16 @@ impl Services {
         if !is_held {
             return Ok(Execution::Stale);
         }
+        let line = format!("{WAITING}{told}");
         let mut logs = tx.run_logs();
         let last = logs.last(run.org_id, run.id).await.map_err(faults::store)?;
-        // Said once: a run may wait for long, and looks often.
-        if last.is_none_or(|last| !last.message.starts_with(WAITING)) {
-            let line = format!("{WAITING}{told}");
+        // Said once: a run may wait for long, and looks often. What it waits for may
+        // change, or an engine word it in ever other ways.
+        let is_said = last.is_some_and(|last| {
+            let is_other = last.message != line && last.sequence < LINES_WHILE_WAITING;
+            last.message.starts_with(WAITING) && !is_other
+        });
+        if !is_said {
             tx.run_logs()
                 .append(
                     run.org_id,
@@ -217,7 +225,7 @@ impl Services {
 
 /// Commits what leaves the run waiting once more.
 pub(super) async fn commit_queued(mut tx: Tx, run: &Run) -> Result<Execution, Fault> {
-    // SPEC: a run waits in `queued` while its engine is busy.
+    // SPEC: a run waits in `queued`, whatever it waits for.
     tx.runs()
         .mark_queued(run.org_id, run.id)
         .await

@@ -89,7 +89,7 @@ impl Arrival {
     }
 
     /// It waits for nothing that its client would send: no other takes its place.
-    pub(super) fn is_here(&self) {
+    pub(super) fn awaits_nothing(&self) {
         self.set_last(None);
     }
 
@@ -134,7 +134,7 @@ mod tests {
         let is_over = |arrival: &Arrival| arrival.overtaken().now_or_never().is_some();
         let first = arrivals.begin(id, at(0)).unwrap();
         let second = arrivals.begin(id, at(1)).unwrap();
-        first.is_here();
+        first.awaits_nothing();
         first.awaits_more(at(2));
         assert!(arrivals.begin(id, at(5)).is_none(), "both come");
         let third = arrivals.begin(id, at(6)).unwrap();
@@ -142,7 +142,7 @@ mod tests {
         // It leaves late, and takes nobody's place with it.
         drop(second);
         assert!(arrivals.begin(id, at(6)).is_none());
-        first.is_here();
+        first.awaits_nothing();
         let fourth = arrivals.begin(id, at(100)).unwrap();
         assert!(is_over(&third) && !is_over(&first));
         assert!(arrivals.begin(id, at(100)).is_none());

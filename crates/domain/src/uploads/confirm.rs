@@ -33,7 +33,7 @@ impl Services {
         // ORDER: before a place is taken, and only as long as the client waits for it:
         // who asks again and again would have all places wait for the first.
         let org = caller.org_id;
-        let turn = self.confirmations.begin((org, asset_id)).await?;
+        let turn = self.confirmations.begin(org, asset_id).await?;
         let (services, caller) = (Arc::clone(self), caller.clone());
         let confirming = async move {
             let _turn = turn;

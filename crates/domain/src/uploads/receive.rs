@@ -125,12 +125,11 @@ impl Services {
                 return Err(gone());
             }
             // A slow store is not the client's doing.
-            arrival.is_here();
+            arrival.awaits_nothing();
             staged.write(&chunk).await.map_err(faults::blob)?;
-            if size < declared {
-                arrival.awaits_more(self.now());
-            }
+            arrival.awaits_more(self.now());
         }
+        arrival.awaits_nothing();
         if size == declared {
             Ok(())
         } else {

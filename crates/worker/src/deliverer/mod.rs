@@ -27,7 +27,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::hand::{Hand, Ticket};
 use crate::lease::{HEARTBEAT, LEASE};
-use crate::run_loop::{Drained, POLL, look_again_after};
+use crate::looks::Looks;
+use crate::run_loop::Drained;
 
 /// Deliveries in hand, of all receivers.
 const IN_HAND: usize = 1024;
@@ -45,8 +46,7 @@ pub struct Deliverer {
     name: String,
     turn: usize,
     cursor: Cursor,
-    /// How many of the last looks brought nothing.
-    in_vain: u32,
+    looks: Looks,
 }
 
 /// When the next claim is to be made, unless something happens before.
@@ -66,7 +66,7 @@ impl Deliverer {
             name,
             turn: 0,
             cursor: Cursor::default(),
-            in_vain: 0,
+            looks: Looks::default(),
         }
     }
 
@@ -84,7 +84,7 @@ impl Deliverer {
         let mut woken = Box::pin(self.services.job_signal().notified_owned());
         let mut is_due = true;
         let mut next = Next {
-            pause: POLL,
+            pause: Duration::ZERO,
             has_backlog: false,
         };
         while !stop.is_cancelled() {
@@ -127,11 +127,7 @@ impl Deliverer {
     ) -> Next {
         let claims = self.claim(&mut hand.rooms()).await;
         let found = !claims.due.is_empty();
-        self.in_vain = if claims.is_cut && !found && !claims.has_idle {
-            self.in_vain.saturating_add(1)
-        } else {
-            0
-        };
+        let next_look = self.looks.next(claims.is_cut, found || claims.has_idle);
         for due in claims.due {
             let (ticket, places) = hand.take(&due);
             let services = Arc::clone(&self.services);
@@ -152,15 +148,10 @@ impl Deliverer {
         } else {
             let due = self.services.until_next_job().await;
             let trial = self.services.until_next_trial();
-            let most = if claims.is_cut {
-                look_again_after(self.in_vain)
-            } else {
-                POLL
-            };
             due.into_iter()
                 .chain(trial)
                 .min()
-                .map_or(most, |due| due.min(most))
+                .map_or(next_look, |due| due.min(next_look))
         };
         Next {
             pause,

@@ -12,15 +12,15 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use runnel_store::Store;
-use runnel_types::{Clock, Fault, JobId, OrgId, Run, RunId, RunStatus};
+use runnel_types::{Clock, JobId, OrgId, Run, RunId, RunStatus};
 use tokio::time::{sleep, timeout};
 
-use crate::{Memory, Room, Services, faults};
+use crate::{Room, Services, faults};
 
 /// When a run asks again whose job was not made due before, in a short line.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-/// By how many that wait the time until a run asks again grows as much once more.
+/// For each so many that wait the time until a run asks again is [`ASK_AGAIN`] longer.
 const SHORT: usize = 64;
 
 /// The most that stand in the line; others come to ask.
@@ -33,16 +33,7 @@ const LOOK: Duration = Duration::from_secs(30);
 /// due in that time: another process, which has no room for it, may take the job.
 const KEPT: (u32, Duration) = (30, Duration::from_secs(1));
 
-type Taking = Pin<Box<dyn Future<Output = Result<Room, Fault>> + Send>>;
-
-/// How asking for room went.
-#[derive(Debug)]
-pub(super) enum Asked {
-    /// It is there.
-    Room(Room),
-    /// It is waited for; the run asks again after so long, unless it is told before.
-    Later(Duration),
-}
+type Taking = Pin<Box<dyn Future<Output = Room> + Send>>;
 
 /// The runs that wait for memory in this process.
 #[derive(Debug, Clone, Default)]
@@ -74,19 +65,20 @@ struct Stand {
 
 impl Services {
     /// Asks for room for files of a run.
-    pub(super) fn room_for(&self, run: &Run, bytes: u64) -> Result<Asked, Fault> {
+    ///
+    /// # Errors
+    /// After how long the run is to ask again, unless it is told before.
+    pub(super) fn room_for(&self, run: &Run, bytes: u64) -> Result<Room, Duration> {
         let mut line = self.memory_line.line();
         if let Some(known) = line.waiting.get_mut(&run.id) {
-            let Some(room) = known.room.take() else {
-                return Ok(Asked::Later(line.ask_again()));
-            };
+            let room = known.room.take().ok_or_else(|| line.ask_again())?;
             line.waiting.remove(&run.id);
-            return Ok(Asked::Room(room));
+            return Ok(room);
         }
-        let (memory, org): (Arc<Memory>, _) = (Arc::clone(&self.input_memory), run.org_id);
+        let (memory, org) = (Arc::clone(&self.input_memory), run.org_id);
         let mut taking: Taking = Box::pin(async move { memory.take(org, bytes).await });
         if let Some(room) = (&mut taking).now_or_never() {
-            return room.map(Asked::Room);
+            return Ok(room);
         }
         if line.waiting.len() < MOST {
             let ticket = line.next;
@@ -102,7 +94,7 @@ impl Services {
             };
             tokio::spawn(stand.until_taken(taking));
         }
-        Ok(Asked::Later(line.ask_again()))
+        Err(line.ask_again())
     }
 }
 
@@ -125,7 +117,7 @@ impl Stand {
     async fn until_taken(self, mut taking: Taking) {
         let room = loop {
             match timeout(LOOK, &mut taking).await {
-                Ok(room) => break room.ok(),
+                Ok(room) => break Some(room),
                 Err(_elapsed) if self.still_waits().await => {}
                 // It was cancelled, or another process has it.
                 Err(_elapsed) => break None,
@@ -135,6 +127,9 @@ impl Stand {
             self.with_entry(|waiting| waiting.room = Some(room));
             let (times, pause) = KEPT;
             for _ in 0..times {
+                if !self.still_waits().await {
+                    break;
+                }
                 self.tell().await;
                 sleep(pause).await;
                 if self.with_entry(|_| ()).is_none() {

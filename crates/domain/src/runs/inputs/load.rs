@@ -15,7 +15,6 @@ use runnel_types::{Asset, AssetId, Fault, ModelSpec, Run};
 use serde_json::{Map, Value};
 
 use super::fetch::InputFailure;
-use super::line::Asked;
 use super::not_found;
 use super::places::{Slot, visit};
 use crate::assets::parse_reference;
@@ -37,16 +36,6 @@ pub(in crate::runs) enum Prepared {
     Failed(InputFailure),
     /// Others have the memory that its files need; it is to ask again after so long.
     NoRoom(Duration),
-}
-
-/// How taking memory went.
-enum Taken {
-    Room(Room),
-    /// None is needed.
-    Nothing,
-    /// It is waited for.
-    Later(Duration),
-    Failed(InputFailure),
 }
 
 /// An input and its files.
@@ -85,11 +74,9 @@ impl Services {
             assets.insert(place, asset);
         }
         let form = engine.input_form(&model.model);
-        let memory = match self.take_memory(run, form, assets.values().copied())? {
-            Taken::Room(room) => Some(room),
-            Taken::Nothing => None,
-            Taken::Later(pause) => return Ok(Prepared::NoRoom(pause)),
-            Taken::Failed(failure) => return Ok(Prepared::Failed(failure)),
+        let memory = match self.take_memory(run, form, assets.values().copied()) {
+            Ok(memory) => memory,
+            Err(prepared) => return Ok(prepared),
         };
         let loading = tokio::time::timeout(LOAD_WITHIN, self.load_files(assets, model, form));
         let Ok(loaded) = loading.await else {
@@ -131,21 +118,19 @@ impl Services {
         run: &Run,
         form: InputForm,
         assets: impl Iterator<Item = &'a Asset>,
-    ) -> Result<Taken, Fault> {
+    ) -> Result<Option<Room>, Prepared> {
         let bytes: u64 = assets.map(|asset| asset.size_bytes).sum();
         if form == InputForm::Url || bytes == 0 {
-            return Ok(Taken::Nothing);
+            return Ok(None);
         }
         let most = self.input_memory.bytes();
         if bytes > most {
-            return Ok(Taken::Failed(InputFailure::lasting(format!(
+            return Err(Prepared::Failed(InputFailure::lasting(format!(
                 "the files of the input have {bytes} bytes together, and this model takes at most {most}; give smaller files, or set RUNNEL_INPUT_MEMORY_BYTES on the server"
             ))));
         }
-        Ok(match self.room_for(run, bytes)? {
-            Asked::Room(room) => Taken::Room(room),
-            Asked::Later(pause) => Taken::Later(pause),
-        })
+        let room = self.room_for(run, bytes).map_err(Prepared::NoRoom)?;
+        Ok(Some(room))
     }
 
     /// The file of an asset; `None` when its object is gone.

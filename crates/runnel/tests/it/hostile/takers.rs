@@ -32,11 +32,11 @@ struct Served {
 }
 
 impl Served {
-    async fn start(taking: Duration, idle: Duration) -> Self {
+    async fn start(open_file_idle: Duration, idle: Duration) -> Self {
         let app = TestApp::start_in(Db::Sqlite, Storage::Disk, |_, environment| {
             environment.patience.head = SHORT;
             environment.patience.idle = idle;
-            environment.taking = taking;
+            environment.open_file_idle = open_file_idle;
         })
         .await;
         let file = sample::bmp(2400, 2400);

@@ -6,7 +6,7 @@ use runnel_domain::runs::{Execution, Lease};
 use runnel_engines::{EngineError, InputContent, InputForm};
 use runnel_media::sample;
 use runnel_testkit::{
-    Db, FileServer, Puppet, Request, Sent, Storage, on_both_databases, samples, wait_until,
+    Db, FileServer, Puppet, Request, Sent, Storage, TestApp, on_both_databases, samples, wait_until,
 };
 use serde_json::json;
 
@@ -19,6 +19,7 @@ on_both_databases!(
     a_worker_that_dies_while_it_fetches_leaves_the_run_to_the_next,
     a_run_that_is_cancelled_fetches_no_further,
     a_run_that_has_no_room_in_memory_leaves_its_place_to_others,
+    a_run_keeps_its_place_in_the_line_for_memory,
 );
 
 fn files() -> impl Fn(&str, usize) -> Sent {
@@ -287,16 +288,23 @@ async fn files_of_an_engine_that_takes_bytes_have_a_budget() {
     app.stop().await;
 }
 
+/// Waits until so many jobs are due, by nobody's clock.
+async fn until_due(app: &TestApp, count: i64) {
+    let services = app.services();
+    wait_until("jobs to be due", || async {
+        let due = services.store.read().jobs().count_due(services.now()).await;
+        (due.unwrap() == count).then_some(())
+    })
+    .await;
+}
+
 async fn a_run_that_has_no_room_in_memory_leaves_its_place_to_others(db: Db) {
     let (app, puppet) = start(db).await;
     let asset = app.asset("image/png", &sample::gradient_png(40, 30)).await;
     let (foreign, memory) = (app.foreign_key().await, &app.services().input_memory);
     let me = app.get("/v1/auth/me").send().await.assert(200).json();
     let org = me["memberships"][0]["org"]["id"].as_str().unwrap();
-    let all = memory
-        .take(org.parse().unwrap(), memory.bytes())
-        .await
-        .unwrap();
+    let all = memory.take(org.parse().unwrap(), memory.bytes()).await;
     let id = create(&app, &json!({"asset_id": asset["id"]})).await;
     let body = json!({"input": {"prompt": "needs none"}});
     let other = Request::new("POST", &app.url(Puppet::RUNS)).key(&foreign);
@@ -313,18 +321,55 @@ async fn a_run_that_has_no_room_in_memory_leaves_its_place_to_others(db: Db) {
         told.starts_with("waiting: other runs have the memory"),
         "{told}"
     );
-    // Its job is due when there is room, by nobody's clock.
+    // Its job is due when there is room.
     drop(all);
-    let services = app.services();
-    let due = || async {
-        let due = services.store.read().jobs().count_due(services.now()).await;
-        (due.unwrap() > 0).then_some(())
-    };
-    wait_until("the run to have its room", due).await;
+    until_due(&app, 1).await;
     let held = memory.bytes() - memory.free();
     assert!(held > 0, "it is kept for the run");
     work(&app, &puppet, runnel_testkit::Call::succeed).await;
     assert_eq!(memory.free(), memory.bytes());
     assert_eq!(run(&app, &id).await["status_code"], "succeeded");
+    app.stop().await;
+}
+
+async fn a_run_keeps_its_place_in_the_line_for_memory(db: Db) {
+    let large = sample::noise_jpeg(100, 100);
+    let half = (large.len() as u64).next_multiple_of(4096) + 4096;
+    let (app, puppet) = start_in(db, Storage::Disk, InputForm::Bytes, |settings, _| {
+        settings.input_memory_bytes = 2 * half;
+    })
+    .await;
+    let memory = &app.services().input_memory;
+    let mut runs = Vec::new();
+    for (kind, bytes) in [
+        ("image/jpeg", large),
+        ("image/png", sample::gradient_png(8, 8)),
+    ] {
+        let asset = app.asset(kind, &bytes).await;
+        runs.push(create(&app, &json!({"asset_id": asset["id"]})).await);
+    }
+    let me = app.get("/v1/auth/me").send().await.assert(200).json();
+    let org = me["memberships"][0]["org"]["id"].as_str().unwrap();
+    // There is room for the second run beside it, and not for the first.
+    let held = memory.take(org.parse().unwrap(), half - 2048).await;
+    for _ in 0..3 {
+        assert_eq!(app.run_jobs().await, 2);
+        for id in &runs {
+            assert_eq!(run(&app, id).await["status_code"], "queued");
+        }
+        app.advance(Duration::from_secs(15));
+    }
+    assert!(!puppet.is_called().await);
+    drop(held);
+    until_due(&app, 2).await;
+    tokio::join!(app.run_jobs(), async {
+        for _ in &runs {
+            puppet.call().await.succeed();
+        }
+    });
+    for id in &runs {
+        assert_eq!(run(&app, id).await["status_code"], "succeeded");
+    }
+    assert_eq!(memory.free(), memory.bytes());
     app.stop().await;
 }

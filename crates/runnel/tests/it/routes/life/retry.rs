@@ -157,11 +157,12 @@ async fn an_engine_without_room_is_waited_for(db: Db) {
     app.advance(Duration::from_secs(1));
     assert_eq!(execute(&app, &puppet, Ok(())).await, 1);
     assert_eq!(read(&app, &id).await["status_code"], "succeeded");
-    let line = (
-        "info".to_owned(),
-        "waiting: its one slot is taken".to_owned(),
+    let waits = |reason: &str| ("info".to_owned(), format!("waiting: {reason}"));
+    assert_eq!(
+        log(&app, &id).await,
+        [waits("its one slot is taken"), waits("overloaded")],
+        "each reason once"
     );
-    assert_eq!(log(&app, &id).await, [line], "said once");
     app.stop().await;
 }
 

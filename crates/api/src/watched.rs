@@ -6,8 +6,8 @@
 //! nothing, or only the first letter, would hold its place until it leaves. The
 //! deadlines of the protocols themselves begin when one of them is known.
 //!
-//! What was written lies in the kernel's buffer at least, and there is room for
-//! more of it only as the client takes what is there.
+//! What was written lies in the kernel's buffer, or in that of TLS before it, and
+//! there is room for more of it only as the client takes what is there.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -27,7 +27,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A stream whose reads fail when it is not known in time which protocol its
 /// client speaks, and whose writes are signs of life.
 #[derive(Debug)]
-pub(crate) struct Greeting<S> {
+pub(crate) struct Watched<S> {
     stream: S,
     /// `None` when it is known.
     awaited: Option<Awaited>,
@@ -65,7 +65,7 @@ impl Awaited {
     }
 }
 
-impl<S> Greeting<S> {
+impl<S> Watched<S> {
     /// The protocol is to be known within `time`.
     pub(crate) fn new(stream: S, time: Duration, life: Arc<Life>) -> Self {
         let awaited = Some(Awaited {
@@ -98,7 +98,7 @@ impl<S> Greeting<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Greeting<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -130,7 +130,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Greeting<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Greeting<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
