@@ -59,6 +59,40 @@ fn no_name_is_empty_of_meaning() {
 }
 
 #[test]
+fn every_file_is_compiled() {
+    let all = sources();
+    let declares = |parent: &str, name: &str| {
+        let line = format!("mod {name};");
+        all.iter()
+            .any(|file| file.path == parent && file.code.lines().any(|is| is.ends_with(&line)))
+    };
+    let wrong: Vec<String> = all
+        .iter()
+        .filter(|file| !is_root(&file.path))
+        .filter_map(|file| {
+            let module = file.path.trim_end_matches(".rs").trim_end_matches("/mod");
+            let (folder, name) = module.rsplit_once('/')?;
+            let parents = ["mod.rs", "lib.rs", "main.rs"].map(|at| format!("{folder}/{at}"));
+            let is_known = parents.iter().any(|parent| declares(parent, name));
+            (!is_known).then(|| {
+                format!(
+                    "{}: nothing declares it, so nothing compiles it; write `mod {name};` in its folder's front page",
+                    file.path
+                )
+            })
+        })
+        .collect();
+    none(&wrong);
+}
+
+/// Whether Cargo finds the file by itself.
+fn is_root(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').collect();
+    matches!(parts.last(), Some(&("lib.rs" | "main.rs" | "build.rs")))
+        || matches!(parts[..], ["crates", _, "benches" | "examples", _])
+}
+
+#[test]
 fn a_folder_keeps_its_front_page_in_mod_rs() {
     let all = sources();
     let wrong: Vec<String> = all

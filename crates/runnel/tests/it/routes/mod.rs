@@ -11,6 +11,7 @@ mod idempotency;
 mod inputs;
 mod library;
 mod life;
+mod metrics;
 pub(crate) mod models;
 mod puts;
 mod resumable;
