@@ -9,6 +9,7 @@ use runnel_domain::{Caller, Services};
 use runnel_types::Fault;
 
 use crate::error::ApiError;
+use crate::rates::Counted;
 use crate::request::Id;
 
 /// The authenticated caller of a request.
@@ -50,6 +51,9 @@ impl FromRequestParts<Arc<Services>> for Authenticated {
             .ok_or_else(|| Fault::internal("a request without an id"))?
             .0;
         let caller = services.authenticate(key.trim(), org, id).await?;
+        if let Some(counted) = parts.extensions.get::<Counted>() {
+            counted.count(services, &caller)?;
+        }
         // For whoever reads the body, whose memory is the organization's.
         parts.extensions.insert(caller.clone());
         Ok(Self(caller))

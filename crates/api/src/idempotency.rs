@@ -40,11 +40,10 @@ pub(crate) async fn once(
         return next.run(request).await;
     }
     let (mut parts, body) = request.into_parts();
-    let Ok(Authenticated(mut caller)) =
-        Authenticated::from_request_parts(&mut parts, &services).await
-    else {
-        // The handler says what is wrong with the key to the API.
-        return next.run(Request::from_parts(parts, body)).await;
+    let found = Authenticated::from_request_parts(&mut parts, &services).await;
+    let mut caller = match found {
+        Ok(Authenticated(caller)) => caller,
+        Err(error) => return error.into_response(),
     };
     let mut keys = parts.headers.get_all(KEY).iter().map(HeaderValue::to_str);
     let key = match (keys.next(), keys.next()) {

@@ -32,6 +32,7 @@ mod page;
 mod path;
 mod patience;
 mod prefer;
+mod rates;
 pub mod receiver;
 mod request;
 mod room;

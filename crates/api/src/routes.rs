@@ -17,7 +17,7 @@ use crate::cors::{self, Cors};
 use crate::error::ApiError;
 use crate::{
     assets, auth, batches, callback_secrets, docs, folders, health, idempotency, metrics,
-    model_path, models, openapi, request, runs, storage, uploads, webhooks,
+    model_path, models, openapi, rates, request, runs, storage, uploads, webhooks,
 };
 
 /// Where the storage URLs of the local disk begin; the domain signs what follows.
@@ -52,6 +52,7 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .merge(webhooks());
     let documented = documented
         .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
+        .route_layer(from_fn(rates::tell))
         .layer(DefaultBodyLimit::max(form_limit))
         .finish_api(&mut api);
     let router = documented

@@ -17,7 +17,7 @@ use crate::assets::{Flights, Transforms};
 use crate::deliveries::Circuits;
 use crate::runs::{MemoryLine, Streams};
 use crate::slots::Full;
-use crate::{BodyMemory, FairSlots, Memory, Meters, Sealer, models, thumbnails, uploads};
+use crate::{BodyMemory, FairSlots, Memory, Meters, Rates, Sealer, models, thumbnails, uploads};
 
 /// Limits and lifetimes: those that an operator may set, and some that tests do.
 #[derive(Debug, Clone)]
@@ -135,6 +135,8 @@ pub struct Services {
     pub input_memory: Arc<Memory>,
     /// The runs that wait for some of it.
     pub memory_line: MemoryLine,
+    /// Bounds how many requests an organization may make.
+    pub rates: Rates,
     /// Bounds the bodies of requests that are kept in memory.
     pub body_memory: BodyMemory,
     /// When thumbnails that found no slot are tried again.

@@ -9,7 +9,7 @@ use runnel_blobs::{Blobs, UrlSigner};
 use runnel_domain::assets::{Programs, Transforms};
 use runnel_domain::deliveries::Circuits;
 use runnel_domain::runs::MemoryLine;
-use runnel_domain::{BodyMemory, FairSlots, Limits, Memory, Meters, Services};
+use runnel_domain::{BodyMemory, FairSlots, Limits, Memory, Meters, Rates, Services};
 use runnel_domain::{thumbnails, uploads};
 use runnel_egress::{Egress, EgressConfig, Pace, Policy, Resolve, SystemResolver};
 use runnel_engines::Registry;
@@ -334,6 +334,7 @@ pub async fn open_services(
         fetch_slots: FairSlots::new(FETCHES).leaving_room(3),
         input_memory: Arc::new(Memory::new(settings.input_memory_bytes)),
         memory_line: MemoryLine::default(),
+        rates: Rates::new(settings.rate_limit),
         body_memory: BodyMemory::default(),
         thumbnail_turns: thumbnails::Turns::default(),
         circuits: Circuits::default(),

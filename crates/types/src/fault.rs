@@ -33,6 +33,8 @@ pub enum Kind {
     UnsupportedMediaType,
     /// The request can be read, and a value in it is wrong.
     Invalid,
+    /// Too many requests in too short a time.
+    RateLimited,
     /// Something that is needed is away for the moment.
     Unavailable,
     /// A defect or a broken machine; the cause is in the log, not in the answer.
@@ -189,6 +191,11 @@ impl Fault {
     /// One value in the request's body is wrong.
     pub fn invalid_field(path: &str, rule: &'static str, message: impl Into<String>) -> Self {
         Self::invalid(vec![FieldFault::body(path, rule, message)])
+    }
+
+    /// The organization asks too often; a later request is answered.
+    pub fn rate_limited(message: impl Into<String>) -> Self {
+        Self::new(Kind::RateLimited, "RATE_LIMITED", message)
     }
 
     /// Something is away for the moment; asking again later may work.

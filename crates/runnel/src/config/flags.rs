@@ -144,6 +144,15 @@ pub struct ServeFlags {
         default_value_t = 604_800
     )]
     pub asset_kept_for: u64,
+    /// How many requests an organization may make a minute at this server; 0: any number
+    #[arg(
+        long,
+        env = "RUNNEL_RATE_LIMIT",
+        value_name = "N",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(..=1_000_000)
+    )]
+    pub rate_limit: u32,
     /// Origins whose pages may call this server, such as `https://app.example.com`, or *
     #[arg(
         long,

@@ -3,6 +3,7 @@
 mod flags;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub struct Settings {
     pub upload_kept_for: Duration,
     /// How long a deleted asset can be restored.
     pub asset_kept_for: Duration,
+    /// How many requests an organization may make a minute; any number when absent.
+    pub rate_limit: Option<NonZeroU32>,
     /// Whose pages may call this server.
     pub cors: Cors,
 }
@@ -101,6 +104,7 @@ impl Settings {
             asset_url_ttl: Duration::from_hours(24),
             upload_kept_for: Duration::from_hours(24),
             asset_kept_for: Duration::from_hours(7 * 24),
+            rate_limit: None,
             cors: Cors::default(),
         }
     }
@@ -200,6 +204,7 @@ impl TryFrom<ServeFlags> for Settings {
             asset_url_ttl: Duration::from_secs(flags.asset_url_ttl),
             upload_kept_for: Duration::from_secs(flags.upload_kept_for),
             asset_kept_for: Duration::from_secs(flags.asset_kept_for),
+            rate_limit: NonZeroU32::new(flags.rate_limit),
             cors: flags.cors_origins.parse().map_err(|error| {
                 Failure::new(format!("--cors-origins: {error}"))
                     .hint("give origins such as https://app.example.com,http://localhost:3000, or * for every page")

@@ -23,7 +23,11 @@ fn what_cannot_be_done_is_refused_with_a_way_out() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let data_dir = data.to_str().unwrap();
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 10] = [
+        (
+            &["serve", "--data-dir", data_dir, "--rate-limit", "1000001"],
+            "1000000",
+        ),
         (
             &[
                 "serve",

@@ -14,6 +14,7 @@ mod life;
 mod metrics;
 pub(crate) mod models;
 mod puts;
+mod rates;
 mod resumable;
 mod runs;
 mod transforms;
