@@ -23,6 +23,7 @@ mod meters;
 pub mod models;
 mod rates;
 mod readiness;
+mod removals;
 pub mod runs;
 mod sealing;
 mod services;

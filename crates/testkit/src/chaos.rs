@@ -16,11 +16,14 @@ pub enum Mood {
     Silent,
     /// Closes the connection instead of answering.
     Dropping,
+    /// Answers 500 to whoever wants something removed, and the rest as it should.
+    Keeping,
 }
 
 /// What becomes of a request in the present mood; `well` answers it.
 pub(crate) async fn in_mood<F>(
     mut moods: watch::Receiver<Mood>,
+    is_removal: bool,
     well: impl FnOnce() -> F,
 ) -> Result<hyper::Response<Body>, io::Error>
 where
@@ -29,7 +32,8 @@ where
     let mood = *moods.borrow_and_update();
     match mood {
         Mood::Well => well().await,
-        Mood::Failing => {
+        Mood::Keeping if !is_removal => well().await,
+        Mood::Failing | Mood::Keeping => {
             let body = "<Error><Code>InternalError</Code><Message>made by a test</Message></Error>";
             let mut answer = hyper::Response::new(Body::from(body.to_owned()));
             *answer.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;

@@ -107,6 +107,16 @@ impl ServedFolder {
     }
 }
 
+/// Whether something is to be removed, alone or with others.
+fn is_removal<B>(request: &Request<B>) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    request.method() == hyper::Method::DELETE
+        || request.method() == hyper::Method::POST
+            && query
+                .split('&')
+                .any(|part| part.split('=').next() == Some("delete"))
+}
+
 /// Serves `service` in the mood that it is in.
 async fn serve<G>(listener: TcpListener, service: S3Service, moods: watch::Receiver<Mood>, gate: G)
 where
@@ -118,6 +128,7 @@ where
         let answer = service_fn(move |request: Request<Incoming>| {
             let (service, moods) = (service.clone(), moods.clone());
             async move {
+                let is_removal = is_removal(&request);
                 let request = request.map(Body::from);
                 let well = || async move {
                     let request = match gate(request) {
@@ -127,7 +138,7 @@ where
                     let answer = service.call(request).await;
                     answer.map_err(|error| std::io::Error::other(format!("{error:?}")))
                 };
-                in_mood(moods, well).await
+                in_mood(moods, is_removal, well).await
             }
         });
         tokio::spawn(async move {

@@ -49,6 +49,8 @@ pub enum Job {
         /// The webhook.
         webhook_id: WebhookId,
     },
+    /// Removes from the storage what no row names any more.
+    RemoveObjects(Leftovers),
     /// Removes uploads that nobody confirmed. There is one for the whole
     /// installation, which comes again.
     SweepUploads {},
@@ -56,6 +58,31 @@ pub enum Job {
     PurgeAssets {},
     /// Forgets the answers that were kept for callers who ask again. One, as above.
     ForgetAnswers {},
+}
+
+/// What lies in the storage and has no row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leftovers {
+    /// Whose it was.
+    pub org_id: OrgId,
+    /// An asset or an upload that is no more: all that lies under its id goes.
+    pub asset_id: Option<AssetId>,
+    /// The key of an object.
+    pub key: Option<String>,
+    /// The pieces of a resumable upload, as its row named them.
+    pub progress: Option<String>,
+}
+
+impl Leftovers {
+    /// Nothing yet, of an organization.
+    pub const fn of(org_id: OrgId) -> Self {
+        Self {
+            org_id,
+            asset_id: None,
+            key: None,
+            progress: None,
+        }
+    }
 }
 
 /// Who takes jobs: what waits for one never stands in the way of the other.
@@ -105,7 +132,8 @@ impl Job {
             | Self::AttemptDelivery { org_id, .. }
             | Self::DeriveThumbnail { org_id, .. }
             | Self::TellDeletion { org_id, .. }
-            | Self::EndDeliveries { org_id, .. } => Some(*org_id),
+            | Self::EndDeliveries { org_id, .. }
+            | Self::RemoveObjects(Leftovers { org_id, .. }) => Some(*org_id),
             Self::SweepUploads {} | Self::PurgeAssets {} | Self::ForgetAnswers {} => None,
         }
     }
@@ -123,6 +151,7 @@ impl Job {
             Self::DeriveThumbnail { .. } => "derive_thumbnail",
             Self::TellDeletion { .. } => "tell_deletion",
             Self::EndDeliveries { .. } => "end_deliveries",
+            Self::RemoveObjects(_) => "remove_objects",
             Self::SweepUploads {} => "sweep_uploads",
             Self::PurgeAssets {} => "purge_assets",
             Self::ForgetAnswers {} => "forget_answers",
@@ -172,6 +201,14 @@ mod tests {
         let json = serde_json::to_value(&job).unwrap();
         assert_eq!(json["kind"], job.kind());
         assert_eq!(json["payload"]["webhook_id"], id);
+        let job = Job::RemoveObjects(Leftovers {
+            asset_id: Some(id.parse().unwrap()),
+            ..Leftovers::of(id.parse().unwrap())
+        });
+        let json = serde_json::to_value(&job).unwrap();
+        assert_eq!(json["kind"], job.kind());
+        assert_eq!(json["payload"]["asset_id"], id);
+        assert_eq!(serde_json::from_value::<Job>(json).unwrap(), job);
         for (job, _) in Job::RECURRING {
             let json = serde_json::to_value(&job).unwrap();
             assert_eq!(json["kind"], job.kind());

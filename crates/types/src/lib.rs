@@ -39,7 +39,7 @@ pub use id::{
     SystemEntropy, WebhookId,
 };
 pub use idempotency::{Answer, Used};
-pub use job::{Job, Queue};
+pub use job::{Job, Leftovers, Queue};
 pub use model::{
     BadValue, InputSpec, InputType, ModelAbout, ModelSpec, OutputSpec, ReferenceForm, is_asset_key,
 };

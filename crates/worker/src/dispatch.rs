@@ -9,8 +9,8 @@ use runnel_types::{Fault, Job};
 use tokio_util::sync::CancellationToken;
 
 use crate::jobs::{
-    derive_thumbnail, end_deliveries, execute_run, forget_answers, purge_assets, sweep_uploads,
-    tell_deletion,
+    derive_thumbnail, end_deliveries, execute_run, forget_answers, purge_assets, remove_objects,
+    sweep_uploads, tell_deletion,
 };
 
 /// What is left to do with a job's row.
@@ -57,6 +57,7 @@ pub(crate) async fn work(
         Job::EndDeliveries { org_id, webhook_id } => {
             end_deliveries::handle(services, *org_id, *webhook_id, lease).await
         }
+        Job::RemoveObjects(left) => remove_objects::handle(services, left, lease).await,
         Job::SweepUploads {} => sweep_uploads::handle(services).await,
         Job::PurgeAssets {} => purge_assets::handle(services).await,
         Job::ForgetAnswers {} => forget_answers::handle(services).await,

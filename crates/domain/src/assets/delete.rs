@@ -6,7 +6,7 @@
 
 use runnel_blobs::Key;
 use runnel_media::MediaType;
-use runnel_types::{Asset, AssetId, Fault, OrgId, Scope};
+use runnel_types::{Asset, AssetId, Fault, Leftovers, Scope};
 
 use crate::{Caller, Services, faults};
 
@@ -74,7 +74,8 @@ impl Services {
         Ok(restored)
     }
 
-    /// Removes assets whose grace time is over, rows and bytes; says how many.
+    /// Removes assets whose grace time is over; says how many. Their bytes follow,
+    /// by a job for each.
     ///
     /// # Errors
     /// When the database fails; what was removed until then is removed.
@@ -102,38 +103,25 @@ impl Services {
                 if gone {
                     let removed = tx.uploads().remove(org, asset.id).await;
                     removed.map_err(faults::store)?;
+                    self.enqueue_removal(&mut tx, leftovers(&asset)).await?;
                 }
                 tx.commit().await.map_err(faults::store)?;
-                if gone {
-                    self.discard_all(&asset).await;
-                    purged += 1;
-                }
+                purged += usize::from(gone);
             }
         }
     }
+}
 
-    /// Removes everything that lies in storage for an asset without a row: its
-    /// bytes, what was made of them, and what a client sent again after the
-    /// confirmation, where the store takes it.
-    async fn discard_all(&self, asset: &Asset) {
-        self.discard_folder(asset.org_id, asset.id).await;
-        let key = asset.storage_key.parse::<Key>().ok();
-        if let Some(sent) = key.and_then(|key| key.upload_of())
-            && self.blobs.takes_uploads()
-        {
-            self.discard(&sent.to_string()).await;
-        }
-    }
-
-    /// Removes what lies in storage under the id of an asset that has no row. A
-    /// failure costs room, not truth, so it is told to the log alone.
-    pub(crate) async fn discard_folder(&self, org: OrgId, id: AssetId) {
-        if let Err(error) = self.blobs.delete_asset(org, id).await {
-            tracing::warn!(
-                asset.id = %id,
-                %error,
-                "the objects of an asset without a row could not all be removed"
-            );
-        }
+/// Everything that lies in storage for an asset without a row: its bytes, what was
+/// made of them, and what a client sent again after the confirmation, where the
+/// store takes it.
+fn leftovers(asset: &Asset) -> Leftovers {
+    let key = asset.storage_key.parse::<Key>().ok();
+    Leftovers {
+        asset_id: Some(asset.id),
+        key: key
+            .and_then(|key| key.upload_of())
+            .map(|key| key.to_string()),
+        ..Leftovers::of(asset.org_id)
     }
 }

@@ -180,16 +180,6 @@ impl Services {
         self.finish_storing(storing, self.limits.thumbnail_wait)
             .await
     }
-
-    /// Removes the objects of assets whose rows were not written after all.
-    pub(crate) async fn discard_files(&self, assets: impl IntoIterator<Item = &Asset>) {
-        for asset in assets {
-            self.discard(&asset.storage_key).await;
-            if let Some(thumbnail) = &asset.thumbnail_key {
-                self.discard(thumbnail).await;
-            }
-        }
-    }
 }
 
 impl Storing {

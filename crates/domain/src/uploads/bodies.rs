@@ -59,24 +59,4 @@ impl Services {
             self.discard(&beside.to_string()).await;
         }
     }
-
-    /// Removes an object that no row names any more. A failure costs disk, not
-    /// truth, so it is told to the log alone.
-    pub(crate) async fn discard(&self, storage_key: &str) {
-        let deleted = match storage_key.parse::<Key>() {
-            Ok(key) => self
-                .blobs
-                .delete(&key)
-                .await
-                .map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(error) = deleted {
-            tracing::warn!(
-                storage.key = storage_key,
-                error,
-                "an object that no row names could not be removed"
-            );
-        }
-    }
 }

@@ -232,10 +232,11 @@ impl Services {
             .await
             .map_err(faults::store)?;
         self.insert_described(&mut tx, &new).await?;
-        tx.commit().await.map_err(faults::store)?;
         // Pieces of a body that a PUT made needless.
         let pieces = resumable.and_then(|row| row.progress);
-        self.abandon(pieces.as_deref()).await;
+        self.enqueue_abandonment(&mut tx, upload.org_id, pieces)
+            .await?;
+        tx.commit().await.map_err(faults::store)?;
         Ok(Some(new.asset))
     }
 
@@ -278,12 +279,13 @@ impl Services {
         } else {
             None
         };
+        let pieces = resumable.and_then(|row| row.progress);
+        self.enqueue_abandonment(&mut tx, upload.org_id, pieces)
+            .await?;
         tx.commit().await.map_err(faults::store)?;
         // ORDER: the row forgets the object before the object goes.
         if cleared {
             self.discard(&received.storage_key).await;
-            let pieces = resumable.and_then(|row| row.progress);
-            self.abandon(pieces.as_deref()).await;
         }
         Ok(mismatch(message))
     }

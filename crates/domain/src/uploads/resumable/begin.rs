@@ -1,8 +1,8 @@
 //! Begins a resumable upload afresh, or gives it up.
 
-use runnel_types::{AssetId, Fault, OrgId};
+use runnel_types::{AssetId, Fault, Leftovers, OrgId};
 
-use super::session::{Position, ResumableGrant, confirmed, gone, read_progress};
+use super::session::{Position, ResumableGrant, confirmed, gone};
 use super::turns::Turn;
 use crate::uploads::collect::sent_key;
 use crate::{Services, faults};
@@ -41,10 +41,11 @@ impl Services {
             .reset(grant.org_id, grant.asset_id)
             .await
             .map_err(faults::store)?;
-        tx.commit().await.map_err(faults::store)?;
         let before = before.ok_or_else(gone)?;
         // ORDER: the row forgets the bytes before they go.
-        self.abandon(before.progress.as_deref()).await;
+        self.enqueue_abandonment(&mut tx, grant.org_id, before.progress)
+            .await?;
+        tx.commit().await.map_err(faults::store)?;
         Ok(self.position(&session.upload, 0))
     }
 
@@ -70,8 +71,8 @@ impl Services {
             .ok_or_else(super::append::locked)
     }
 
-    /// Removes a session that was not confirmed, with all that has arrived;
-    /// says whether it did.
+    /// Removes a session that was not confirmed; says whether it did. What has
+    /// arrived follows, by a job.
     pub(in crate::uploads) async fn remove_session(
         &self,
         org: OrgId,
@@ -92,35 +93,17 @@ impl Services {
         let Some(upload) = removed else {
             return Ok(false);
         };
-        tx.commit().await.map_err(faults::store)?;
         // ORDER: the rows first; a PUT or an append that ends just now finds
         // them gone and removes its own bytes.
-        if self.blobs.takes_uploads() {
-            self.discard(&sent_key(&upload).to_string()).await;
-        }
-        // Its body, and whatever confirmations that came to nothing left there.
-        self.discard_folder(org, id).await;
-        let progress = resumable.and_then(|row| row.progress);
-        self.abandon(progress.as_deref()).await;
+        let left = Leftovers {
+            // Its body, and whatever confirmations that came to nothing left there.
+            asset_id: Some(id),
+            key: Some(sent_key(&upload).to_string()),
+            progress: resumable.and_then(|row| row.progress),
+            ..Leftovers::of(org)
+        };
+        self.enqueue_removal(&mut tx, left).await?;
+        tx.commit().await.map_err(faults::store)?;
         Ok(true)
-    }
-
-    /// Removes what arrived in pieces and no row names any more. A failure
-    /// costs disk, not truth, so it is told to the log alone.
-    pub(in crate::uploads) async fn abandon(&self, progress: Option<&str>) {
-        let Some(text) = progress else {
-            return;
-        };
-        let abandoned = match read_progress(text) {
-            Ok(progress) => self
-                .blobs
-                .abandon(&progress)
-                .await
-                .map_err(|error| error.to_string()),
-            Err(fault) => Err(fault.to_string()),
-        };
-        if let Err(error) = abandoned {
-            tracing::warn!(error, "what had arrived of an upload could not be removed");
-        }
     }
 }

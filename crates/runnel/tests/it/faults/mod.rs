@@ -7,6 +7,7 @@ mod fetches;
 mod halfway;
 mod kill;
 mod queue;
+mod removals;
 mod stores;
 mod strays;
 mod thumbnails;

@@ -219,6 +219,7 @@ async fn a_creation_begins_afresh(db: Db) {
     let created = with_bytes.send().await.assert(201);
     assert_eq!(offset_of(&created), 4000);
     assert_eq!(created.header("location"), Some(url.as_str()));
+    app.run_jobs().await;
     assert_eq!(app.objects().len(), 1, "what was there before is gone");
     patch(&url, 4000, &whole[4000..]).send().await.assert(204);
     assert_asset(&app, &id, &whole).await;

@@ -166,6 +166,7 @@ async fn a_plain_put_serves_too(db: Db) {
     patch(&url, 0, &whole[..100]).send().await.assert(204);
     put(&url).send().await.assert(200);
     assert_asset(&app, &id, &whole).await;
+    app.run_jobs().await;
     assert_eq!(
         app.objects().len(),
         2,
@@ -188,6 +189,7 @@ async fn a_session_that_is_given_up_leaves_nothing(db: Db) {
     patch(&url, 0, &whole[..100]).send().await.assert(204);
     let gone = tus("DELETE", &url).send().await.assert(204);
     assert_eq!(gone.header("tus-resumable"), Some("1.0.0"));
+    app.run_jobs().await;
     assert_eq!(app.objects().len(), 0);
     assert_eq!(tus("HEAD", &url).send().await.status, 404);
     app.confirm(&id)
