@@ -1,7 +1,7 @@
 """Fills a library of a bench: seed.py DATABASE ROWS, where DATABASE is a file of
 SQLite, or a URL of PostgreSQL for its `psql`. The organization and its key are
-there already. Prints the id of a folder with a tenth of the rows and of one
-with sixty, and a time in the middle and near the end.
+there already; a tenth lies in no folder. Prints the id of a folder with a tenth of
+the rows and of one with sixty, and a time in the middle and near the end.
 
 Rows are written in bulk: a library that was uploaded row by row looks the same,
 and a million of them are there in a minute."""
@@ -39,7 +39,8 @@ def assets(org, folders, rows):
         if number in small:
             folder = folders[1]
         else:
-            folder = folders[0] if chance.random() < 0.1 else chance.choice(folders[2:])
+            share = chance.random()
+            folder = folders[0] if share < 0.1 else None if share < 0.2 else chance.choice(folders[2:])
         path = f"{org}/assets/{key}/{key}/photo.jpeg"
         yield (
             key, org, folder, f"{digest[:12]}.jpeg", path, path + ".thumbnail", TYPES[kind][0], chance.randrange(1, 50_000_000),

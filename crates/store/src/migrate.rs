@@ -114,6 +114,11 @@ const MIGRATIONS: &[Migration] = &[
             postgres: include_str!("../migrations/0012_texts_by_bytes.postgres.sql"),
         },
     },
+    Migration {
+        version: 13,
+        name: "0013_assets_at_the_top",
+        sql: Sql::Both(include_str!("../migrations/0013_assets_at_the_top.sql")),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

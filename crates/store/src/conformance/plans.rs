@@ -41,9 +41,11 @@ pub(super) async fn plan(db: &Db, statement: Statement) -> String {
     lines.unwrap().join("\n")
 }
 
-/// Two thousand of everything, one in fifty of the assets in `folder`, one in
-/// fifty of the runs in a batch; the last run, which is in the last batch.
+/// Two thousand of everything, one in fifty of the assets in `folder` and one at
+/// the top, one in fifty of the runs in a batch; the last run, which is in the last
+/// batch.
 async fn fill(db: &Db, org: OrgId, folder: FolderId) -> Run {
+    let other = db.ids.next();
     let mut tx = db.store.begin().await.unwrap();
     let mut last = None;
     for n in 0..2000 {
@@ -80,7 +82,11 @@ async fn fill(db: &Db, org: OrgId, folder: FolderId) -> Run {
         last = Some(run);
         let asset = Asset {
             name: format!("photo {n}"),
-            folder_id: (n % 50 == 0).then_some(folder),
+            folder_id: match n % 50 {
+                0 => Some(folder),
+                1 => None,
+                _ => Some(other),
+            },
             asset_type: AssetType::ALL[n as usize % 2],
             size_bytes: n as u64,
             created_at: at(n),
@@ -206,6 +212,20 @@ pub(super) async fn lists_of_assets_use_their_index(db: Db) {
             "assets of a folder",
             assets(&folder, "created_at:desc", false),
             "assets_by_folder",
+        ),
+        (
+            "assets at the top",
+            assets("folder_id:null", "created_at:desc", false),
+            "assets_at_top",
+        ),
+        (
+            "assets of a type at the top",
+            assets(
+                "folder_id:null AND asset_type:video",
+                "created_at:desc",
+                true,
+            ),
+            "assets_at_top",
         ),
         (
             "assets of a type",
