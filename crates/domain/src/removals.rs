@@ -88,7 +88,7 @@ impl Services {
             key: Some(storage_key.to_owned()),
             ..Leftovers::of(key.owner().0)
         };
-        self.remove_later(left, &error).await;
+        Box::pin(self.remove_later(left, &error)).await;
     }
 
     /// Removes what arrived of an upload in pieces and no row names any more.
@@ -108,11 +108,12 @@ impl Services {
                 progress: Some(text.to_owned()),
                 ..Leftovers::of(progress.target().owner().0)
             };
-            self.remove_later(left, &error).await;
+            Box::pin(self.remove_later(left, &error)).await;
         }
     }
 
-    /// Leaves to a job what could not be removed at once.
+    /// Leaves to a job what could not be removed at once. The callers box it: it
+    /// is rare, and a transaction would be in the future of all that stores files.
     async fn remove_later(&self, left: Leftovers, error: &BlobError) {
         let adding = async {
             let mut tx = self.store.begin().await.map_err(faults::store)?;

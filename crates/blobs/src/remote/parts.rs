@@ -191,8 +191,9 @@ impl PartsAppender {
         }
     }
 
+    /// What follows the parts stays beside the object: a crash before the end is
+    /// noted leads here again, and then it is asked for once more.
     pub(crate) async fn finish(mut self) -> Result<Stored, BlobError> {
-        self.sync().await?;
         let stored = Stored {
             size_bytes: self.written.size_bytes(),
             sha256: self.written.sha256(),
@@ -216,10 +217,6 @@ impl PartsAppender {
             let store = &self.remote.inner.parts;
             let whole = store.complete_multipart(&path, upload, sent.collect());
             whole.await.map_err(|error| self.remote.failed(error))?;
-        }
-        let parts = self.told.parts_mut()?.clone();
-        for tail in parts.tails() {
-            self.remove(tail).await;
         }
         Ok(stored)
     }

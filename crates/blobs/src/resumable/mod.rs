@@ -134,7 +134,7 @@ impl Appender {
     }
 
     /// Makes the body its object. Called again after a crash in between, it
-    /// finds that done.
+    /// finds that done. [`Progress::leftovers`] may go when it has been noted.
     ///
     /// # Errors
     /// When it cannot be put in its place.

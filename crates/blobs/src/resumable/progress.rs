@@ -85,6 +85,19 @@ impl Progress {
             }
     }
 
+    /// What still lies beside the object once the body is whole. It is needed to
+    /// make the body whole once more after a crash, so it may go when that has been
+    /// noted.
+    pub fn leftovers(&self) -> Vec<Key> {
+        match &self.place {
+            Place::File(_) => Vec::new(),
+            Place::Parts(parts) => {
+                let tails = parts.tails();
+                tails.map(|tail| self.target.piece(tail)).collect()
+            }
+        }
+    }
+
     /// The text to keep.
     pub fn to_text(&self) -> String {
         // INVARIANT: keys are text and a hash is numbers; all of it is JSON.

@@ -1,11 +1,11 @@
 //! The last byte of a resumable upload: the body moves to its place and the
 //! session names it, as after a PUT.
 
-use runnel_blobs::{Appender, Key};
+use runnel_blobs::{Appender, Key, Progress};
 use runnel_store::uploads::Recorded;
-use runnel_types::{Fault, Received, ResumableUpload, Upload};
+use runnel_types::{Fault, Leftovers, Received, ResumableUpload, Upload};
 
-use super::session::{Session, overtaken};
+use super::session::{Session, overtaken, read_progress};
 use crate::{Services, faults};
 
 impl Services {
@@ -25,6 +25,7 @@ impl Services {
         };
         // ORDER: the object first, then the row that names it; a crash in
         // between leaves the progress, and with it this is done again.
+        let progress = row.progress.as_deref().map(read_progress).transpose()?;
         let whole = ResumableUpload {
             progress: None,
             ..row
@@ -47,6 +48,13 @@ impl Services {
         let Recorded::Recorded { superseded } = recorded else {
             return Err(overtaken());
         };
+        for piece in progress.iter().flat_map(Progress::leftovers) {
+            let left = Leftovers {
+                key: Some(piece.to_string()),
+                ..Leftovers::of(upload.org_id)
+            };
+            self.enqueue_removal(&mut tx, left).await?;
+        }
         tx.commit().await.map_err(faults::store)?;
         if let Some(superseded) = superseded {
             self.discard_body(&superseded).await;
