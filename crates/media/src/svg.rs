@@ -22,7 +22,7 @@ pub(crate) const RSVG_CONVERT: Program = Program {
 
 /// The most bytes of a drawing. Its elements are all in memory at once, at
 /// several times the size of their text.
-const MAX_BYTES: u64 = 16 << 20;
+pub(crate) const MAX_BYTES: u64 = 16 << 20;
 
 /// The longest side that is drawn, in pixels, whatever the file tells.
 const MAX_SIDE: u32 = 4096;

@@ -4,6 +4,8 @@
 //! known ([`MediaType::Html`] and its like), so that a refusal can say what a
 //! file is.
 
+use crate::{Budget, svg};
+
 /// A type of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "each is the format's own name")]
@@ -58,6 +60,8 @@ pub struct TypeInfo {
     pub extensions: &'static [&'static str],
     /// Whether there is a picture of it: its own, a frame or its first page.
     pub thumbnail: bool,
+    /// The most bytes of a file that can be read; see [`MediaType::max_bytes`].
+    pub max_bytes: Option<u64>,
 }
 
 /// The types that an upload may have, pictures first.
@@ -72,6 +76,7 @@ pub fn types() -> impl Iterator<Item = TypeInfo> {
             asset_type: media_type.asset_type(),
             extensions: media_type.extensions(),
             thumbnail: media_type.has_thumbnail(),
+            max_bytes: media_type.max_bytes(),
         })
 }
 
@@ -197,6 +202,17 @@ impl MediaType {
     /// Whether there is a picture of it: its own, a frame or its first page.
     pub const fn has_thumbnail(self) -> bool {
         self.is_picture() || self.is_video() || matches!(self, Self::Pdf)
+    }
+
+    /// The most bytes of a file that can be read, within the usual [`Budget`];
+    /// `None` for what is read as it streams by, and for what is kept unread.
+    pub fn max_bytes(self) -> Option<u64> {
+        let in_memory = Budget::default().max_bytes;
+        match self {
+            Self::Svg => Some(svg::MAX_BYTES.min(in_memory)),
+            Self::Jpeg | Self::WebP | Self::Tiff | Self::Avif | Self::Heic => Some(in_memory),
+            _ => None,
+        }
     }
 
     /// Whether it is a picture.

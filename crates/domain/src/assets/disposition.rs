@@ -1,12 +1,22 @@
 //! How a file arrives at whoever fetches it: shown or kept, and under which name.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use runnel_types::AssetType;
 
+/// The longest name of a file that is kept, in bytes: what file systems take. An
+/// asset's may be far longer, and is in the URLs of a bucket three times as long,
+/// or five; servers and proxies refuse URLs from some thousand bytes on.
+const MAX_NAME: usize = 255;
+
+/// The longest ending that is left on a name that is cut, its dot included.
+const MAX_ENDING: usize = 16;
+
 /// The `Content-Disposition` of a file. A browser keeps what it might run
 /// instead of showing it.
 pub fn disposition(name: &str, is_active: bool) -> String {
+    let name = &cut(name);
     let kind = if is_active { "attachment" } else { "inline" };
     let plain: String = name
         .chars()
@@ -27,6 +37,21 @@ pub fn disposition(name: &str, is_active: bool) -> String {
         }
     }
     format!("{kind}; filename=\"{plain}\"; filename*=UTF-8''{encoded}")
+}
+
+/// A name of at most [`MAX_NAME`] bytes, with the ending of the whole one.
+fn cut(name: &str) -> Cow<'_, str> {
+    if name.len() <= MAX_NAME {
+        return Cow::Borrowed(name);
+    }
+    let ending = name.rfind('.').map_or("", |at| &name[at..]);
+    let ending = if ending.len() <= MAX_ENDING {
+        ending
+    } else {
+        ""
+    };
+    let begin = &name[..name.floor_char_boundary(MAX_NAME - ending.len())];
+    Cow::Owned(format!("{begin}{ending}"))
 }
 
 /// Whether a browser would run what is in a file of this type, or might guess
@@ -50,5 +75,17 @@ mod tests {
             "inline; filename=\"Kuchen ___.png\"; filename*=UTF-8''Kuchen%20%22%F0%9F%8D%B0%22.png"
         );
         assert!(disposition("a.svg", true).starts_with("attachment; "));
+    }
+
+    #[test]
+    fn a_long_name_is_cut_before_its_ending() {
+        let name = format!("{}.webp", "写".repeat(400));
+        assert_eq!(cut(&name), format!("{}.webp", "写".repeat(83)));
+        let name = "🍰".repeat(500);
+        assert_eq!(cut(&name), "🍰".repeat(63));
+        let name = format!("{}.{}", "a".repeat(200), "b".repeat(300));
+        assert_eq!(cut(&name).len(), MAX_NAME);
+        assert!(disposition(&"写".repeat(500), false).len() < 1200);
+        assert_eq!(cut("写真.png"), "写真.png");
     }
 }

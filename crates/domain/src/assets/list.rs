@@ -68,7 +68,10 @@ impl Services {
                 mime_type: kind.mime_type,
                 asset_type: kind.asset_type,
                 extensions: kind.extensions,
-                max_size_bytes: self.limits.max_upload_bytes,
+                max_size_bytes: kind
+                    .max_bytes
+                    .unwrap_or(u64::MAX)
+                    .min(self.limits.max_upload_bytes),
                 has_thumbnail: kind.thumbnail,
             })
             .collect()

@@ -1,5 +1,6 @@
 //! Creates an upload session and signs the URL for its PUT.
 
+use runnel_media::MediaType;
 use runnel_types::{AssetId, Fault, Scope, Upload};
 use serde_json::Value;
 
@@ -30,10 +31,11 @@ impl Services {
         let mime_type = fields.text("mime_type", 1, 255);
         let is_resumable = fields.optional_flag("resumable");
         let size_bytes = self.read_size(&mut fields, is_resumable);
-        if let Some(mime_type) = mime_type
-            && let Err((rule, message)) = declared::check(mime_type)
-        {
-            fields.refuse("mime_type", rule, message);
+        if let Some(mime_type) = mime_type {
+            match declared::check(mime_type) {
+                Ok(kind) => check_size(&mut fields, kind, size_bytes),
+                Err((rule, message)) => fields.refuse("mime_type", rule, message),
+            }
         }
         fields.finish()?;
         // INVARIANT: a reading without faults has found every required field.
@@ -116,5 +118,20 @@ impl Services {
             self.signer
                 .sign_put(&self.public_url, &key, expires, mime_type, size_bytes)
         }))
+    }
+}
+
+/// Refuses what could not be read as a file of its type: better now than when all
+/// of it has been sent.
+fn check_size(fields: &mut Fields<'_>, kind: MediaType, size_bytes: Option<u64>) {
+    let (Some(size_bytes), Some(most)) = (size_bytes, kind.max_bytes()) else {
+        return;
+    };
+    if size_bytes > most {
+        let message = format!(
+            "is {size_bytes}, the limit for {} is {most}, however it is sent; send a smaller one, or another type",
+            kind.as_mime()
+        );
+        fields.refuse("size_bytes", "less_than_equal", message);
     }
 }

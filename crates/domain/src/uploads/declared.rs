@@ -9,8 +9,8 @@ use runnel_media::MediaType;
 /// What is wrong with a declared type: the rule that it breaks, and the words.
 pub(super) type Refusal = (&'static str, String);
 
-/// Whether an upload may declare `mime_type`.
-pub(super) fn check(mime_type: &str) -> Result<(), Refusal> {
+/// The type that `mime_type` names, if an upload may declare it.
+pub(super) fn check(mime_type: &str) -> Result<MediaType, Refusal> {
     let known = MediaType::from_mime(mime_type).filter(|known| known.is_accepted());
     let Some(known) = known else {
         let supported: Vec<&str> = runnel_media::types().map(|kind| kind.mime_type).collect();
@@ -21,7 +21,7 @@ pub(super) fn check(mime_type: &str) -> Result<(), Refusal> {
         return Err(("unsupported", message));
     };
     let Some(wrong) = unfit_for_a_header(mime_type) else {
-        return Ok(());
+        return Ok(known);
     };
     let message = format!(
         "{mime_type:?} {wrong}, so that no PUT can send it as its Content-Type, which is printable ASCII without spaces around it; send {:?}",
@@ -55,7 +55,8 @@ mod tests {
             "audio/ogg; codecs=\"opus, vorbis\"",
             "image/png;  x=~!{}",
         ] {
-            assert_eq!(check(fit), Ok(()), "{fit:?}");
+            let known = MediaType::from_mime(fit).unwrap();
+            assert_eq!(check(fit), Ok(known), "{fit:?}");
         }
     }
 
@@ -78,7 +79,7 @@ mod tests {
             assert_eq!(rule, "header_value", "{unfit:?}");
             let ends = message.ends_with(&format!("; send {send:?}"));
             assert!(message.contains(wrong) && ends, "{message}");
-            assert_eq!(check(send), Ok(()), "what is advised is taken");
+            assert!(check(send).is_ok(), "what is advised is taken");
         }
     }
 

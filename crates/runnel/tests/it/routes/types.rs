@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 on_both_databases!(
     every_type_becomes_an_asset_with_what_is_known_of_it,
+    what_is_too_long_for_its_type_is_told_before_it_is_sent,
     a_type_may_be_declared_by_any_of_its_names,
     bytes_of_another_type_than_declared_are_refused,
     every_type_becomes_the_same_asset_in_a_bucket,
@@ -30,7 +31,11 @@ async fn every_type_becomes_an_asset_with_what_is_known_of_it(db: Db) {
         let row = row.unwrap_or_else(|| panic!("{} is not listed", sample.mime_type));
         assert_eq!(row["asset_type"], sample.asset_type);
         assert_eq!(row["thumbnail"], json!(!asset["thumbnail_url"].is_null()));
-        assert_eq!(row["max_size_bytes"], 52_428_800);
+        let most = match sample.mime_type {
+            "image/svg+xml" => 16 << 20,
+            _ => 52_428_800,
+        };
+        assert_eq!(row["max_size_bytes"], most);
         let (_, extension) = sample.name.rsplit_once('.').unwrap();
         let extensions = row["extensions"].as_array().unwrap();
         assert!(extensions.contains(&json!(extension)), "{row}");
@@ -39,6 +44,39 @@ async fn every_type_becomes_an_asset_with_what_is_known_of_it(db: Db) {
     let all = listed["items"].as_array().unwrap().len();
     assert_eq!(seen.len(), all, "a type that is listed has no sample");
     assert_eq!(app.run_jobs().await, 0, "nothing was left for later");
+    app.stop().await;
+}
+
+async fn what_is_too_long_for_its_type_is_told_before_it_is_sent(db: Db) {
+    let app = TestApp::start_with(db, |settings| settings.max_upload_bytes = 100 << 20).await;
+    let listed = app.get("/v1/assets/types").send().await.assert(200).json();
+    let limit = |name: &str| {
+        let rows = listed["items"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["mime_type"] == name).unwrap();
+        row["max_size_bytes"].as_u64().unwrap()
+    };
+    assert_eq!(limit("image/png"), 100 << 20);
+    assert_eq!(limit("image/jpeg"), 64 << 20);
+    for (mime_type, resumable) in [
+        ("image/svg+xml", false),
+        ("image/jpg", true),
+        ("image/heif", true),
+    ] {
+        let create = |size_bytes: u64| {
+            let body = json!({
+                "filename": "a", "mime_type": mime_type, "size_bytes": size_bytes,
+                "resumable": resumable,
+            });
+            app.post("/v1/asset-uploads", &body)
+        };
+        let most = if resumable { 64 << 20 } else { 16 << 20 };
+        create(most).send().await.assert(201);
+        let refused = create(most + 1).send().await;
+        let error = refused.assert_error(422, "VALIDATION_ERROR");
+        assert_eq!(error["errors"][0]["field"], "size_bytes", "{error}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains(&format!("is {most},")), "{message}");
+    }
     app.stop().await;
 }
 
