@@ -23,6 +23,31 @@ pub enum Db {
     Postgres,
 }
 
+/// What a server stands on: rows and objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Setup {
+    /// Where the rows are.
+    pub db: Db,
+    /// Where the objects are.
+    pub storage: Storage,
+}
+
+impl Setup {
+    /// Rows in a file, objects in a bucket.
+    pub const BUCKET: Self = Self {
+        db: Db::Sqlite,
+        storage: Storage::S3,
+    };
+}
+
+impl From<Db> for Setup {
+    /// With the objects on the disk.
+    fn from(db: Db) -> Self {
+        let storage = Storage::Disk;
+        Self { db, storage }
+    }
+}
+
 /// The URL of a fresh database, where the data folder does not hold it.
 pub async fn database_url(db: Db) -> Option<String> {
     match db {
@@ -49,13 +74,14 @@ pub struct TestApp {
 
 impl TestApp {
     /// Starts a server on an empty database.
-    pub async fn start(db: Db) -> Self {
-        Self::start_with(db, |_| {}).await
+    pub async fn start(setup: impl Into<Setup>) -> Self {
+        Self::start_with(setup, |_| {}).await
     }
 
     /// Starts a server with settings of the test's own.
-    pub async fn start_with(db: Db, change: impl FnOnce(&mut Settings)) -> Self {
-        Self::start_on(db, Storage::Disk, change).await
+    pub async fn start_with(setup: impl Into<Setup>, change: impl FnOnce(&mut Settings)) -> Self {
+        let Setup { db, storage } = setup.into();
+        Self::start_on(db, storage, change).await
     }
 
     /// Starts a server on an empty storage of some kind.

@@ -297,6 +297,15 @@ impl Response {
         })
     }
 
+    /// What a redirection leads to; another answer as it is.
+    pub async fn followed(self) -> Self {
+        if self.status != 307 {
+            return self;
+        }
+        let url = self.header("location").unwrap();
+        Request::new("GET", url).send().await
+    }
+
     /// Asserts the status; a failure shows what was asked and answered.
     #[track_caller]
     #[expect(clippy::return_self_not_must_use, reason = "asserting is use enough")]

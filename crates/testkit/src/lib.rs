@@ -26,7 +26,7 @@ mod served_folder;
 mod unruly_receiver;
 mod wait;
 
-pub use app::{Db, TestApp, database_url};
+pub use app::{Db, Setup, TestApp, database_url};
 pub use azure::AzureServer;
 pub use bucket::Storage;
 pub use chaos::Mood;
@@ -44,17 +44,29 @@ pub use served_folder::ServedFolder;
 pub use unruly_receiver::{Conduct, UnrulyReceiver};
 pub use wait::wait_until;
 
-/// Expands a test `async fn name(db: Db)` to one on each database.
+/// Expands a test `async fn name(setup: Setup)`, which is expanded to one on each
+/// database as well, to one with its objects in a bucket.
+#[macro_export]
+macro_rules! with_a_bucket_too {
+    ($($name:ident),* $(,)?) => {
+        mod bucket {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name($crate::Setup::BUCKET).await; })*
+        }
+    };
+}
+
+/// Expands a test `async fn name(db: Db)`, or `setup: Setup`, to one on each database.
 #[macro_export]
 macro_rules! on_both_databases {
     ($($name:ident),* $(,)?) => {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name($crate::Db::Sqlite).await; })*
+            async fn $name() { super::$name($crate::Db::Sqlite.into()).await; })*
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name($crate::Db::Postgres).await; })*
+            async fn $name() { super::$name($crate::Db::Postgres.into()).await; })*
         }
     };
 }

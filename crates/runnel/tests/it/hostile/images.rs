@@ -1,12 +1,14 @@
 //! Files that are not what they say, or are made to hurt whoever opens them.
 
 use runnel_media::sample;
-use runnel_testkit::{Db, TestApp, on_both_databases};
+use runnel_testkit::{Setup, TestApp, on_both_databases, with_a_bucket_too};
 
 on_both_databases!(bytes_that_are_no_sound_picture_are_refused_and_removed);
 
-async fn bytes_that_are_no_sound_picture_are_refused_and_removed(db: Db) {
-    let app = TestApp::start(db).await;
+with_a_bucket_too!(bytes_that_are_no_sound_picture_are_refused_and_removed,);
+
+async fn bytes_that_are_no_sound_picture_are_refused_and_removed(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let jpeg = sample::noise_jpeg(300, 200);
     let cases: Vec<(&str, &str, Vec<u8>)> = vec![
         (

@@ -2,13 +2,18 @@
 //! back as it was given or is refused, on both databases.
 
 use runnel_media::sample;
-use runnel_testkit::{Db, Request, TestApp, on_both_databases};
+use runnel_testkit::{Request, Setup, TestApp, on_both_databases, with_a_bucket_too};
 use serde_json::{Value, json};
 
 on_both_databases!(
     odd_text_comes_back_as_it_was_given,
     odd_names_are_headers_that_browsers_can_read,
     metadata_comes_back_to_the_last_digit,
+);
+
+with_a_bucket_too!(
+    odd_text_comes_back_as_it_was_given,
+    odd_names_are_headers_that_browsers_can_read,
 );
 
 const ODD: &[&str] = &[
@@ -31,8 +36,8 @@ const ODD: &[&str] = &[
     "null",
 ];
 
-async fn odd_text_comes_back_as_it_was_given(db: Db) {
-    let app = TestApp::start(db).await;
+async fn odd_text_comes_back_as_it_was_given(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let gif = sample::gif_two_frames();
     for text in ODD {
         let body = json!({"filename": text, "mime_type": "image/gif", "size_bytes": gif.len()});
@@ -88,8 +93,8 @@ async fn odd_text_comes_back_as_it_was_given(db: Db) {
     app.stop().await;
 }
 
-async fn odd_names_are_headers_that_browsers_can_read(db: Db) {
-    let app = TestApp::start(db).await;
+async fn odd_names_are_headers_that_browsers_can_read(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let gif = sample::gif_two_frames();
     for (name, plain, encoded) in [
         ("a b.gif", "a b.gif", "a%20b.gif"),
@@ -132,8 +137,8 @@ async fn odd_names_are_headers_that_browsers_can_read(db: Db) {
     app.stop().await;
 }
 
-async fn metadata_comes_back_to_the_last_digit(db: Db) {
-    let app = TestApp::start(db).await;
+async fn metadata_comes_back_to_the_last_digit(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let metadata = json!({
         "whole": 9_223_372_036_854_775_807_i64,
         "large": 18_446_744_073_709_551_615_u64,

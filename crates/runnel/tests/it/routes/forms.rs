@@ -1,7 +1,7 @@
 //! Files sent in one step, as forms.
 
 use runnel_media::sample;
-use runnel_testkit::{Db, Request, TestApp, on_both_databases, wait_until};
+use runnel_testkit::{Request, Setup, TestApp, on_both_databases, wait_until, with_a_bucket_too};
 use serde_json::json;
 
 on_both_databases!(
@@ -9,8 +9,10 @@ on_both_databases!(
     wrong_forms_are_refused_and_leave_nothing,
 );
 
-async fn a_file_can_be_sent_in_one_step(db: Db) {
-    let app = TestApp::start(db).await;
+with_a_bucket_too!(a_file_can_be_sent_in_one_step,);
+
+async fn a_file_can_be_sent_in_one_step(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let folder = app.folder("x", None).await;
     let png = sample::gradient_png(40, 30);
     let mut form = format!(
@@ -46,8 +48,8 @@ async fn a_file_can_be_sent_in_one_step(db: Db) {
     app.stop().await;
 }
 
-async fn wrong_forms_are_refused_and_leave_nothing(db: Db) {
-    let app = TestApp::start_with(db, |settings| settings.max_upload_bytes = 600_000).await;
+async fn wrong_forms_are_refused_and_leave_nothing(setup: Setup) {
+    let app = TestApp::start_with(setup, |settings| settings.max_upload_bytes = 600_000).await;
     let post = || Request::new("POST", &app.url("/v1/assets")).key(app.key());
     let png = sample::gradient_png(8, 8);
     let part = |name: &str, rest: &str, body: &str| {

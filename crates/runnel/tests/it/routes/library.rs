@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use runnel_media::sample;
-use runnel_testkit::{Db, Request, TestApp, on_both_databases};
+use runnel_testkit::{Request, Setup, TestApp, on_both_databases, with_a_bucket_too};
 use serde_json::{Value, json};
 
 on_both_databases!(
@@ -13,6 +13,11 @@ on_both_databases!(
     a_deletion_can_be_taken_back_for_seven_days,
     what_was_never_confirmed_is_swept,
     the_types_are_listed,
+);
+
+with_a_bucket_too!(
+    an_asset_is_renamed_filed_and_annotated,
+    a_list_is_walked_filtered_ordered_and_projected,
 );
 
 fn at(asset: &Value) -> String {
@@ -49,8 +54,8 @@ async fn library(app: &TestApp, names: &[&str]) -> Vec<Value> {
     assets
 }
 
-async fn a_list_is_walked_filtered_ordered_and_projected(db: Db) {
-    let app = TestApp::start(db).await;
+async fn a_list_is_walked_filtered_ordered_and_projected(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let assets = library(&app, &["red shoe", "blue shoe", "hat", "belt", "scarf"]).await;
     let folder = app.folder("winter", None).await;
     for asset in &assets[3..] {
@@ -152,8 +157,8 @@ async fn a_list_is_walked_filtered_ordered_and_projected(db: Db) {
     app.stop().await;
 }
 
-async fn wrong_questions_are_refused_with_their_place(db: Db) {
-    let app = TestApp::start(db).await;
+async fn wrong_questions_are_refused_with_their_place(setup: Setup) {
+    let app = TestApp::start(setup).await;
     library(&app, &["a", "b", "c"]).await;
     let page = app
         .get("/v1/assets?limit=1")
@@ -215,8 +220,8 @@ async fn wrong_questions_are_refused_with_their_place(db: Db) {
     app.stop().await;
 }
 
-async fn an_asset_is_renamed_filed_and_annotated(db: Db) {
-    let app = TestApp::start(db).await;
+async fn an_asset_is_renamed_filed_and_annotated(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let asset = library(&app, &["a.png"]).await.remove(0);
     let folder = app.folder("x", None).await;
     let body = json!({"name": "Schuh 👟.png", "folder_id": folder["id"], "metadata": {"sku": 7}});
@@ -270,8 +275,8 @@ async fn an_asset_is_renamed_filed_and_annotated(db: Db) {
     app.stop().await;
 }
 
-async fn a_deletion_can_be_taken_back_for_seven_days(db: Db) {
-    let app = TestApp::start(db).await;
+async fn a_deletion_can_be_taken_back_for_seven_days(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let assets = library(&app, &["kept", "restored", "purged"]).await;
     let restorations = |asset: &Value| app.post(&format!("{}/restorations", at(asset)), &json!({}));
     for asset in &assets[1..] {
@@ -327,8 +332,8 @@ async fn a_deletion_can_be_taken_back_for_seven_days(db: Db) {
     app.stop().await;
 }
 
-async fn what_was_never_confirmed_is_swept(db: Db) {
-    let app = TestApp::start(db).await;
+async fn what_was_never_confirmed_is_swept(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let png = sample::gradient_png(8, 8);
     let left = app.upload("image/png", &png).await;
     let (never, _) = app.create_upload("image/png", 9).await;
@@ -350,8 +355,8 @@ async fn what_was_never_confirmed_is_swept(db: Db) {
     app.stop().await;
 }
 
-async fn the_types_are_listed(db: Db) {
-    let app = TestApp::start(db).await;
+async fn the_types_are_listed(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let types = app.get("/v1/assets/types").send().await.assert(200).json();
     let png = types["items"]
         .as_array()

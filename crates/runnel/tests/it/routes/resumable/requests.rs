@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use runnel_testkit::{Db, Request, TestApp, on_both_databases, wait_until};
+use runnel_testkit::{Request, Setup, TestApp, on_both_databases, wait_until, with_a_bucket_too};
 use sha2::{Digest, Sha256};
 
 use super::{APPENDED, assert_asset, create, offset, offset_of, patch, png, tus};
@@ -16,8 +16,16 @@ on_both_databases!(
     other_ways_to_name_a_method,
 );
 
-async fn requests_that_break_the_protocol_are_refused(db: Db) {
-    let app = TestApp::start(db).await;
+with_a_bucket_too!(
+    what_is_spoken_is_told,
+    a_creation_begins_afresh,
+    bytes_with_a_wrong_checksum_are_not_kept,
+    more_bytes_than_declared_are_refused,
+    other_ways_to_name_a_method,
+);
+
+async fn requests_that_break_the_protocol_are_refused(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let (_, url) = create(&app, 100).await;
     for version in [None, Some("0.2.2"), Some("2.0.0"), Some("")] {
         for method in ["HEAD", "POST", "PATCH", "DELETE"] {
@@ -130,9 +138,10 @@ async fn requests_that_break_the_protocol_are_refused(db: Db) {
     app.stop().await;
 }
 
-async fn what_is_spoken_is_told(db: Db) {
+async fn what_is_spoken_is_told(setup: Setup) {
     for cors in ["", "https://app.example.com"] {
-        let app = TestApp::start_with(db, |settings| settings.cors = cors.parse().unwrap()).await;
+        let app =
+            TestApp::start_with(setup, |settings| settings.cors = cors.parse().unwrap()).await;
         let (_, url) = create(&app, 100).await;
         // SPEC: a client may ask this without saying its own version.
         let told = Request::new("OPTIONS", &url).send().await.assert(204);
@@ -200,8 +209,8 @@ async fn what_is_spoken_is_told(db: Db) {
     }
 }
 
-async fn a_creation_begins_afresh(db: Db) {
-    let app = TestApp::start(db).await;
+async fn a_creation_begins_afresh(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let whole = png(10_000);
     let (id, url) = create(&app, whole.len()).await;
     let begin = || {
@@ -235,8 +244,8 @@ async fn a_creation_begins_afresh(db: Db) {
     app.stop().await;
 }
 
-async fn bytes_with_a_wrong_checksum_are_not_kept(db: Db) {
-    let app = TestApp::start(db).await;
+async fn bytes_with_a_wrong_checksum_are_not_kept(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let whole = png(5_000);
     let (id, url) = create(&app, whole.len()).await;
     let right = |bytes: &[u8]| format!("sha256 {}", BASE64_STANDARD.encode(Sha256::digest(bytes)));
@@ -281,8 +290,8 @@ async fn bytes_with_a_wrong_checksum_are_not_kept(db: Db) {
     app.stop().await;
 }
 
-async fn more_bytes_than_declared_are_refused(db: Db) {
-    let app = TestApp::start(db).await;
+async fn more_bytes_than_declared_are_refused(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let whole = png(5000);
     let (id, url) = create(&app, whole.len()).await;
     let long = [&whole[..], b"x"].concat();
@@ -310,8 +319,8 @@ async fn more_bytes_than_declared_are_refused(db: Db) {
     app.stop().await;
 }
 
-async fn other_ways_to_name_a_method(db: Db) {
-    let app = TestApp::start(db).await;
+async fn other_ways_to_name_a_method(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let whole = png(3000);
     let (id, url) = create(&app, whole.len()).await;
     let posted = |method: &str| tus("POST", &url).header("x-http-method-override", method);

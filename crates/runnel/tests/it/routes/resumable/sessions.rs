@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use runnel_testkit::{Db, Request, TestApp, on_both_databases};
+use runnel_testkit::{Request, Setup, TestApp, on_both_databases, with_a_bucket_too};
 use serde_json::{Value, json};
 
 use super::{APPENDED, assert_asset, create, offset, offset_of, patch, png, tus};
@@ -17,8 +17,16 @@ on_both_databases!(
     an_end_that_was_not_noted_is_made_up_for,
 );
 
-async fn pieces_become_an_asset(db: Db) {
-    let mut app = TestApp::start(db).await;
+with_a_bucket_too!(
+    pieces_become_an_asset,
+    wrong_bytes_are_not_gone_on_from,
+    a_plain_put_serves_too,
+    a_session_that_is_given_up_leaves_nothing,
+    an_end_that_was_not_noted_is_made_up_for,
+);
+
+async fn pieces_become_an_asset(setup: Setup) {
+    let mut app = TestApp::start(setup).await;
     let whole = png(700_001);
     let (id, mut url) = create(&app, whole.len()).await;
     assert_eq!(offset(&url).await, 0);
@@ -54,12 +62,14 @@ async fn pieces_become_an_asset(db: Db) {
     );
     let late = patch(&url, whole.len(), b"").send().await;
     late.assert_error(409, "CONFLICT");
+    app.run_jobs().await;
     assert_eq!(app.objects().len(), 2, "{:?}", app.objects());
     app.stop().await;
 }
 
-async fn sessions_say_which_way_their_bytes_take(db: Db) {
-    let app = TestApp::start_with(db, |settings| settings.max_resumable_bytes = 60_000_000).await;
+async fn sessions_say_which_way_their_bytes_take(setup: Setup) {
+    let app =
+        TestApp::start_with(setup, |settings| settings.max_resumable_bytes = 60_000_000).await;
     let create = |size: u64, resumable: Value| {
         let body = json!({
             "filename": "a.png", "mime_type": "image/png", "size_bytes": size, "resumable": resumable,
@@ -102,8 +112,8 @@ async fn sessions_say_which_way_their_bytes_take(db: Db) {
     app.stop().await;
 }
 
-async fn an_upload_that_began_in_time_goes_on_until_it_is_swept(db: Db) {
-    let app = TestApp::start(db).await;
+async fn an_upload_that_began_in_time_goes_on_until_it_is_swept(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let whole = png(4000);
     let (id, url) = create(&app, whole.len()).await;
     let (swept, swept_url) = create(&app, whole.len()).await;
@@ -140,13 +150,14 @@ async fn an_upload_that_began_in_time_goes_on_until_it_is_swept(db: Db) {
     app.stop().await;
 }
 
-async fn wrong_bytes_are_not_gone_on_from(db: Db) {
-    let app = TestApp::start(db).await;
+async fn wrong_bytes_are_not_gone_on_from(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let whole = png(3000);
     let (id, url) = create(&app, whole.len()).await;
     let wrong = vec![b'x'; whole.len()];
     patch(&url, 0, &wrong).send().await.assert(204);
     app.confirm(&id).await.assert_error(422, "VALIDATION_ERROR");
+    app.run_jobs().await;
     assert_eq!(app.objects().len(), 0);
     assert_eq!(offset(&url).await, 0);
     patch(&url, 0, &whole).send().await.assert(204);
@@ -154,8 +165,8 @@ async fn wrong_bytes_are_not_gone_on_from(db: Db) {
     app.stop().await;
 }
 
-async fn a_plain_put_serves_too(db: Db) {
-    let app = TestApp::start(db).await;
+async fn a_plain_put_serves_too(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let whole = png(3000);
     let put = |url: &str| {
         Request::new("PUT", url)
@@ -182,8 +193,8 @@ async fn a_plain_put_serves_too(db: Db) {
     app.stop().await;
 }
 
-async fn a_session_that_is_given_up_leaves_nothing(db: Db) {
-    let app = TestApp::start(db).await;
+async fn a_session_that_is_given_up_leaves_nothing(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let whole = png(3000);
     let (id, url) = create(&app, whole.len()).await;
     patch(&url, 0, &whole[..100]).send().await.assert(204);
@@ -206,8 +217,8 @@ async fn a_session_that_is_given_up_leaves_nothing(db: Db) {
 }
 
 /// The process died between the last byte and the session's row.
-async fn an_end_that_was_not_noted_is_made_up_for(db: Db) {
-    let app = TestApp::start(db).await;
+async fn an_end_that_was_not_noted_is_made_up_for(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let whole = png(3000);
     for asks_first in [false, true] {
         let (id, url) = create(&app, whole.len()).await;

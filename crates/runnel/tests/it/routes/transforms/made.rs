@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use runnel_media::{Budget, MediaType, probe, sample, sniff};
-use runnel_testkit::{Db, Request, TestApp, on_both_databases};
+use runnel_testkit::{Request, Setup, TestApp, on_both_databases, with_a_bucket_too};
 use serde_json::json;
 
 use super::{get, id, photo, pixels, results, sign, sign_request};
@@ -16,8 +16,10 @@ on_both_databases!(
     wrong_fields_are_told_one_by_one,
 );
 
-async fn a_transform_is_made_when_it_is_fetched_and_served_from_storage_then(db: Db) {
-    let app = TestApp::start(db).await;
+with_a_bucket_too!(fits_and_formats_are_what_was_asked_for,);
+
+async fn a_transform_is_made_when_it_is_fetched_and_served_from_storage_then(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let asset = photo(&app).await;
     let wish = json!({"w": 90, "h": 60, "format": "webp", "expires_in": 600, "more": 1});
     let signed = sign(&app, &asset, &wish).await;
@@ -66,8 +68,8 @@ async fn a_transform_is_made_when_it_is_fetched_and_served_from_storage_then(db:
     app.stop().await;
 }
 
-async fn fits_and_formats_are_what_was_asked_for(db: Db) {
-    let app = TestApp::start(db).await;
+async fn fits_and_formats_are_what_was_asked_for(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let wide = photo(&app).await;
     let standing = sample::turned_jpeg(300, 200, 6);
     let standing = app.asset("image/jpeg", &standing).await;
@@ -140,7 +142,7 @@ async fn fits_and_formats_are_what_was_asked_for(db: Db) {
         let signed = sign(&app, asset, &wish).await;
         let told = (&signed["width"], &signed["height"]);
         assert_eq!(told, (&json!(sides.0), &json!(sides.1)), "{wish}");
-        let answer = get(&signed).send().await.assert(200);
+        let answer = get(&signed).send().await.followed().await.assert(200);
         let facts = probe(&mut Cursor::new(&answer.body), &Budget::default()).unwrap();
         assert_eq!((facts.width, facts.height), sides, "{wish}");
         assert_eq!(facts.media_type, media_type, "{wish}");
@@ -154,8 +156,8 @@ async fn fits_and_formats_are_what_was_asked_for(db: Db) {
     app.stop().await;
 }
 
-async fn auto_goes_by_what_the_client_accepts(db: Db) {
-    let app = TestApp::start(db).await;
+async fn auto_goes_by_what_the_client_accepts(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let asset = photo(&app).await;
     let signed = sign(&app, &asset, &json!({"w": 60})).await;
     let mut tags = BTreeSet::new();
@@ -196,8 +198,8 @@ async fn auto_goes_by_what_the_client_accepts(db: Db) {
     app.stop().await;
 }
 
-async fn wrong_fields_are_told_one_by_one(db: Db) {
-    let app = TestApp::start(db).await;
+async fn wrong_fields_are_told_one_by_one(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let asset = photo(&app).await;
     let all_wrong = json!({
         "w": 0, "h": 8193, "fit": "covr", "format": "webpp", "q": 101, "expires_in": 604_801,
