@@ -2,6 +2,7 @@
 
 mod docs;
 mod events;
+mod uploads;
 
 use std::process::Command;
 
