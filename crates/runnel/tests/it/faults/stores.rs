@@ -5,19 +5,25 @@ use std::time::{Duration, Instant};
 
 use runnel_blobs::{Blobs, Variables};
 use runnel_media::sample;
-use runnel_testkit::{Db, Mood, Request, S3Server, Storage, TestApp};
+use runnel_testkit::{Db, Mood, Request, S3Server, Storage, TestApp, on_both_databases};
 use serde_json::json;
+
+on_both_databases!(
+    a_confirmation_waits_for_a_store_that_is_ill_and_works_when_it_is_well,
+    a_one_step_upload_to_a_store_that_is_ill_makes_no_asset,
+    a_run_on_an_object_that_is_lost_fails_with_a_reason,
+    a_run_waits_for_a_store_that_is_away,
+);
 
 /// The store may be silent for two seconds, and is asked twice.
 const BOUND: Duration = Duration::from_secs(20);
 
-async fn app() -> TestApp {
-    TestApp::start_on(Db::Sqlite, Storage::S3, |_| {}).await
+async fn app(db: Db) -> TestApp {
+    TestApp::start_on(db, Storage::S3, |_| {}).await
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_confirmation_waits_for_a_store_that_is_ill_and_works_when_it_is_well() {
-    let app = app().await;
+async fn a_confirmation_waits_for_a_store_that_is_ill_and_works_when_it_is_well(db: Db) {
+    let app = app(db).await;
     for mood in [Mood::Failing, Mood::Silent, Mood::Dropping] {
         let id = app.upload("image/png", &sample::gradient_png(50, 50)).await;
         let before = app.objects();
@@ -44,9 +50,8 @@ async fn a_confirmation_waits_for_a_store_that_is_ill_and_works_when_it_is_well(
     app.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_one_step_upload_to_a_store_that_is_ill_makes_no_asset() {
-    let app = app().await;
+async fn a_one_step_upload_to_a_store_that_is_ill_makes_no_asset(db: Db) {
+    let app = app(db).await;
     let send = || {
         let request = Request::new("POST", &app.url("/v1/assets")).key(app.key());
         request
@@ -63,9 +68,8 @@ async fn a_one_step_upload_to_a_store_that_is_ill_makes_no_asset() {
     app.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_on_an_object_that_is_lost_fails_with_a_reason() {
-    let app = app().await;
+async fn a_run_on_an_object_that_is_lost_fails_with_a_reason(db: Db) {
+    let app = app(db).await;
     let asset = app.asset("image/png", &sample::gradient_png(64, 64)).await;
     for lost in app.objects() {
         std::fs::remove_file(lost).unwrap();
@@ -98,9 +102,8 @@ async fn a_run_on_an_object_that_is_lost_fails_with_a_reason() {
     app.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_waits_for_a_store_that_is_away() {
-    let app = app().await;
+async fn a_run_waits_for_a_store_that_is_away(db: Db) {
+    let app = app(db).await;
     let asset = app.asset("image/png", &sample::gradient_png(64, 64)).await;
     let body = json!({"input": {"asset_id": asset["id"]}});
     let run = app.post("/v1/models/runflow/background-removal/runs", &body);
