@@ -17,7 +17,7 @@ macro_rules! columns {
     () => {
         "id, org_id, folder_id, name, storage_key, thumbnail_key, mime_type, size_bytes, asset_type, \
          source_type, source_id, created_by, created_at, updated_at, deleted_at, deleted_by, width, \
-         height, duration_ms, sha256, blurhash, metadata"
+         height, duration_ms, codec, frames, sha256, blurhash, metadata"
     };
 }
 
@@ -206,7 +206,7 @@ impl Assets<&mut Tx> {
     pub async fn insert(&mut self, asset: &Asset) -> Result<bool, StoreError> {
         let sql = concat!(
             "INSERT INTO assets (", columns!(), ")
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
             RETURNING ",
             has_webhooks!("$2")
         );
@@ -230,6 +230,8 @@ impl Assets<&mut Tx> {
             .opt_int(asset.width.map(i64::from))
             .opt_int(asset.height.map(i64::from))
             .opt_int(asset.duration_ms)
+            .opt_text(asset.codec.as_deref())
+            .opt_int(asset.frames.map(i64::from))
             .opt_text(asset.sha256.as_deref())
             .opt_text(asset.blurhash.as_deref())
             .opt_json(asset.metadata.as_ref());
@@ -376,6 +378,8 @@ fn decode(row: &Row) -> Result<Asset, StoreError> {
         width: row.opt_number("width")?,
         height: row.opt_number("height")?,
         duration_ms: row.opt_int("duration_ms")?,
+        codec: row.opt_text("codec")?,
+        frames: row.opt_number("frames")?,
         sha256: row.opt_text("sha256")?,
         blurhash: row.opt_text("blurhash")?,
         metadata: row.opt_json("metadata")?,

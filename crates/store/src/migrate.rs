@@ -119,6 +119,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0013_assets_at_the_top",
         sql: Sql::Both(include_str!("../migrations/0013_assets_at_the_top.sql")),
     },
+    Migration {
+        version: 14,
+        name: "0014_codec_and_frames",
+        sql: Sql::Both(include_str!("../migrations/0014_codec_and_frames.sql")),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -78,6 +78,11 @@ pub struct Asset {
     pub height: Option<u32>,
     /// Length in milliseconds, of a video or a sound.
     pub duration_ms: Option<i64>,
+    /// The codec of a video, or else of a sound, such as `h264`.
+    pub codec: Option<String>,
+    /// How many frames a picture has, counted up to ten thousand; more than one when
+    /// it is animated.
+    pub frames: Option<u32>,
     /// SHA-256 of its bytes, 64 hex characters.
     pub sha256: Option<String>,
     /// A short text from which a blurred preview can be drawn.
@@ -109,6 +114,8 @@ impl Listed for Asset {
         Field::new("width", FieldKind::Integer).nullable(),
         Field::new("height", FieldKind::Integer).nullable(),
         Field::new("duration_ms", FieldKind::Integer).nullable(),
+        Field::new("codec", FieldKind::Text).nullable(),
+        Field::new("frames", FieldKind::Integer).nullable(),
         Field::new("sha256", FieldKind::Text)
             .nullable()
             .unsortable(),
@@ -141,6 +148,8 @@ impl Asset {
             width: None,
             height: None,
             duration_ms: None,
+            codec: None,
+            frames: None,
             sha256: None,
             blurhash: None,
             metadata: None,

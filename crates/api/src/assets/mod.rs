@@ -64,6 +64,11 @@ pub(crate) struct AssetResponse {
     height: Option<u32>,
     /// Length in milliseconds, of a video or a sound.
     duration_ms: Option<i64>,
+    /// The codec of a video, or else of a sound, such as `h264` or `mp3`.
+    codec: Option<String>,
+    /// How many frames a picture has, counted up to ten thousand; more than one when
+    /// it is animated.
+    frames: Option<u32>,
     /// SHA-256 of its bytes, in hex.
     sha256: Option<String>,
     /// A short text from which a blurred preview can be drawn.
@@ -117,6 +122,8 @@ impl From<AssetView> for AssetResponse {
             width: asset.width,
             height: asset.height,
             duration_ms: asset.duration_ms,
+            codec: asset.codec,
+            frames: asset.frames,
             sha256: asset.sha256,
             blurhash: asset.blurhash,
             metadata: asset.metadata,

@@ -25,6 +25,8 @@ pub(crate) struct Facts {
     width: Option<u32>,
     height: Option<u32>,
     duration_ms: Option<u64>,
+    codec: Option<String>,
+    frames: Option<u32>,
     pub(super) thumbnail: Drawn,
 }
 
@@ -60,6 +62,8 @@ impl Facts {
             width: self.width,
             height: self.height,
             duration_ms: self.duration_ms.and_then(|length| length.try_into().ok()),
+            codec: self.codec.clone(),
+            frames: self.frames,
             ..asset
         }
     }
@@ -71,6 +75,8 @@ impl Facts {
             width: None,
             height: None,
             duration_ms: None,
+            codec: None,
+            frames: None,
             thumbnail: Drawn::Nothing,
         }
     }
@@ -80,6 +86,8 @@ impl Facts {
             width: found.width,
             height: found.height,
             duration_ms: found.duration_ms,
+            codec: found.codec.clone(),
+            frames: found.frames,
             ..Self::bare(found.media_type)
         }
     }
@@ -89,6 +97,7 @@ impl Facts {
         Self {
             width: Some(source.width),
             height: Some(source.height),
+            frames: Some(source.frames),
             thumbnail: Drawn::Made(Box::new(thumbnail)),
             ..Self::bare(source.media_type)
         }

@@ -97,6 +97,8 @@ fn record(view: AssetView) -> Value {
         "width": asset.width,
         "height": asset.height,
         "duration_ms": asset.duration_ms,
+        "codec": asset.codec,
+        "frames": asset.frames,
         "sha256": asset.sha256,
         "blurhash": asset.blurhash,
         "metadata": asset.metadata,

@@ -28,6 +28,8 @@ pub(super) async fn every_field_comes_back(db: Db) {
         width: None,
         height: None,
         duration_ms: None,
+        codec: None,
+        frames: None,
         sha256: None,
         blurhash: None,
         metadata: None,

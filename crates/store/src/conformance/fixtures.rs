@@ -84,6 +84,8 @@ pub(super) fn asset(db: &Db, org: OrgId) -> Asset {
         width: Some(6000),
         height: Some(4000),
         duration_ms: Some(12_345),
+        codec: Some("h264".to_owned()),
+        frames: Some(2),
         sha256: Some("cd".repeat(32)),
         blurhash: Some("LEHV6nWB2yk8pyo0adR*.7kCMdnj".to_owned()),
         metadata: Some(json!({"nested": [1, 2.5, null, "nul \u{0}"], "π": true})),

@@ -126,6 +126,24 @@ fn check_facts(sample: &Sample, asset: &Value) {
         has_length,
         "{what}: {length:?}"
     );
+    let codec = match what.rsplit('/').next().unwrap() {
+        "mp4" if what.starts_with("video") => Some("h264"),
+        "quicktime" | "x-matroska" => Some("mpeg4"),
+        "webm" => Some("vp8"),
+        "mpeg" => Some("mp3"),
+        "wav" => Some("pcm_s16le"),
+        "flac" => Some("flac"),
+        "ogg" => Some("vorbis"),
+        "mp4" => Some("aac"),
+        _ => None,
+    };
+    assert_eq!(asset["codec"], json!(codec), "{what}");
+    let frames = match what {
+        "image/gif" => Some(2),
+        _ if sample.asset_type == "image" => Some(1),
+        _ => None,
+    };
+    assert_eq!(asset["frames"], json!(frames), "{what}");
     assert_eq!(
         asset["blurhash"].is_null(),
         asset["thumbnail_url"].is_null(),
