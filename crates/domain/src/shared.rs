@@ -47,7 +47,8 @@ mod tests {
         let first = shared.of(1, || 10);
         let same = shared.of(1, || 11);
         assert!(Arc::ptr_eq(&first, &same));
-        assert_eq!((*shared.of(2, || 20), shared.holders()), (20, 2));
+        assert_eq!(*shared.of(2, || 20), 20);
+        assert_eq!(shared.holders(), 2);
         drop((first, same));
         assert_eq!(*shared.of(1, || 12), 12);
         assert_eq!(shared.holders(), 0);

@@ -157,7 +157,10 @@ impl Default for InHand {
     fn default() -> Self {
         Self {
             // Servers that drip leave room for the files of others, however many they are.
-            rooms: Rooms::of(POOLS, LANE).leaving_room(Pool::Fetches, 3),
+            rooms: Rooms::of(POOLS, LANE)
+                .leaving_room(Pool::Fetches, 3)
+                // What is removed from a store that is silent leaves room, too.
+                .leaving_room(Pool::Chores, 2),
             tasks: JoinSet::new(),
             places: HashMap::new(),
         }
