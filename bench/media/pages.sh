@@ -44,7 +44,7 @@ cases() {
         "folder of 60, first page" "/v1/assets?limit=50&folder_id=$small" \
         "no folder, first page" "/v1/assets?limit=50&folder_id=null" \
         "no folder, in the middle" "/v1/assets?limit=50&folder_id=null&pq=$middle" \
-        "no folder, of a type" "/v1/assets?limit=50&folder_id=null&asset_type=video" \
+        "no folder, of a type" "/v1/assets?limit=50&folder_id=null&asset_type=image" \
         "type, first page" "/v1/assets?limit=50&asset_type=video" \
         "type, in the middle" "/v1/assets?limit=50&q=asset_type:video&pq=$middle" \
         "folder and type, first page" "/v1/assets?limit=50&folder_id=$folder&asset_type=image" \
