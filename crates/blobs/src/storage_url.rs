@@ -54,6 +54,18 @@ pub(crate) struct BucketUrl {
     pub(crate) path_style: Option<bool>,
     /// How long the store may be silent.
     pub(crate) timeout: Duration,
+    /// Who sends files to those who may fetch them.
+    pub(crate) downloads: Downloads,
+}
+
+/// Who sends files to those who may fetch them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Downloads {
+    /// The store, where it signs URLs: it does so until they expire, whatever
+    /// becomes of the file.
+    Store,
+    /// The server, which looks at the row each time.
+    Server,
 }
 
 impl BucketUrl {
@@ -145,6 +157,7 @@ fn read_bucket(url: &Url, protocol: Protocol) -> Result<BucketUrl, BlobError> {
         region: None,
         path_style: None,
         timeout: TIMEOUT,
+        downloads: Downloads::Store,
     };
     for (name, value) in url.query_pairs() {
         match (name.as_ref(), protocol) {
@@ -154,14 +167,21 @@ fn read_bucket(url: &Url, protocol: Protocol) -> Result<BucketUrl, BlobError> {
                 found.path_style = Some(read_switch(url, &name, &value)?);
             }
             ("timeout", _) => found.timeout = read_seconds(url, &value)?,
+            ("downloads", _) => found.downloads = read_downloads(url, &value)?,
             (_, Protocol::S3) => {
                 return Err(unknown_option(
                     url,
                     &name,
-                    "endpoint, region, path_style and timeout",
+                    "endpoint, region, path_style, timeout and downloads",
                 ));
             }
-            _ => return Err(unknown_option(url, &name, "endpoint and timeout")),
+            _ => {
+                return Err(unknown_option(
+                    url,
+                    &name,
+                    "endpoint, timeout and downloads",
+                ));
+            }
         }
     }
     Ok(found)
@@ -206,6 +226,17 @@ fn read_seconds(url: &Url, value: &str) -> Result<Duration, BlobError> {
     })
 }
 
+fn read_downloads(url: &Url, value: &str) -> Result<Downloads, BlobError> {
+    match value {
+        "store" => Ok(Downloads::Store),
+        "server" => Ok(Downloads::Server),
+        _ => Err(unusable(
+            url,
+            format!("the option downloads is store or server, not {value:?}"),
+        )),
+    }
+}
+
 fn unknown_option(url: &Url, name: &str, known: &str) -> BlobError {
     // The value is not repeated: somebody may have put a secret there.
     unusable(
@@ -241,7 +272,7 @@ mod tests {
                 is_synced: false
             }
         );
-        let text = "s3://media/a/b/?endpoint=http://127.0.0.1:9000&region=eu-west-1&path_style=true&timeout=3";
+        let text = "s3://media/a/b/?endpoint=http://127.0.0.1:9000&region=eu-west-1&path_style=true&timeout=3&downloads=server";
         let StorageUrl::Bucket(bucket) = text.parse().unwrap() else {
             panic!("{text} is a bucket");
         };
@@ -253,8 +284,12 @@ mod tests {
         assert_eq!(bucket.region.as_deref(), Some("eu-west-1"));
         assert_eq!(bucket.path_style, Some(true));
         assert_eq!(bucket.timeout, Duration::from_secs(3));
-        for text in ["gs://media", "az://media/x"] {
-            assert!(matches!(text.parse(), Ok(StorageUrl::Bucket(_))), "{text}");
+        assert_eq!(bucket.downloads, Downloads::Server);
+        for text in ["gs://media", "az://media/x", "az://media?downloads=store"] {
+            let Ok(StorageUrl::Bucket(bucket)) = text.parse() else {
+                panic!("{text} is a bucket");
+            };
+            assert_eq!(bucket.downloads, Downloads::Store, "{text}");
         }
     }
 
@@ -276,6 +311,7 @@ mod tests {
             ),
             ("s3://bucket?endpoint=http://a:SECRET@b", "must be a server"),
             ("s3://bucket?timeout=0", "from 1 to 600"),
+            ("gs://bucket?downloads=no", "store or server"),
             ("s3://bucket/a/../.hidden", "between its slashes"),
             ("s3://bucket/a%20b", "between its slashes"),
             ("gs://bucket?region=x", "no option \"region\""),

@@ -38,6 +38,12 @@ impl Setup {
         db: Db::Sqlite,
         storage: Storage::S3,
     };
+
+    /// The same, and the server sends the files.
+    pub const BEHIND: Self = Self {
+        db: Db::Sqlite,
+        storage: Storage::S3Behind,
+    };
 }
 
 impl From<Db> for Setup {
@@ -106,11 +112,14 @@ impl TestApp {
         let mut begin = Timestamp::from_micros(1_790_000_000_000_000);
         let bucket = Bucket::of(storage).await;
         if let Some(bucket) = &bucket {
-            let (url, variables) = bucket.place();
+            let (mut url, variables) = bucket.place();
+            if storage == Storage::S3Behind {
+                url.push_str("&downloads=server");
+            }
             settings.storage_url = Some(url);
             settings.storage_variables = variables;
-            // The store looks at its own clock.
-            begin = SystemClock.now();
+            // The store looks at its own clock, of which URLs have whole seconds.
+            begin = Timestamp::from_micros(SystemClock.now().as_seconds() * 1_000_000);
         }
         let clock = Arc::new(ManualClock::at(begin));
         let mut environment = Environment {

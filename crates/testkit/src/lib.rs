@@ -56,6 +56,17 @@ macro_rules! with_a_bucket_too {
     };
 }
 
+/// The same, with a bucket whose files the server sends.
+#[macro_export]
+macro_rules! behind_the_server_too {
+    ($($name:ident),* $(,)?) => {
+        mod behind {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name($crate::Setup::BEHIND).await; })*
+        }
+    };
+}
+
 /// Expands a test `async fn name(db: Db)`, or `setup: Setup`, to one on each database.
 #[macro_export]
 macro_rules! on_both_databases {

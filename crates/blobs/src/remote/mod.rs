@@ -29,6 +29,7 @@ use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload
 use crate::error::BlobError;
 use crate::key::Key;
 use crate::object::{Listed, Meta, Object, Opened};
+use crate::storage_url::Downloads;
 
 use failure::Failures;
 pub(crate) use failure::credential_names;
@@ -56,6 +57,7 @@ struct Inner {
     /// What the names of all objects begin with: empty, or with a slash at its end.
     prefix: String,
     urls: Urls,
+    downloads: Downloads,
     failures: Failures,
 }
 
@@ -74,6 +76,7 @@ impl Remote {
         store: Arc<S>,
         prefix: &str,
         urls: Urls,
+        downloads: Downloads,
         failures: Failures,
     ) -> Self {
         let prefix = if prefix.is_empty() {
@@ -86,6 +89,7 @@ impl Remote {
             store,
             prefix,
             urls,
+            downloads,
             failures,
         };
         Self {
@@ -97,7 +101,7 @@ impl Remote {
     #[cfg(test)]
     pub(crate) fn in_memory(store: Arc<object_store::memory::InMemory>, prefix: &str) -> Self {
         let failures = Failures::new(crate::storage_url::Protocol::S3, "memory");
-        Self::new(store, prefix, Urls::Nobody, failures)
+        Self::new(store, prefix, Urls::Nobody, Downloads::Store, failures)
     }
 
     /// Stores bytes under a name that is no key.

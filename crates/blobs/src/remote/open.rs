@@ -186,7 +186,7 @@ fn connected<S: ObjectStore + MultipartStore>(
     urls: Urls,
 ) -> Remote {
     let failures = Failures::new(url.protocol, &url.bucket);
-    Remote::new(store, &url.prefix, urls, failures)
+    Remote::new(store, &url.prefix, urls, url.downloads, failures)
 }
 
 /// Whether the endpoint asked for speaks without TLS.

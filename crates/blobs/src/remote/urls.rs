@@ -21,6 +21,7 @@ use super::sas::SasSigner;
 use crate::error::BlobError;
 use crate::key::Key;
 use crate::object::Download;
+use crate::storage_url::Downloads;
 
 /// Who signs.
 #[derive(Debug)]
@@ -88,6 +89,9 @@ impl Remote {
         valid_for: Duration,
         download: Download<'_>,
     ) -> Option<String> {
+        if self.inner.downloads == Downloads::Server {
+            return None;
+        }
         let path = self.path(&key.to_string());
         let query = [
             ("response-content-type", download.mime_type),

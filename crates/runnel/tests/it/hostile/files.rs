@@ -3,7 +3,8 @@
 
 use runnel_media::sample;
 use runnel_testkit::{
-    Process, Request, Setup, TestApp, on_both_databases, samples, with_a_bucket_too,
+    Process, Request, Setup, TestApp, behind_the_server_too, on_both_databases, samples,
+    with_a_bucket_too,
 };
 use serde_json::json;
 
@@ -23,6 +24,11 @@ with_a_bucket_too!(
     a_video_of_ten_hours_is_an_ordinary_one,
     an_archive_is_never_opened,
     names_of_500_characters_in_any_script_come_back,
+);
+
+behind_the_server_too!(
+    a_picture_that_is_also_a_script_is_served_as_the_picture,
+    a_drawing_that_reaches_out_or_grows_is_harmless,
 );
 
 async fn a_picture_that_is_also_a_script_is_served_as_the_picture(setup: Setup) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use runnel_media::sample;
-use runnel_testkit::{Db, Request, TestApp, on_both_databases};
+use runnel_testkit::{Request, Setup, TestApp, behind_the_server_too, on_both_databases};
 
 on_both_databases!(
     an_asset_is_its_organizations_alone,
@@ -11,8 +11,14 @@ on_both_databases!(
     signed_urls_end
 );
 
-async fn an_asset_is_its_organizations_alone(db: Db) {
-    let app = TestApp::start(db).await;
+behind_the_server_too!(
+    an_asset_is_its_organizations_alone,
+    signed_urls_serve_ranges_and_tags,
+    signed_urls_end
+);
+
+async fn an_asset_is_its_organizations_alone(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let asset = app.asset("image/gif", &sample::gif_two_frames()).await;
     let path = format!("/v1/assets/{}", asset["id"].as_str().unwrap());
     let read = app.get(&path).send().await.assert(200).json();
@@ -36,8 +42,8 @@ async fn an_asset_is_its_organizations_alone(db: Db) {
     app.stop().await;
 }
 
-async fn signed_urls_serve_ranges_and_tags(db: Db) {
-    let app = TestApp::start(db).await;
+async fn signed_urls_serve_ranges_and_tags(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let png = sample::gradient_png(100, 100);
     let asset = app.asset("image/png", &png).await;
     let url = asset["url"].as_str().unwrap();
@@ -98,8 +104,8 @@ async fn signed_urls_serve_ranges_and_tags(db: Db) {
     app.stop().await;
 }
 
-async fn signed_urls_end(db: Db) {
-    let app = TestApp::start(db).await;
+async fn signed_urls_end(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let asset = app.asset("image/png", &sample::gradient_png(10, 10)).await;
     let url = asset["url"].as_str().unwrap();
     app.advance(Duration::from_hours(24));

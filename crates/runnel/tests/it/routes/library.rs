@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use runnel_media::sample;
-use runnel_testkit::{Request, Setup, TestApp, on_both_databases, with_a_bucket_too};
+use runnel_testkit::{
+    Request, Setup, TestApp, behind_the_server_too, on_both_databases, with_a_bucket_too,
+};
 use serde_json::{Value, json};
 
 on_both_databases!(
@@ -19,6 +21,8 @@ with_a_bucket_too!(
     an_asset_is_renamed_filed_and_annotated,
     a_list_is_walked_filtered_ordered_and_projected,
 );
+
+behind_the_server_too!(a_deletion_can_be_taken_back_for_seven_days,);
 
 fn at(asset: &Value) -> String {
     format!("/v1/assets/{}", asset["id"].as_str().unwrap())

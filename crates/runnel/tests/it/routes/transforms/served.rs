@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use runnel_media::sample;
-use runnel_testkit::{Db, Request, Storage, TestApp, on_both_databases, wait_until};
+use runnel_testkit::{
+    Db, Request, Setup, Storage, TestApp, behind_the_server_too, on_both_databases, wait_until,
+};
 use serde_json::json;
 
 use super::{get, id, photo, pixels, results, sign, sign_request};
@@ -18,8 +20,16 @@ on_both_databases!(
     a_picture_that_went_bad_is_told_and_can_be_asked_for_again,
 );
 
-async fn a_transform_is_served_like_any_file(db: Db) {
-    let app = TestApp::start(db).await;
+behind_the_server_too!(
+    a_transform_is_served_like_any_file,
+    a_url_ends_with_its_time_and_with_its_asset,
+    many_who_ask_for_the_same_are_served_by_one_file,
+    a_client_that_leaves_before_its_turn_costs_nothing,
+    a_picture_that_went_bad_is_told_and_can_be_asked_for_again,
+);
+
+async fn a_transform_is_served_like_any_file(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let asset = Request::new("POST", &app.url("/v1/assets")).key(app.key());
     let asset = asset.file(
         "Kuchen am See.jpeg",
@@ -69,8 +79,8 @@ async fn a_transform_is_served_like_any_file(db: Db) {
     app.stop().await;
 }
 
-async fn a_url_ends_with_its_time_and_with_its_asset(db: Db) {
-    let app = TestApp::start(db).await;
+async fn a_url_ends_with_its_time_and_with_its_asset(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let asset = photo(&app).await;
     let wish = json!({"w": 30, "format": "webp", "expires_in": 60});
     let brief = sign(&app, &asset, &wish).await;
@@ -106,8 +116,8 @@ async fn a_url_ends_with_its_time_and_with_its_asset(db: Db) {
     app.stop().await;
 }
 
-async fn many_who_ask_for_the_same_are_served_by_one_file(db: Db) {
-    let app = TestApp::start(db).await;
+async fn many_who_ask_for_the_same_are_served_by_one_file(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let asset = photo(&app).await;
     let signed = sign(&app, &asset, &json!({"w": 120, "format": "avif"})).await;
     // Nothing can be decoded until all of them wait.
@@ -134,8 +144,8 @@ async fn many_who_ask_for_the_same_are_served_by_one_file(db: Db) {
     app.stop().await;
 }
 
-async fn a_client_that_leaves_before_its_turn_costs_nothing(db: Db) {
-    let app = TestApp::start(db).await;
+async fn a_client_that_leaves_before_its_turn_costs_nothing(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let asset = photo(&app).await;
     let left = sign(&app, &asset, &json!({"w": 50, "format": "png"})).await;
     let stayed = sign(&app, &asset, &json!({"w": 51, "format": "png"})).await;
@@ -165,16 +175,15 @@ async fn a_client_that_leaves_before_its_turn_costs_nothing(db: Db) {
     app.stop().await;
 }
 
-async fn a_picture_that_went_bad_is_told_and_can_be_asked_for_again(db: Db) {
-    let app = TestApp::start(db).await;
+async fn a_picture_that_went_bad_is_told_and_can_be_asked_for_again(setup: Setup) {
+    let app = TestApp::start(setup).await;
     let asset = photo(&app).await;
     let signed = sign(&app, &asset, &json!({"w": 50, "format": "png"})).await;
-    let file = app
-        .data_dir()
-        .join("objects")
-        .join(asset["r2_key"].as_str().unwrap());
-    let good = std::fs::read(&file).unwrap();
-    std::fs::write(&file, &good[..good.len() / 2]).unwrap();
+    let key = asset["r2_key"].as_str().unwrap();
+    let objects = app.objects();
+    let file = objects.iter().find(|path| path.ends_with(key)).unwrap();
+    let good = std::fs::read(file).unwrap();
+    std::fs::write(file, &good[..good.len() / 2]).unwrap();
     let error = get(&signed)
         .send()
         .await
@@ -184,18 +193,18 @@ async fn a_picture_that_went_bad_is_told_and_can_be_asked_for_again(db: Db) {
         "{error}"
     );
     // What is known is told again, without another try.
-    std::fs::write(&file, &good).unwrap();
+    std::fs::write(file, &good).unwrap();
     let again = get(&signed).send().await;
     assert_eq!(again.assert_error(422, "VALIDATION_ERROR"), error);
     assert!(results(&app).is_empty());
     app.advance(Duration::from_mins(10));
     // The storage's failures are not the file's, and are not remembered.
-    std::fs::remove_file(&file).unwrap();
+    std::fs::remove_file(file).unwrap();
     get(&signed)
         .send()
         .await
         .assert_error(500, "INTERNAL_ERROR");
-    std::fs::write(&file, &good).unwrap();
+    std::fs::write(file, &good).unwrap();
     get(&signed).send().await.assert(200);
     app.stop().await;
 }
