@@ -1,6 +1,7 @@
 //! Creates a batch: every item is checked before anything is stored.
 
 use runnel_engines::Entry;
+use runnel_store::Tx;
 use runnel_types::{
     Batch, BatchPlace, BatchStatus, Fault, FieldFault, ItemCounts, Kind, ModelSpec, OrgId, Run,
     RunSource, RunStatus, Scope,
@@ -112,11 +113,17 @@ impl Services {
             metadata,
         };
         let runs = self.runs_of(&batch, &entry, stored);
-        if let Err(fault) = self.accept_batch(caller, &batch, &runs, &inline).await {
-            self.discard_files(inline.iter().map(Described::asset))
-                .await;
-            return Err(fault);
-        }
+        let tx = match self.accept_batch(caller, &batch, &runs, &inline).await {
+            Ok(tx) => tx,
+            Err(fault) => {
+                self.discard_files(inline.iter().map(Described::asset))
+                    .await;
+                return Err(fault);
+            }
+        };
+        // Whether a commit that fails was carried out is not known, so the files
+        // stay: if there are no rows, the doctor finds them.
+        tx.commit().await.map_err(faults::store)?;
         Ok(batch)
     }
 
@@ -226,14 +233,14 @@ impl Services {
     }
 
     /// Writes the batch, its runs, their jobs and the pictures that came with
-    /// them, in one commit.
+    /// them; to be committed.
     async fn accept_batch(
         &self,
         caller: &Caller,
         batch: &Batch,
         runs: &[Run],
         inline: &[Described],
-    ) -> Result<(), Fault> {
+    ) -> Result<Tx, Fault> {
         let mut tx = self.begin_once(caller).await?;
         for new in inline {
             self.insert_described(&mut tx, new).await?;
@@ -244,7 +251,7 @@ impl Services {
             tx.runs().insert(run).await.map_err(faults::store)?;
             self.enqueue_run(&mut tx, run).await?;
         }
-        tx.commit().await.map_err(faults::store)
+        Ok(tx)
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use runnel_engines::Entry;
+use runnel_store::Tx;
 use runnel_types::{Fault, FieldFault, ModelSpec, OrgId, Run, RunSource, RunStatus, Scope};
 use serde_json::{Map, Value};
 
@@ -87,11 +88,17 @@ impl Services {
             metadata,
             has_logs: false,
         };
-        if let Err(fault) = self.accept(caller, &run, &inline).await {
-            self.discard_files(inline.iter().map(Described::asset))
-                .await;
-            return Err(fault);
-        }
+        let tx = match self.accept(caller, &run, &inline).await {
+            Ok(tx) => tx,
+            Err(fault) => {
+                self.discard_files(inline.iter().map(Described::asset))
+                    .await;
+                return Err(fault);
+            }
+        };
+        // Whether a commit that fails was carried out is not known, so the files
+        // stay: if there are no rows, the doctor finds them.
+        tx.commit().await.map_err(faults::store)?;
         Ok(run)
     }
 
@@ -143,15 +150,15 @@ impl Services {
         Ok(Err(found))
     }
 
-    /// Writes the run, the files that came with it and its job, in one commit.
-    async fn accept(&self, caller: &Caller, run: &Run, inline: &[Described]) -> Result<(), Fault> {
+    /// Writes the run, the files that came with it and its job; to be committed.
+    async fn accept(&self, caller: &Caller, run: &Run, inline: &[Described]) -> Result<Tx, Fault> {
         let mut tx = self.begin_once(caller).await?;
         for new in inline {
             self.insert_described(&mut tx, new).await?;
         }
         tx.runs().insert(run).await.map_err(faults::store)?;
         self.enqueue_run(&mut tx, run).await?;
-        tx.commit().await.map_err(faults::store)
+        Ok(tx)
     }
 
     /// Stores the `data:` URIs of the input as assets and puts references in

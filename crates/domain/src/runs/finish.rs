@@ -21,25 +21,26 @@ impl Services {
         log: Option<(LogLevel, String)>,
         lease: &Lease,
     ) -> Result<Execution, Fault> {
-        let recorded = self.record_end(run, result, &files, log, lease).await;
-        if !matches!(recorded, Ok(true)) {
-            self.discard_files(files.iter().map(Described::asset)).await;
+        let written = self.write_end(run, result, &files, log, lease).await;
+        if let Ok(Some(tx)) = written {
+            // Whether a commit that fails was carried out is not known, so the
+            // files stay: if there are no rows, the doctor finds them.
+            tx.commit().await.map_err(faults::store)?;
+            return Ok(Execution::Recorded);
         }
-        Ok(if recorded? {
-            Execution::Recorded
-        } else {
-            Execution::Stale
-        })
+        self.discard_files(files.iter().map(Described::asset)).await;
+        written.map(|_stale| Execution::Stale)
     }
 
-    async fn record_end(
+    /// Writes all that; to be committed. `None` when there is nothing to commit.
+    async fn write_end(
         &self,
         run: &Run,
         result: Result<Value, RunFailure>,
         files: &[Described],
         log: Option<(LogLevel, String)>,
         lease: &Lease,
-    ) -> Result<bool, Fault> {
+    ) -> Result<Option<Tx>, Fault> {
         let now = self.now();
         let outcome = match result {
             Ok(output) => Outcome {
@@ -63,7 +64,7 @@ impl Services {
             .await
             .map_err(faults::store)?
         {
-            return Ok(false);
+            return Ok(None);
         }
         let line = log
             .as_ref()
@@ -71,10 +72,7 @@ impl Services {
         let ended = self
             .end_in(&mut tx, (run.org_id, run.id), &outcome, line, files)
             .await?;
-        if ended.is_some() {
-            tx.commit().await.map_err(faults::store)?;
-        }
-        Ok(ended.is_some())
+        Ok(ended.map(|_run| tx))
     }
 
     /// Writes the end of a run, whoever ends it, into the caller's transaction:

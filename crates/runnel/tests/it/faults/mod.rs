@@ -11,4 +11,5 @@ mod removals;
 mod stores;
 mod strays;
 mod thumbnails;
+mod uncertain;
 mod workers;
