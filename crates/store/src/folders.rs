@@ -38,6 +38,17 @@ const MOST_IDS: usize = 256;
 /// A folder on the way to another: its id, its parent and its name.
 pub type Step = (FolderId, Option<FolderId>, String);
 
+/// The folders that an organization's lists show.
+pub(crate) fn rows(org: OrgId) -> Rows {
+    Rows {
+        table: TABLE,
+        columns: columns!(),
+        visible: "org_id = $1 AND deleted_at IS NULL",
+        args: Args::new().word(org),
+        arg_count: 1,
+    }
+}
+
 /// Statements on `folders`.
 #[derive(Debug)]
 pub struct Folders<E>(pub(crate) E);
@@ -64,14 +75,7 @@ impl<E: Reader> Folders<E> {
         org: OrgId,
         request: &ListRequest,
     ) -> Result<Page<Folder, Place>, StoreError> {
-        let rows = Rows {
-            table: TABLE,
-            columns: columns!(),
-            visible: "org_id = $1 AND deleted_at IS NULL",
-            args: Args::new().word(org),
-            arg_count: 1,
-        };
-        query::list(&mut self.0, rows, request, decode).await
+        query::list(&mut self.0, rows(org), request, decode).await
     }
 
     /// `ids` and all folders above them, in no order.

@@ -225,6 +225,7 @@ suite! {
     plans {
         lists_of_runs_and_batches_use_their_index,
         lists_of_assets_use_their_index,
+        lists_of_folders_use_their_index,
         logs_and_claims_use_their_index,
     }
     resumable_uploads {

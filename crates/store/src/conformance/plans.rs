@@ -4,8 +4,8 @@ use runnel_types::list::{
     Field, FieldKind, ListRequest, Listed, Place, Value, parse_filter, parse_sort,
 };
 use runnel_types::{
-    Asset, AssetType, Batch, BatchId, BatchItem, BatchPlace, Delivery, DeliverySubject, FolderId,
-    LogLevel, OrgId, Queue, Run, RunStatus,
+    Asset, AssetType, Batch, BatchId, BatchItem, BatchPlace, Delivery, DeliverySubject, Folder,
+    FolderId, LogLevel, OrgId, Queue, Run, RunStatus,
 };
 
 use super::fixtures::{PLACE, asset, at, delivery, queued_batch, queued_run, stored_jobs};
@@ -13,7 +13,7 @@ use super::{Db, NOW};
 use crate::column::Args;
 use crate::dialect::Dialect;
 use crate::reader::{Statement, all, changed};
-use crate::{assets, batches, deliveries, jobs, query, run_logs, runs};
+use crate::{assets, batches, deliveries, folders, jobs, query, run_logs, runs};
 
 /// The list of a batch's items.
 const ITEMS: &str = "items of a batch";
@@ -216,7 +216,7 @@ pub(super) async fn lists_of_assets_use_their_index(db: Db) {
         (
             "assets at the top",
             assets("folder_id:null", "created_at:desc", false),
-            "assets_at_top",
+            "assets_at_top ",
         ),
         (
             "assets of a type at the top",
@@ -225,7 +225,7 @@ pub(super) async fn lists_of_assets_use_their_index(db: Db) {
                 "created_at:desc",
                 true,
             ),
-            "assets_at_top",
+            "assets_at_top_by_type",
         ),
         (
             "assets of a type",
@@ -241,6 +241,47 @@ pub(super) async fn lists_of_assets_use_their_index(db: Db) {
         ),
     ] {
         uses(&db, name, statement, index).await;
+    }
+}
+
+pub(super) async fn lists_of_folders_use_their_index(db: Db) {
+    let org = db.org("a").await.id;
+    let folder: FolderId = db.ids.next();
+    let mut tx = db.store.begin().await.unwrap();
+    for n in 0..2000 {
+        // One in fifty lies at the top and one in `folder`.
+        let parent_id = match n % 50 {
+            0 => None,
+            1 => Some(folder),
+            _ => Some(db.ids.next()),
+        };
+        let one = Folder {
+            id: db.ids.next(),
+            org_id: org,
+            parent_id,
+            name: format!("folder {n}"),
+            asset_count: 0,
+            created_at: at(n),
+            updated_at: at(n),
+        };
+        tx.folders().insert(&one).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    analyze(&db).await;
+    let inside = format!("parent_id:{}", uuid::Uuid::from(folder));
+    for (name, filter, index) in [
+        ("folders", "", "folders_by_org"),
+        ("folders in a folder", &*inside, "folders_by_parent"),
+        ("folders at the top", "parent_id:null", "folders_at_top"),
+    ] {
+        let request = deep(Folder::FIELDS, filter, "created_at:desc", false);
+        let statement = query::statement(db.store.dialect(), folders::rows(org), &request);
+        let plan = plan(&db, statement).await;
+        assert!(plan.contains(index), "{name} do not use {index}:\n{plan}");
+        // The assets of each are counted, which is another matter.
+        for wrong in ["SCAN folders", "Seq Scan on folders", "TEMP B-TREE", "Sort"] {
+            assert!(!plan.contains(wrong), "{name}:\n{plan}");
+        }
     }
 }
 
