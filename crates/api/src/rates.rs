@@ -1,14 +1,18 @@
-//! What an organization's requests a minute are told in: `X-RateLimit-*`, and 429.
+//! Tells callers how many requests their organization may still make:
+//! `X-RateLimit-*`, and 429.
 
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::RETRY_AFTER;
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use runnel_domain::{Allowance, Caller, Services};
-use runnel_types::Fault;
+use runnel_types::{Fault, Kind};
+
+use crate::body_limit;
+use crate::caller::Authenticated;
 
 /// Where the allowance of a request's organization is left, to be told with its
 /// answer.
@@ -38,10 +42,17 @@ impl Counted {
 }
 
 /// Says in the headers of an answer what the caller may still ask.
-pub(crate) async fn tell(mut request: Request, next: Next) -> Response {
+pub(crate) async fn tell(
+    State(services): State<Arc<Services>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let counted = Counted::default();
     request.extensions_mut().insert(counted.clone());
-    let mut response = next.run(request).await;
+    let mut response = match refused(&services, request).await {
+        Ok(request) => next.run(request).await,
+        Err(refusal) => refusal,
+    };
     if let Some(allowance) = counted.0.get() {
         let headers = response.headers_mut();
         let mut tell = |name: HeaderName, value: i64| {
@@ -61,4 +72,21 @@ pub(crate) async fn tell(mut request: Request, next: Next) -> Response {
         }
     }
     response
+}
+
+/// Counts a request with a body before anything else, so that the body of one that
+/// is refused is read: a client that is still sending sees no answer otherwise.
+async fn refused(services: &Arc<Services>, request: Request) -> Result<Request, Response> {
+    if !services.rates.is_limited() || !matches!(*request.method(), Method::POST | Method::PATCH) {
+        return Ok(request);
+    }
+    let (mut parts, body) = request.into_parts();
+    match Authenticated::from_request_parts(&mut parts, services).await {
+        Err(error) if error.0.kind == Kind::RateLimited => {
+            body_limit::drain(body).await;
+            Err(error.into_response())
+        }
+        // Of any other fault the handler tells.
+        _ => Ok(Request::from_parts(parts, body)),
+    }
 }

@@ -52,7 +52,7 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .merge(webhooks());
     let documented = documented
         .route_layer(from_fn_with_state(Arc::clone(&services), idempotency::once))
-        .route_layer(from_fn(rates::tell))
+        .route_layer(from_fn_with_state(Arc::clone(&services), rates::tell))
         .layer(DefaultBodyLimit::max(form_limit))
         .finish_api(&mut api);
     let router = documented

@@ -19,9 +19,9 @@ const REMEMBERED: usize = 1024;
 ///
 /// An organization that was quiet for a minute may make as many at once as a
 /// minute allows; each comes back in its share of a minute. There is no moment
-/// at which all of them come back, for clients to wait for together.
-// SOURCE: the generic cell rate algorithm: one instant for each organization
-// says all, namely when it has its whole allowance again.
+/// at which all of them come back, for clients to wait for together. This is the
+/// generic cell rate algorithm: one instant for each organization says all, namely
+/// when it has its whole allowance again.
 #[derive(Debug, Default)]
 pub struct Rates {
     limit: Option<NonZeroU32>,
@@ -50,6 +50,11 @@ impl Rates {
             limit,
             whole_at: Mutex::default(),
         }
+    }
+
+    /// Whether there is a limit.
+    pub const fn is_limited(&self) -> bool {
+        self.limit.is_some()
     }
 
     /// Counts a request of `org`; `None` when there is no limit. What may not be

@@ -11,6 +11,7 @@ on_both_databases!(
     an_organization_has_its_requests_a_minute,
     without_a_limit_nothing_is_told,
     a_refused_request_uses_up_no_key,
+    whoever_is_still_sending_reads_the_refusal,
 );
 
 const NAMES: [&str; 4] = [
@@ -113,5 +114,27 @@ async fn a_refused_request_uses_up_no_key(db: Db) {
     let replayed = create().send().await.assert(201);
     assert_eq!(replayed.header("idempotent-replayed"), Some("true"));
     assert_eq!(told(&app, &replayed)[1], Some(0));
+    app.stop().await;
+}
+
+async fn whoever_is_still_sending_reads_the_refusal(db: Db) {
+    let app = limited(db, 1).await;
+    app.get("/v1/assets").send().await.assert(200);
+    let large = vec![b'x'; 8 << 20];
+    for key in [None, Some("one")] {
+        let form = Request::new("POST", &app.url("/v1/assets")).key(app.key());
+        let form = form.file("a.png", "image/png", &large);
+        let json = Request::new("POST", &app.url("/v1/models/runnel/echo/runs")).key(app.key());
+        let json = json.header("content-type", "application/json");
+        for request in [form, json.body(large.clone())] {
+            let request = match key {
+                Some(key) => request.header("idempotency-key", key),
+                None => request,
+            };
+            let refused = request.send().await;
+            assert_eq!(told(&app, &refused)[3], Some(60));
+            refused.assert_error(429, "RATE_LIMITED");
+        }
+    }
     app.stop().await;
 }
