@@ -205,17 +205,19 @@ impl Blobs {
         }
     }
 
-    /// Removes everything of an asset: its bytes, thumbnails and what was
-    /// derived of them. Nothing being there is fine.
+    /// Removes everything of an asset: its bytes, thumbnails, what was derived of
+    /// them, and parts of bodies that lie beside them. Nothing being there is fine.
     ///
     /// # Errors
     /// When something cannot be removed; asking again removes the rest.
     pub async fn delete_asset(&self, org: OrgId, asset: AssetId) -> Result<(), BlobError> {
-        let folder = Key::folder_of(org, asset);
-        match &self.0 {
-            Place::Local(local) => local.delete_folder(&folder).await,
-            Place::Remote(remote) => remote.delete_folder(&folder).await,
+        for folder in [Key::pieces_of(org, asset), Key::folder_of(org, asset)] {
+            match &self.0 {
+                Place::Local(local) => local.delete_folder(&folder).await?,
+                Place::Remote(remote) => remote.delete_folder(&folder).await?,
+            }
         }
+        Ok(())
     }
 
     /// Everything that lies in the storage, in no particular order, as it is

@@ -127,6 +127,11 @@ impl Key {
         format!("{org}/assets/{asset}")
     }
 
+    /// The same of parts of bodies that were still arriving for it.
+    pub(crate) fn pieces_of(org: OrgId, asset: AssetId) -> String {
+        format!("{org}/resumable/{asset}")
+    }
+
     /// The key of a thumbnail that is drawn after its asset was made. Each
     /// attempt has another `drawing`: one that comes late removes its own
     /// object and no other's.

@@ -2,10 +2,12 @@
 //!
 //! What goes with its rows goes by a job that their transaction adds. What was
 //! stored for rows that were never written is removed at once, and by such a job
-//! where that fails. Only a process that dies between an object and its row leaves
-//! one behind, which [`crate::audit`] finds.
+//! where that fails. What is left by a process that dies between an object and its
+//! row, or while the database is away too, [`crate::audit`] finds.
 
-use runnel_blobs::{BlobError, Key, Progress};
+use std::collections::VecDeque;
+
+use runnel_blobs::{Key, Progress};
 use runnel_store::Tx;
 use runnel_types::{Asset, Fault, Job, Leftovers, OrgId};
 
@@ -41,6 +43,16 @@ impl Services {
     /// # Errors
     /// When the storage fails.
     pub async fn remove_objects(&self, left: &Leftovers) -> Result<(), Fault> {
+        // ORDER: the pieces first. Who puts them together just then does so before
+        // the rest is looked for, or fails.
+        if let Some(progress) = &left.progress {
+            let progress = Progress::from_text(progress).map_err(Fault::internal)?;
+            self.blobs.abandon(&progress).await.map_err(faults::blob)?;
+            // A row forgets pieces in the commit that names what they became, so
+            // this was put together before a crash, and nothing names it.
+            let target = self.blobs.delete(progress.target()).await;
+            target.map_err(faults::blob)?;
+        }
         if let Some(asset) = left.asset_id {
             let removed = self.blobs.delete_asset(left.org_id, asset).await;
             removed.map_err(faults::blob)?;
@@ -49,87 +61,87 @@ impl Services {
             let key = key.parse::<Key>().map_err(Fault::internal)?;
             self.blobs.delete(&key).await.map_err(faults::blob)?;
         }
-        if let Some(progress) = &left.progress {
-            let progress = Progress::from_text(progress).map_err(Fault::internal)?;
-            self.blobs.abandon(&progress).await.map_err(faults::blob)?;
-        }
         Ok(())
     }
 
     /// Removes the objects of assets whose rows were not written after all.
     pub(crate) async fn discard_files(&self, assets: impl IntoIterator<Item = &Asset>) {
-        for asset in assets {
-            self.discard(&asset.storage_key).await;
-            if let Some(thumbnail) = &asset.thumbnail_key {
-                self.discard(thumbnail).await;
+        let mut all: VecDeque<Leftovers> = assets
+            .into_iter()
+            .flat_map(|asset| [Some(&asset.storage_key), asset.thumbnail_key.as_ref()])
+            .flatten()
+            .filter_map(|key| leftover(key))
+            .collect();
+        while let Some(left) = all.pop_front() {
+            if let Err(fault) = self.remove_objects(&left).await {
+                // One that is silent is not waited for once more for each.
+                all.push_front(left);
+                Box::pin(self.remove_later(all.into(), &fault)).await;
+                return;
             }
         }
     }
 
     /// Removes an object that no row names any more.
     pub(crate) async fn discard(&self, storage_key: &str) {
-        let key = match storage_key.parse::<Key>() {
-            Ok(key) => key,
-            Err(error) => {
-                tracing::warn!(storage.key = storage_key, %error, "an object could not be removed");
-                return;
-            }
-        };
-        let Err(error) = self.blobs.delete(&key).await else {
-            return;
-        };
-        if matches!(key, Key::Upload { .. }) {
-            // A client may send something better there until the job comes; it
-            // goes with the session.
-            tracing::warn!(storage.key = storage_key, %error, "what was sent for an upload could not be removed yet");
-            return;
+        if let Some(left) = leftover(storage_key) {
+            self.remove_now(left).await;
         }
-        let left = Leftovers {
-            key: Some(storage_key.to_owned()),
-            ..Leftovers::of(key.owner().0)
-        };
-        Box::pin(self.remove_later(left, &error)).await;
     }
 
     /// Removes what arrived of an upload in pieces and no row names any more.
-    pub(crate) async fn abandon(&self, progress: Option<&str>) {
-        let Some(text) = progress else {
-            return;
-        };
-        let progress = match Progress::from_text(text) {
-            Ok(progress) => progress,
-            Err(error) => {
-                tracing::warn!(%error, "what had arrived of an upload could not be removed");
-                return;
-            }
-        };
-        if let Err(error) = self.blobs.abandon(&progress).await {
+    pub(crate) async fn abandon(&self, org: OrgId, progress: Option<String>) {
+        if progress.is_some() {
             let left = Leftovers {
-                progress: Some(text.to_owned()),
-                ..Leftovers::of(progress.target().owner().0)
+                progress,
+                ..Leftovers::of(org)
             };
-            Box::pin(self.remove_later(left, &error)).await;
+            self.remove_now(left).await;
         }
     }
 
-    /// Leaves to a job what could not be removed at once. The callers box it: it
-    /// is rare, and a transaction would be in the future of all that stores files.
-    async fn remove_later(&self, left: Leftovers, error: &BlobError) {
+    /// Removes at once, or by a job where that fails.
+    pub(crate) async fn remove_now(&self, left: Leftovers) {
+        if let Err(fault) = self.remove_objects(&left).await {
+            Box::pin(self.remove_later(vec![left], &fault)).await;
+        }
+    }
+
+    /// Leaves to jobs what could not be removed at once. The callers box it: it is
+    /// rare, and a transaction would be in the future of all that stores files.
+    async fn remove_later(&self, all: Vec<Leftovers>, fault: &Fault) {
+        let count = all.len();
         let adding = async {
             let mut tx = self.store.begin().await.map_err(faults::store)?;
-            self.enqueue_removal(&mut tx, left.clone()).await?;
+            for left in all {
+                self.enqueue_removal(&mut tx, left).await?;
+            }
             tx.commit().await.map_err(faults::store)
         };
         match adding.await {
             Ok(()) => {
-                tracing::warn!(?left, %error, "objects that no row names could not be removed; a job does it");
+                tracing::warn!(count, %fault, "objects that no row names could not be removed; jobs do it");
             }
-            Err(fault) => {
+            Err(not_added) => {
                 tracing::error!(
-                    ?left, %error, %fault,
-                    "objects that no row names could not be removed; `runnel doctor --repair` finds them"
+                    count, %fault, %not_added,
+                    "objects that no row names could not be removed, nor jobs for it be added; `runnel doctor --repair` finds them"
                 );
             }
+        }
+    }
+}
+
+/// What is left with an object.
+fn leftover(storage_key: &str) -> Option<Leftovers> {
+    match storage_key.parse::<Key>() {
+        Ok(key) => Some(Leftovers {
+            key: Some(storage_key.to_owned()),
+            ..Leftovers::of(key.owner().0)
+        }),
+        Err(error) => {
+            tracing::error!(storage.key = storage_key, %error, "an object to be removed has a key that is none");
+            None
         }
     }
 }

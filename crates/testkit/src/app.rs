@@ -40,9 +40,9 @@ impl Setup {
     };
 
     /// The same, and the server sends the files.
-    pub const BEHIND: Self = Self {
+    pub const SERVED: Self = Self {
         db: Db::Sqlite,
-        storage: Storage::S3Behind,
+        storage: Storage::S3Served,
     };
 }
 
@@ -113,7 +113,7 @@ impl TestApp {
         let bucket = Bucket::of(storage).await;
         if let Some(bucket) = &bucket {
             let (mut url, variables) = bucket.place();
-            if storage == Storage::S3Behind {
+            if storage == Storage::S3Served {
                 url.push_str("&downloads=server");
             }
             settings.storage_url = Some(url);

@@ -17,7 +17,7 @@ pub enum Storage {
     /// In a bucket of a server of the test's own.
     S3,
     /// The same, and the server sends the files.
-    S3Behind,
+    S3Served,
     /// In a container of Microsoft's emulator.
     Azure,
     /// In a bucket of a stand-in for Google's store.
@@ -36,7 +36,7 @@ impl Bucket {
     pub(crate) async fn of(storage: Storage) -> Option<Self> {
         match storage {
             Storage::Disk => None,
-            Storage::S3 | Storage::S3Behind => Some(Self::S3(S3Server::start().await)),
+            Storage::S3 | Storage::S3Served => Some(Self::S3(S3Server::start().await)),
             Storage::Azure => Some(Self::Azure(AzureServer::start().await)),
             Storage::Google => Some(Self::Google(GoogleServer::start().await)),
         }

@@ -44,8 +44,8 @@ pub use served_folder::ServedFolder;
 pub use unruly_receiver::{Conduct, UnrulyReceiver};
 pub use wait::wait_until;
 
-/// Expands a test `async fn name(setup: Setup)`, which is expanded to one on each
-/// database as well, to one with its objects in a bucket.
+/// Expands a test `async fn name(setup: Setup)` to one with its objects in a bucket,
+/// on SQLite; [`on_both_databases`] runs it on the disk.
 #[macro_export]
 macro_rules! with_a_bucket_too {
     ($($name:ident),* $(,)?) => {
@@ -56,13 +56,13 @@ macro_rules! with_a_bucket_too {
     };
 }
 
-/// The same, with a bucket whose files the server sends.
+/// The same with `downloads=server`: the server sends the bucket's files.
 #[macro_export]
-macro_rules! behind_the_server_too {
+macro_rules! with_files_served_too {
     ($($name:ident),* $(,)?) => {
-        mod behind {
+        mod served {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() { super::$name($crate::Setup::BEHIND).await; })*
+            async fn $name() { super::$name($crate::Setup::SERVED).await; })*
         }
     };
 }

@@ -18,7 +18,7 @@ use std::fs::File;
 
 use runnel_blobs::{BlobError, Key, Meta};
 use runnel_media::HEAD_BYTES;
-use runnel_types::{Fault, Received, Upload};
+use runnel_types::{Fault, Leftovers, Received, Upload};
 
 use crate::assets::refuse_head;
 use crate::{Services, faults};
@@ -147,18 +147,32 @@ impl Services {
         self.forget_sent(upload, &body.sent).await;
     }
 
+    /// The same after the confirmation, when nothing that lies there counts any more.
+    pub(super) async fn remove_sent(&self, upload: &Upload) {
+        let left = Leftovers {
+            key: Some(sent_key(upload).to_string()),
+            ..Leftovers::of(upload.org_id)
+        };
+        self.remove_now(left).await;
+    }
+
     /// Removes what was sent, if it still is what was looked at: a PUT may
     /// just have brought something better.
     async fn forget_sent(&self, upload: &Upload, sent: &Meta) {
         let key = sent_key(upload);
         match self.blobs.head(&key).await {
-            Ok(Some(now)) if now == *sent => self.discard(&key.to_string()).await,
+            Ok(Some(now)) if now == *sent => {
+                // No job: a client may send something better there until it comes.
+                if let Err(error) = self.blobs.delete(&key).await {
+                    warn_of_sent(&key, &error);
+                }
+            }
             Ok(_) => {}
-            Err(error) => tracing::warn!(
-                storage.key = %key,
-                %error,
-                "what was sent for an upload could not be removed"
-            ),
+            Err(error) => warn_of_sent(&key, &error),
         }
     }
+}
+
+fn warn_of_sent(key: &Key, error: &BlobError) {
+    tracing::warn!(storage.key = %key, %error, "what was sent for an upload could not be removed yet");
 }

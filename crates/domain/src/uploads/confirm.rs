@@ -56,9 +56,10 @@ impl Services {
                 let asset = self.confirmed_asset(caller, asset_id).await?;
                 // Another confirmation took the copy that this one had made,
                 // and knows nothing of what it was made from.
-                let taken = |body: &Body| body.received.storage_key == asset.storage_key;
-                self.forget(&upload, collected.as_ref().filter(|body| taken(body)))
-                    .await;
+                let taken = |body: Body| body.received.storage_key == asset.storage_key;
+                if collected.is_some_and(taken) {
+                    self.remove_sent(&upload).await;
+                }
                 return Ok(asset);
             }
             self.check_folder(caller, folder).await?;
@@ -105,12 +106,16 @@ impl Services {
                 Some(Inspected::Sound(facts)) => facts,
                 Some(Inspected::Refused(message)) => {
                     let fault = self.refuse(&upload, received, message).await?;
-                    self.forget(&upload, body.as_ref()).await;
+                    if let Some(body) = &body {
+                        self.forget_body(&upload, body).await;
+                    }
                     return Err(fault);
                 }
             };
             if let Some(asset) = self.adopt(caller, &upload, received, facts, folder).await? {
-                self.forget(&upload, body.as_ref()).await;
+                if body.is_some() {
+                    self.remove_sent(&upload).await;
+                }
                 return Ok(asset);
             }
             // Another confirmation or another PUT came first: look again. Each
@@ -180,13 +185,6 @@ impl Services {
         let wait = Some(self.limits.thumbnail_wait);
         let inspected = self.inspect_opened(&key, file, declared, wait);
         inspected.await.map(Some)
-    }
-
-    /// Removes what a client sent to the store itself, once it is dealt with.
-    async fn forget(&self, upload: &Upload, body: Option<&Body>) {
-        if let Some(body) = body {
-            self.forget_body(upload, body).await;
-        }
     }
 
     /// Writes the asset and closes the session, unless the session moved on

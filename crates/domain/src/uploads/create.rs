@@ -30,13 +30,12 @@ impl Services {
         let filename = fields.text("filename", 1, 500);
         let mime_type = fields.text("mime_type", 1, 255);
         let is_resumable = fields.optional_flag("resumable");
-        let size_bytes = self.read_size(&mut fields, is_resumable);
-        if let Some(mime_type) = mime_type {
-            match declared::check(mime_type) {
-                Ok(kind) => check_size(&mut fields, kind, size_bytes),
-                Err((rule, message)) => fields.refuse("mime_type", rule, message),
-            }
-        }
+        let kind = mime_type.map(declared::check).and_then(|checked| {
+            checked
+                .map_err(|(rule, message)| fields.refuse("mime_type", rule, message))
+                .ok()
+        });
+        let size_bytes = self.read_size(&mut fields, is_resumable, kind);
         fields.finish()?;
         // INVARIANT: a reading without faults has found every required field.
         let (Some(filename), Some(mime_type), Some(size_bytes)) = (filename, mime_type, size_bytes)
@@ -80,20 +79,26 @@ impl Services {
         })
     }
 
-    /// The declared size, within the limit of the way that the bytes will take.
-    fn read_size(&self, fields: &mut Fields<'_>, is_resumable: bool) -> Option<u64> {
+    /// The declared size, within the limits of the type and of the way that the
+    /// bytes will take.
+    fn read_size(
+        &self,
+        fields: &mut Fields<'_>,
+        is_resumable: bool,
+        kind: Option<MediaType>,
+    ) -> Option<u64> {
         let limits = &self.limits;
-        let resumable = limits.max_resumable_bytes.max(limits.max_upload_bytes);
-        if is_resumable {
-            return fields.integer("size_bytes", 1, resumable);
-        }
-        let size_bytes = fields.integer("size_bytes", 1, resumable)?;
-        if size_bytes <= limits.max_upload_bytes {
+        // What could not be read as a file of its type is not worth sending.
+        let of_type = kind.and_then(MediaType::max_bytes).unwrap_or(u64::MAX);
+        let in_pieces = limits.max_resumable_bytes.max(limits.max_upload_bytes);
+        let in_pieces = in_pieces.min(of_type);
+        let at_once = limits.max_upload_bytes.min(of_type);
+        let size_bytes = fields.integer("size_bytes", 1, in_pieces)?;
+        if is_resumable || size_bytes <= at_once {
             return Some(size_bytes);
         }
         let message = format!(
-            "is {size_bytes}, the limit is {}; with \"resumable\": true it is {resumable}, and the bytes are sent in pieces (tus 1.0)",
-            limits.max_upload_bytes
+            "is {size_bytes}, the limit is {at_once}; with \"resumable\": true it is {in_pieces}, and the bytes are sent in pieces (tus 1.0)",
         );
         fields.refuse("size_bytes", "less_than_equal", message);
         None
@@ -118,20 +123,5 @@ impl Services {
             self.signer
                 .sign_put(&self.public_url, &key, expires, mime_type, size_bytes)
         }))
-    }
-}
-
-/// Refuses what could not be read as a file of its type: better now than when all
-/// of it has been sent.
-fn check_size(fields: &mut Fields<'_>, kind: MediaType, size_bytes: Option<u64>) {
-    let (Some(size_bytes), Some(most)) = (size_bytes, kind.max_bytes()) else {
-        return;
-    };
-    if size_bytes > most {
-        let message = format!(
-            "is {size_bytes}, the limit for {} is {most}, however it is sent; send a smaller one, or another type",
-            kind.as_mime()
-        );
-        fields.refuse("size_bytes", "less_than_equal", message);
     }
 }

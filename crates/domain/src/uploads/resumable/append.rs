@@ -98,6 +98,7 @@ impl Services {
     ) -> Result<Appending, Fault> {
         let kept = session.progress()?;
         let Session { upload, mut row } = session;
+        let begins = kept.is_none();
         let progress = if let Some(progress) = kept {
             progress
         } else {
@@ -119,7 +120,11 @@ impl Services {
         row.progress = Some(progress.to_text());
         if !self.record_offset(&mut row).await? {
             drop(appender);
-            self.abandon_unless_named(&row).await?;
+            // Nobody else knows of a body that was begun here. One that was there
+            // before is what the other request goes on with.
+            if begins {
+                self.abandon(row.org_id, row.progress).await;
+            }
             return Err(overtaken());
         }
         Ok(Appending {
@@ -145,21 +150,6 @@ impl Services {
         tx.commit().await.map_err(faults::store)?;
         row.version += 1;
         Ok(recorded)
-    }
-
-    /// Removes a body that was begun for nothing.
-    async fn abandon_unless_named(&self, lost: &ResumableUpload) -> Result<(), Fault> {
-        let named = self
-            .store
-            .read()
-            .resumable_uploads()
-            .get(lost.org_id, lost.asset_id)
-            .await
-            .map_err(faults::store)?;
-        if lost.offset_bytes == 0 && named.and_then(|row| row.progress) != lost.progress {
-            self.abandon(lost.progress.as_deref()).await;
-        }
-        Ok(())
     }
 }
 

@@ -71,8 +71,13 @@ impl Services {
             .get(upload.org_id, upload.asset_id)
             .await
             .map_err(faults::store)?;
+        let Some(now) = now else {
+            // The upload was given up or swept, so nobody will name it.
+            self.discard(&received.storage_key).await;
+            return Err(overtaken());
+        };
         let is_named = now
-            .and_then(|upload| upload.received)
+            .received
             .is_some_and(|named| named.storage_key == received.storage_key);
         // Otherwise the upload began afresh. The object stays as one that no
         // row names: to remove it here could take it from a request that is

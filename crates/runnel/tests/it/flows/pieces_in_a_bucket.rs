@@ -78,6 +78,7 @@ async fn pieces_become_an_object_of_the_bucket_and_nothing_else() {
         assert_eq!(offset(&url).await, at);
         assert_eq!(patch(&url, at + 1, b"x").await, 409);
         // Whoever tidies up meanwhile finds nothing to remove.
+        app.run_jobs().await;
         app.advance(Duration::from_hours(2));
         let mut strays = Vec::new();
         let mut tell = |stray| strays.push(stray);
@@ -91,6 +92,7 @@ async fn pieces_become_an_object_of_the_bucket_and_nothing_else() {
         .send()
         .await;
     assert!(kept.assert(200).body == whole);
+    app.run_jobs().await;
     assert_eq!(app.s3().objects().len(), 2, "{:?}", app.s3().objects());
     assert_eq!(begun(&app), 0);
     app.stop().await;
@@ -109,6 +111,7 @@ async fn what_is_given_up_or_swept_leaves_the_bucket_as_it_was() {
             app.run_jobs().await;
         } else {
             tus("DELETE", &url).send().await.assert(204);
+            app.run_jobs().await;
         }
         assert_eq!(begun(&app), 0);
         assert_eq!(app.s3().objects().len(), 0, "{:?}", app.s3().objects());

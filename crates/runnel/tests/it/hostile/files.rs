@@ -3,8 +3,8 @@
 
 use runnel_media::sample;
 use runnel_testkit::{
-    Process, Request, Setup, TestApp, behind_the_server_too, on_both_databases, samples,
-    with_a_bucket_too,
+    Process, Request, Setup, TestApp, on_both_databases, samples, with_a_bucket_too,
+    with_files_served_too,
 };
 use serde_json::json;
 
@@ -26,7 +26,7 @@ with_a_bucket_too!(
     names_of_500_characters_in_any_script_come_back,
 );
 
-behind_the_server_too!(
+with_files_served_too!(
     a_picture_that_is_also_a_script_is_served_as_the_picture,
     a_drawing_that_reaches_out_or_grows_is_harmless,
 );

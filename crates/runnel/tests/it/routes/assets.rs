@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use runnel_media::sample;
-use runnel_testkit::{Request, Setup, TestApp, behind_the_server_too, on_both_databases};
+use runnel_testkit::{Request, Setup, TestApp, on_both_databases, with_files_served_too};
 
 on_both_databases!(
     an_asset_is_its_organizations_alone,
@@ -11,7 +11,7 @@ on_both_databases!(
     signed_urls_end
 );
 
-behind_the_server_too!(
+with_files_served_too!(
     an_asset_is_its_organizations_alone,
     signed_urls_serve_ranges_and_tags,
     signed_urls_end

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use runnel_media::sample;
 use runnel_testkit::{
-    Request, Setup, TestApp, behind_the_server_too, on_both_databases, with_a_bucket_too,
+    Request, Setup, TestApp, on_both_databases, with_a_bucket_too, with_files_served_too,
 };
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ with_a_bucket_too!(
     a_list_is_walked_filtered_ordered_and_projected,
 );
 
-behind_the_server_too!(a_deletion_can_be_taken_back_for_seven_days,);
+with_files_served_too!(a_deletion_can_be_taken_back_for_seven_days,);
 
 fn at(asset: &Value) -> String {
     format!("/v1/assets/{}", asset["id"].as_str().unwrap())

@@ -75,8 +75,16 @@ async fn what_is_too_long_for_its_type_is_told_before_it_is_sent(db: Db) {
         let error = refused.assert_error(422, "VALIDATION_ERROR");
         assert_eq!(error["errors"][0]["field"], "size_bytes", "{error}");
         let message = error["message"].as_str().unwrap();
-        assert!(message.contains(&format!("is {most},")), "{message}");
+        assert!(message.contains(&format!("limit is {most}")), "{message}");
     }
+    // Nobody is sent where it would be refused once more.
+    let body = json!({"filename": "a", "mime_type": "image/jpeg", "size_bytes": 70 << 20});
+    let refused = app.post("/v1/asset-uploads", &body).send().await;
+    let error = refused.assert_error(422, "VALIDATION_ERROR");
+    assert_eq!(
+        error["errors"][0]["msg"],
+        "is 73400320, the limit is 67108864"
+    );
     app.stop().await;
 }
 

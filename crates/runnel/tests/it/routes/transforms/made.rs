@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use runnel_media::{Budget, MediaType, probe, sample, sniff};
 use runnel_testkit::{
-    Request, Setup, TestApp, behind_the_server_too, on_both_databases, with_a_bucket_too,
+    Request, Setup, TestApp, on_both_databases, with_a_bucket_too, with_files_served_too,
 };
 use serde_json::json;
 
@@ -21,7 +21,7 @@ on_both_databases!(
 
 with_a_bucket_too!(fits_and_formats_are_what_was_asked_for,);
 
-behind_the_server_too!(
+with_files_served_too!(
     a_transform_is_made_when_it_is_fetched_and_served_from_storage_then,
     auto_goes_by_what_the_client_accepts,
 );

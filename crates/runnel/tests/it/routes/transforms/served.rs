@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use runnel_media::sample;
 use runnel_testkit::{
-    Db, Request, Setup, Storage, TestApp, behind_the_server_too, on_both_databases, wait_until,
+    Db, Request, Setup, Storage, TestApp, on_both_databases, wait_until, with_files_served_too,
 };
 use serde_json::json;
 
@@ -20,7 +20,7 @@ on_both_databases!(
     a_picture_that_went_bad_is_told_and_can_be_asked_for_again,
 );
 
-behind_the_server_too!(
+with_files_served_too!(
     a_transform_is_served_like_any_file,
     a_url_ends_with_its_time_and_with_its_asset,
     many_who_ask_for_the_same_are_served_by_one_file,
