@@ -23,8 +23,8 @@ pub(crate) struct Slot {
     ticket: u64,
 }
 
-/// How much one may have that has `had`, of which `free` is left: one part of `parts` of
-/// both, and one place at least. Whoever comes after it finds some, as long as few came
+/// The most places that one may have: one part of `parts` of the `had` that it has and
+/// the `free` that are left, and one at least. Whoever comes after it finds some, as long as few came
 /// before; and it is the same whether it is taken at once or one after the other.
 pub(crate) fn part_of(free: usize, had: usize, parts: usize) -> usize {
     (free.saturating_add(had) / parts).max(1)
@@ -108,6 +108,11 @@ impl FairSlots {
     /// How many have a place.
     pub fn at_work(&self) -> usize {
         self.lines().orgs.values().map(|line| line.at_work).sum()
+    }
+
+    /// How many wait for one.
+    pub fn in_line(&self) -> usize {
+        self.lines().waiting
     }
 
     /// Waits for a place.

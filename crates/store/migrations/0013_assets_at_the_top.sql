@@ -2,8 +2,9 @@
 -- the indexes of folders as well, and then does not know that what it finds there
 -- is in the order of the list: it sorted all of them for a page.
 --
--- What lies in a folder leaves those and nothing else, so that an asset stands in
--- as many indexes as before.
+-- What lies in no folder is no longer in the indexes of folders, so that an asset
+-- stands in as many as before. The same for folders and their parents. The indexes are
+-- made anew: ten seconds for a million assets, in which nobody writes to them.
 
 DROP INDEX assets_by_folder;
 DROP INDEX assets_by_folder_type;

@@ -54,7 +54,8 @@ pub enum Job {
     /// Removes uploads that nobody confirmed. There is one for the whole
     /// installation, which comes again.
     SweepUploads {},
-    /// Removes the bytes of assets that were deleted a while ago. One, as above.
+    /// Removes the rows of assets that were deleted a while ago, and adds the removal
+    /// of their bytes. One, as above.
     PurgeAssets {},
     /// Forgets the answers that were kept for callers who ask again. One, as above.
     ForgetAnswers {},

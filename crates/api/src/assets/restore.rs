@@ -19,7 +19,7 @@ pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> 
         .id("assets.restore")
         .tag("Assets")
         .summary("Restore a deleted asset")
-        .description("Possible until its bytes are removed. When its folder is gone, it comes back at the top.")
+        .description("Possible for seven days, unless the server is set otherwise. When its folder is gone, it comes back at the top.")
         .response::<201, Json<AssetResponse>>()
 }
 

@@ -31,7 +31,8 @@ pub(crate) struct TypeResponse {
     asset_type: &'static str,
     /// The endings of names that it usually has.
     extensions: Vec<&'static str>,
-    /// The largest upload.
+    /// The largest upload in one piece, in bytes. A resumable one may be larger, but
+    /// for JPEG, WebP, TIFF, AVIF, HEIC (64 MiB) and SVG (16 MiB).
     max_size_bytes: u64,
     /// Whether its assets have a thumbnail.
     thumbnail: bool,

@@ -39,7 +39,8 @@ pub(crate) struct CreateUploadRequest {
     #[schemars(length(min = 1, max = 255))]
     mime_type: String,
     /// The size of the bytes: at most 50 MiB, or 5 GiB for a resumable upload,
-    /// unless the server is set otherwise.
+    /// unless the server is set otherwise; of some types less, however they are sent
+    /// (64 MiB of a JPEG, 16 MiB of an SVG): see `GET /v1/assets/types`.
     #[schemars(range(min = 1, max = 5_368_709_120_u64))]
     size_bytes: u64,
     /// Whether the bytes may come in pieces, by the tus protocol, and so many of them.

@@ -4,7 +4,8 @@
 //! signer of `object_store`, with the type. Azure: our own again, for downloads
 //! alone, since a PUT to it needs a header that clients do not send; the server
 //! takes those uploads itself and passes them on. Where a signature takes a
-//! request to another server, the server sends and takes everything.
+//! request to another server, the server sends and takes everything; and it sends
+//! where [`Downloads::Server`] says so.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,7 +80,7 @@ impl Remote {
         }
     }
 
-    /// A URL when it can be signed here and now. Temporary credentials that
+    /// A URL when the store is to send files and one can be signed here and now. Temporary credentials that
     /// have to be fetched afresh are fetched behind the caller's back; until
     /// then the server sends the bytes itself.
     pub(crate) fn presign_get(

@@ -5,9 +5,9 @@ use std::fmt::Write;
 
 use runnel_types::AssetType;
 
-/// The longest name of a file that is kept, in bytes: what file systems take. An
-/// asset's may be far longer, and is in the URLs of a bucket three times as long,
-/// or five; servers and proxies refuse URLs from some thousand bytes on.
+/// The longest name under which a file is saved, in bytes: what file systems take.
+/// An asset's may have 2,000, and each of them takes three to five characters in a
+/// bucket's URL; servers and proxies refuse URLs from some thousand on.
 const MAX_NAME: usize = 255;
 
 /// The longest ending that is left on a name that is cut, its dot included.

@@ -116,7 +116,7 @@ impl Services {
         let Some(run) = self.unended(org, id).await? else {
             return Ok(Execution::Stale);
         };
-        match self.do_unended(part, run.clone(), lease, stops).await {
+        match self.do_run(part, run.clone(), lease, stops).await {
             Err(fault) if fault.kind == Kind::Unavailable => {
                 tracing::warn!(run.id = %id, %fault, "a run waits for what is away");
                 self.wait_for_room(&run, &fault.message, None, lease).await
@@ -125,7 +125,7 @@ impl Services {
         }
     }
 
-    async fn do_unended(
+    async fn do_run(
         &self,
         part: Part,
         run: Run,

@@ -31,7 +31,8 @@ const MAX_ASKED: Duration = Duration::from_hours(1);
 /// The shortest and the longest pause of a run whose engine has no room.
 const BUSY_PAUSE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(10));
 
-/// How long a log may be to which a run adds what else it waits for, in lines.
+/// Up to how many lines of its log a run notes that it waits for something else than
+/// before.
 const LINES_WHILE_WAITING: i64 = 50;
 
 /// How the line begins that says what a run waits for.

@@ -1,5 +1,5 @@
-//! Removes sessions that nobody confirmed, with the bytes that arrived, and
-//! the temporary files that processes left when they died: bodies that broke off,
+//! Removes sessions that nobody confirmed (what arrived of them follows, by a job),
+//! and the temporary files that processes left when they died: bodies that broke off,
 //! and what programs worked on.
 
 use runnel_types::Fault;

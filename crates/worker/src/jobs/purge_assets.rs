@@ -1,4 +1,5 @@
-//! Removes the bytes of assets that were deleted a while ago.
+//! Removes assets whose time to be restored is over; their bytes go by jobs of
+//! their own.
 
 use runnel_domain::Services;
 use runnel_types::Fault;

@@ -27,15 +27,20 @@ pub(crate) async fn handle(
     };
     if lease.attempt >= LAST {
         tracing::error!(
-            ?left,
+            job.id = %lease.job_id,
+            asset.id = left.asset_id.map(tracing::field::display),
+            storage.key = left.key.as_deref(),
+            has_pieces = left.progress.is_some(),
             %fault,
-            "objects that no row names could not be removed for a week; `runnel doctor --repair` finds them"
+            "objects that no row names could not be removed for a week; `runnel doctor --repair` removes what it can list, a rule of the bucket the parts of uploads"
         );
         return Ok(Outcome::Remove);
     }
     let pause = pause(lease.attempt);
     tracing::warn!(
         job.id = %lease.job_id,
+        asset.id = left.asset_id.map(tracing::field::display),
+        storage.key = left.key.as_deref(),
         attempt = lease.attempt,
         pause_s = pause.as_secs(),
         %fault,

@@ -82,6 +82,11 @@ impl Transforms {
         }
     }
 
+    /// How many transforms that no program makes wait for a place.
+    pub fn in_line(&self) -> usize {
+        self.pixels.in_line()
+    }
+
     /// How the transform `name` failed a short time ago, if it did.
     pub(super) fn known_failure(&self, name: &str, now: Timestamp) -> Option<Fault> {
         let failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);

@@ -20,7 +20,7 @@ use crate::{Room, Services, faults};
 /// When a run asks again whose job was not made due before, in a short line.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-/// For each so many that wait the time until a run asks again is [`ASK_AGAIN`] longer.
+/// How many have to wait for the time until a run asks again to grow by [`ASK_AGAIN`].
 const SHORT: usize = 64;
 
 /// The most that stand in the line; others come to ask.

@@ -94,7 +94,7 @@ impl Services {
             return Ok(false);
         };
         // ORDER: the rows first; a PUT or an append that ends just now finds
-        // them gone and removes its own bytes.
+        // them gone and removes what it stored.
         let left = Leftovers {
             // Its body, and whatever confirmations that came to nothing left there.
             asset_id: Some(id),

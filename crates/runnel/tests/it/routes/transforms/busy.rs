@@ -63,6 +63,11 @@ async fn whoever_asks_for_too_many_is_told_when_to_ask_again(db: Db) {
         .map(|url| tokio::spawn(get(url).send()))
         .collect();
     waiting(&app, places() + 2).await;
+    // Whoever is waited for need not be in the line yet.
+    wait_until("the line to be full", || async {
+        (app.services().transforms.in_line() == 2).then_some(())
+    })
+    .await;
     let refused = get(&late).send().await;
     assert_eq!(refused.header("retry-after"), Some("5"));
     let error = refused.assert_error(503, "SERVICE_UNAVAILABLE");
