@@ -64,6 +64,23 @@ impl Services {
         Ok(())
     }
 
+    /// Commits the rows of files that are stored; removes the files when their rows
+    /// could not be written. Whether a commit that fails was carried out is not
+    /// known, so the files stay then: if there are no rows, the doctor finds them.
+    pub(crate) async fn commit_files(
+        &self,
+        written: Result<Tx, Fault>,
+        files: impl IntoIterator<Item = &Asset>,
+    ) -> Result<(), Fault> {
+        match written {
+            Ok(tx) => tx.commit().await.map_err(faults::store),
+            Err(fault) => {
+                self.discard_files(files).await;
+                Err(fault)
+            }
+        }
+    }
+
     /// Removes the objects of assets whose rows were not written after all.
     pub(crate) async fn discard_files(&self, assets: impl IntoIterator<Item = &Asset>) {
         let mut all: VecDeque<Leftovers> = assets
@@ -135,10 +152,7 @@ impl Services {
 /// What is left with an object.
 fn leftover(storage_key: &str) -> Option<Leftovers> {
     match storage_key.parse::<Key>() {
-        Ok(key) => Some(Leftovers {
-            key: Some(storage_key.to_owned()),
-            ..Leftovers::of(key.owner().0)
-        }),
+        Ok(key) => Some(Leftovers::object(key.owner().0, storage_key.to_owned())),
         Err(error) => {
             tracing::error!(storage.key = storage_key, %error, "an object to be removed has a key that is none");
             None

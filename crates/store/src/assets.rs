@@ -38,13 +38,7 @@ const MOST_IDS: usize = 256;
 
 /// The assets of an organization that are not deleted.
 pub(crate) fn rows(org: OrgId) -> Rows {
-    Rows {
-        table: TABLE,
-        columns: columns!(),
-        visible: "org_id = $1 AND deleted_at IS NULL",
-        args: Args::new().word(org),
-        arg_count: 1,
-    }
+    Rows::of(org, TABLE, columns!(), "org_id = $1 AND deleted_at IS NULL")
 }
 
 /// Statements on `assets`.

@@ -53,13 +53,7 @@ impl<E: Reader> CallbackSecrets<E> {
         org: OrgId,
         request: &ListRequest,
     ) -> Result<Page<CallbackSecret, Place>, StoreError> {
-        let rows = Rows {
-            table: TABLE,
-            columns: columns!(),
-            visible: "org_id = $1",
-            args: Args::new().word(org),
-            arg_count: 1,
-        };
+        let rows = Rows::of(org, TABLE, columns!(), "org_id = $1");
         query::list(&mut self.0, rows, request, decode).await
     }
 

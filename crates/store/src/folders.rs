@@ -40,13 +40,7 @@ pub type Step = (FolderId, Option<FolderId>, String);
 
 /// The folders that an organization's lists show.
 pub(crate) fn rows(org: OrgId) -> Rows {
-    Rows {
-        table: TABLE,
-        columns: columns!(),
-        visible: "org_id = $1 AND deleted_at IS NULL",
-        args: Args::new().word(org),
-        arg_count: 1,
-    }
+    Rows::of(org, TABLE, columns!(), "org_id = $1 AND deleted_at IS NULL")
 }
 
 /// Statements on `folders`.

@@ -4,10 +4,10 @@
 //! gave is a parameter. A page begins at the values of the last row seen, so
 //! with an index in the order of the list it costs the same at any depth.
 
-use runnel_types::Page;
 use runnel_types::list::{
     Field, FieldKind, Filter, ListRequest, Operator, Piece, Place, Sort, Test, Value, cut_page,
 };
+use runnel_types::{OrgId, Page};
 use uuid::Uuid;
 
 use crate::column::{Args, Row};
@@ -33,6 +33,24 @@ pub(crate) struct Rows {
     pub(crate) args: Args,
     /// How many those are.
     pub(crate) arg_count: usize,
+}
+
+impl Rows {
+    /// Those of an organization: `visible` has `$1` for it, and no other parameter.
+    pub(crate) fn of(
+        org: OrgId,
+        table: &'static str,
+        columns: &'static str,
+        visible: &'static str,
+    ) -> Self {
+        Self {
+            table,
+            columns,
+            visible,
+            args: Args::new().word(org),
+            arg_count: 1,
+        }
+    }
 }
 
 /// Reads a page of `rows`.

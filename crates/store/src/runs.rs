@@ -40,13 +40,7 @@ pub struct Outcome {
 
 /// The runs of an organization.
 pub(crate) fn rows(org: OrgId) -> Rows {
-    Rows {
-        table: TABLE,
-        columns: columns!(),
-        visible: "org_id = $1",
-        args: Args::new().word(org),
-        arg_count: 1,
-    }
+    Rows::of(org, TABLE, columns!(), "org_id = $1")
 }
 
 /// The runs of a batch.

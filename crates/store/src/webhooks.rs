@@ -66,13 +66,7 @@ const TRIGGER_STEP: Duration = Duration::from_mins(1);
 
 /// The webhooks of an organization that are not deleted.
 pub(crate) fn rows(org: OrgId) -> Rows {
-    Rows {
-        table: TABLE,
-        columns: columns!(),
-        visible: "org_id = $1 AND deleted_at IS NULL",
-        args: Args::new().word(org),
-        arg_count: 1,
-    }
+    Rows::of(org, TABLE, columns!(), "org_id = $1 AND deleted_at IS NULL")
 }
 
 /// What a person may change of a webhook, all of it as it is to be.

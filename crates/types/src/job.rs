@@ -84,6 +84,14 @@ impl Leftovers {
             progress: None,
         }
     }
+
+    /// An object.
+    pub fn object(org_id: OrgId, key: String) -> Self {
+        Self {
+            key: Some(key),
+            ..Self::of(org_id)
+        }
+    }
 }
 
 /// Who takes jobs: what waits for one never stands in the way of the other.

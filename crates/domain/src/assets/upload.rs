@@ -6,7 +6,7 @@ use runnel_store::Tx;
 use runnel_types::{Asset, Fault, FieldFault, FolderId, Scope, SourceType};
 
 use super::register::{Described, NewFile, Storing};
-use crate::{Caller, Services, faults, folders};
+use crate::{Caller, Services, folders};
 
 /// A file on its way in.
 #[derive(Debug)]
@@ -96,16 +96,8 @@ impl Services {
             Err(message) => return Err(refused(message)),
         };
         new.asset.folder_id = folder;
-        let tx = match self.insert_filed(caller, &new).await {
-            Ok(tx) => tx,
-            Err(fault) => {
-                self.discard_files([&new.asset]).await;
-                return Err(fault);
-            }
-        };
-        // Whether a commit that fails was carried out is not known, so the objects
-        // stay: if there is no row, the doctor finds them.
-        tx.commit().await.map_err(faults::store)?;
+        let written = self.insert_filed(caller, &new).await;
+        self.commit_files(written, [&new.asset]).await?;
         Ok(new.asset)
     }
 

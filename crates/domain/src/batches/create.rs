@@ -113,17 +113,9 @@ impl Services {
             metadata,
         };
         let runs = self.runs_of(&batch, &entry, stored);
-        let tx = match self.accept_batch(caller, &batch, &runs, &inline).await {
-            Ok(tx) => tx,
-            Err(fault) => {
-                self.discard_files(inline.iter().map(Described::asset))
-                    .await;
-                return Err(fault);
-            }
-        };
-        // Whether a commit that fails was carried out is not known, so the files
-        // stay: if there are no rows, the doctor finds them.
-        tx.commit().await.map_err(faults::store)?;
+        let written = self.accept_batch(caller, &batch, &runs, &inline).await;
+        self.commit_files(written, inline.iter().map(Described::asset))
+            .await?;
         Ok(batch)
     }
 

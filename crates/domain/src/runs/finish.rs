@@ -21,15 +21,17 @@ impl Services {
         log: Option<(LogLevel, String)>,
         lease: &Lease,
     ) -> Result<Execution, Fault> {
-        let written = self.write_end(run, result, &files, log, lease).await;
-        if let Ok(Some(tx)) = written {
-            // Whether a commit that fails was carried out is not known, so the
-            // files stay: if there are no rows, the doctor finds them.
-            tx.commit().await.map_err(faults::store)?;
-            return Ok(Execution::Recorded);
-        }
-        self.discard_files(files.iter().map(Described::asset)).await;
-        written.map(|_stale| Execution::Stale)
+        let stored = files.iter().map(Described::asset);
+        let written = match self.write_end(run, result, &files, log, lease).await {
+            Ok(Some(tx)) => Ok(tx),
+            Ok(None) => {
+                self.discard_files(stored).await;
+                return Ok(Execution::Stale);
+            }
+            Err(fault) => Err(fault),
+        };
+        self.commit_files(written, stored).await?;
+        Ok(Execution::Recorded)
     }
 
     /// Writes all that; to be committed. `None` when there is nothing to commit.

@@ -149,11 +149,8 @@ impl Services {
 
     /// The same after the confirmation, when nothing that lies there counts any more.
     pub(super) async fn remove_sent(&self, upload: &Upload) {
-        let left = Leftovers {
-            key: Some(sent_key(upload).to_string()),
-            ..Leftovers::of(upload.org_id)
-        };
-        self.remove_now(left).await;
+        let key = sent_key(upload).to_string();
+        self.remove_now(Leftovers::object(upload.org_id, key)).await;
     }
 
     /// Removes what was sent, if it still is what was looked at: a PUT may

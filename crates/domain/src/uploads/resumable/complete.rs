@@ -49,10 +49,7 @@ impl Services {
             return Err(overtaken());
         };
         for piece in progress.iter().flat_map(Progress::leftovers) {
-            let left = Leftovers {
-                key: Some(piece.to_string()),
-                ..Leftovers::of(upload.org_id)
-            };
+            let left = Leftovers::object(upload.org_id, piece.to_string());
             self.enqueue_removal(&mut tx, left).await?;
         }
         tx.commit().await.map_err(faults::store)?;
