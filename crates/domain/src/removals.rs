@@ -6,12 +6,16 @@
 //! row, or while the database is away too, [`crate::audit`] finds.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use runnel_blobs::{Key, Progress};
 use runnel_store::Tx;
 use runnel_types::{Asset, Fault, Job, Leftovers, OrgId};
 
 use crate::{Services, faults};
+
+/// When a job first tries what could not be removed at once: the store is ill now.
+const LATER: Duration = Duration::from_secs(5);
 
 impl Services {
     /// Adds the removal of objects to the transaction in which their rows go.
@@ -130,8 +134,10 @@ impl Services {
         let count = all.len();
         let adding = async {
             let mut tx = self.store.begin().await.map_err(faults::store)?;
+            let due = self.now().plus(LATER);
             for left in all {
-                self.enqueue_removal(&mut tx, left).await?;
+                let job = Job::RemoveObjects(left);
+                self.enqueue(&mut tx, &job, due).await?;
             }
             tx.commit().await.map_err(faults::store)
         };
