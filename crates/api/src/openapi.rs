@@ -9,7 +9,7 @@ use bytes::Bytes;
 const INTRODUCTION: &str = include_str!("openapi.md");
 
 /// The parts of the API, in the order in which a newcomer meets them.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 9] = [
     (
         "Uploads",
         "A session, a PUT of the bytes to a signed URL, a confirmation.",
@@ -24,6 +24,14 @@ const TAGS: [(&str, &str); 7] = [
     (
         "Batches",
         "Many runs of a model in one call, with one callback at the end.",
+    ),
+    (
+        "Callback secrets",
+        "What signs the callbacks of runs and batches, through a rotation.",
+    ),
+    (
+        "Webhooks",
+        "Who hears of what happens in an organization, and what was sent to them.",
     ),
     ("Service", "Whether the server is well, and who is asking."),
 ];

@@ -1,5 +1,7 @@
 //! What holds everywhere: keys, the envelope, ids of requests, the service's own routes.
 
+use std::collections::BTreeSet;
+
 use runnel_testkit::{Db, Request, TestApp, on_both_databases};
 use runnel_types::Scope;
 use serde_json::json;
@@ -202,6 +204,17 @@ async fn the_service_tells_of_itself(db: Db) {
             api["paths"]
         );
     }
+    let tags = api["tags"].as_array().unwrap().iter();
+    let described: BTreeSet<String> = tags
+        .map(|tag| tag["name"].as_str().unwrap().to_owned())
+        .collect();
+    let operations = api["paths"].as_object().unwrap().values();
+    let used: BTreeSet<String> = operations
+        .flat_map(|path| path.as_object().unwrap().values())
+        .flat_map(|operation| operation["tags"].as_array().unwrap())
+        .map(|tag| tag.as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(used, described, "each part of the API is described");
     let docs = bare("/docs").send().await.assert(200);
     let policy = docs.header("content-security-policy").unwrap();
     assert!(
