@@ -47,6 +47,7 @@ cases() {
         "no folder, of a type" "/v1/assets?limit=50&folder_id=null&asset_type=image" \
         "type, first page" "/v1/assets?limit=50&asset_type=video" \
         "type, in the middle" "/v1/assets?limit=50&q=asset_type:video&pq=$middle" \
+        "type of file, in the middle" "/v1/assets?limit=50&q=mime_type:video/mp4&pq=$middle" \
         "folder and type, first page" "/v1/assets?limit=50&folder_id=$folder&asset_type=image" \
         "folder and type, in the middle" "/v1/assets?limit=50&folder_id=$folder&asset_type=image&pq=$middle" \
         "folder of 60 and type" "/v1/assets?limit=50&folder_id=$small&asset_type=image" \

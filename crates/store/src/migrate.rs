@@ -124,6 +124,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0014_codec_and_frames",
         sql: Sql::Both(include_str!("../migrations/0014_codec_and_frames.sql")),
     },
+    Migration {
+        version: 15,
+        name: "0015_assets_by_mime_type",
+        sql: Sql::Both(include_str!("../migrations/0015_assets_by_mime_type.sql")),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

@@ -228,6 +228,11 @@ pub(super) async fn lists_of_assets_use_their_index(db: Db) {
             "assets_at_top_by_type",
         ),
         (
+            "assets of a type of file",
+            assets("mime_type:image/heic", "created_at:desc", false),
+            "assets_by_mime_type",
+        ),
+        (
             "assets of a type",
             assets("asset_type:video", "created_at:desc", false),
             "assets_by_type",
