@@ -35,15 +35,20 @@ impl Step {
         }
     }
 
-    /// The level of a coefficient, and what a decoder makes of it.
+    /// The level of a coefficient.
     #[inline(always)]
-    pub(super) fn divide(self, coefficient: i16) -> (i16, i16) {
+    pub(super) fn level(self, coefficient: i16) -> i16 {
         // All ones below zero: then adding and flipping turns the sign.
         let sign = coefficient >> 15;
         let size = ((coefficient ^ sign) - sign) as u16 + self.bias;
         let level = ((u32::from(size) * u32::from(self.inverse)) >> 16) as i16;
-        let level = (level ^ sign) - sign;
-        (level, level * self.size)
+        (level ^ sign) - sign
+    }
+
+    /// What a decoder makes of a level.
+    #[inline(always)]
+    const fn known(self, level: i16) -> i16 {
+        level * self.size
     }
 }
 
@@ -51,12 +56,10 @@ impl Step {
 /// makes of those.
 #[inline(always)]
 pub(super) fn quantise_means(means: &mut [i16; 16], [first, others]: [Step; 2]) -> [i16; 16] {
-    let (level, known_first) = first.divide(means[0]);
-    let mut known = [0; 16];
-    for (mean, known) in means.iter_mut().zip(&mut known) {
-        (*mean, *known) = others.divide(*mean);
-    }
-    (means[0], known[0]) = (level, known_first);
+    let first_level = first.level(means[0]);
+    *means = means.map(|mean| others.level(mean));
+    let mut known = means.map(|level| others.known(level));
+    (means[0], known[0]) = (first_level, first.known(first_level));
     known
 }
 
@@ -69,9 +72,9 @@ pub(super) fn quantise<const L: usize>(
     let mut known = [[0; L]; 16];
     for (place, (row, known)) in blocks.iter_mut().zip(&mut known).enumerate() {
         let step = if place == 0 { first } else { others };
-        for (coefficient, known) in row.iter_mut().zip(known) {
-            (*coefficient, *known) = step.divide(*coefficient);
-        }
+        // One after the other: as pairs they are not turned into vectors.
+        *row = row.map(|coefficient| step.level(coefficient));
+        *known = row.map(|level| step.known(level));
     }
     known
 }
