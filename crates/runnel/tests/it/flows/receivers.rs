@@ -1,5 +1,6 @@
 //! The receivers of `docs/callbacks.md`, taken out of the page and run: what is
-//! genuine is taken once, everything else is refused.
+//! genuine is taken once, everything else is refused, and a change of secrets as
+//! the page tells it loses nothing.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Lines};
@@ -36,7 +37,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(mut command: Command, secret: &str) -> Self {
+    fn start(mut command: Command, secrets: &str) -> Self {
         // Free a moment ago; nobody else on this machine takes it meanwhile.
         let port = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -45,7 +46,7 @@ impl Running {
             .port();
         let spawned = command
             .env("PORT", port.to_string())
-            .env("CALLBACK_SECRET", secret)
+            .env("CALLBACK_SECRETS", secrets)
             .stdout(Stdio::piped())
             .spawn();
         let mut child = spawned.unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -53,6 +54,12 @@ impl Running {
         assert_eq!(lines.next().unwrap().unwrap(), "ready");
         let url = format!("http://127.0.0.1:{port}/");
         Self { child, lines, url }
+    }
+
+    /// Reads its next line, which tells of `run`.
+    fn told_of(&mut self, run: &str) {
+        let told = self.lines.next().unwrap().unwrap();
+        assert_eq!(told, format!("run.completed {run}"));
     }
 }
 
@@ -123,22 +130,29 @@ async fn tell_of_a_run(app: &TestApp, url: &str) -> String {
     id
 }
 
-/// A server that may call the loopback, and its callback secret, which follows
-/// from the seed.
-async fn signing_app(seed: u64) -> (TestApp, String) {
+/// Makes a callback secret; answers with its id and itself.
+async fn make_secret(app: &TestApp) -> (String, String) {
+    let made = app.post("/v1/callback-secrets", &json!({})).send().await;
+    let made = made.assert(201).json();
+    let text = |name: &str| made[name].as_str().unwrap().to_owned();
+    (text("id"), text("plain_secret"))
+}
+
+/// A server that may call the loopback, with its callback secret and that one's
+/// id; they follow from the seed.
+async fn signing_app(seed: u64) -> (TestApp, String, String) {
     let app = TestApp::start_in(Db::Sqlite, Storage::Disk, |settings, environment| {
         "127.0.0.0/8".clone_into(&mut settings.egress_allow);
         environment.entropy = Arc::new(SeededEntropy::new(seed));
     })
     .await;
-    let secret = app.post("/v1/callback-secrets", &json!({})).send().await;
-    let secret = secret.assert(201).json()["plain_secret"].clone();
-    (app, secret.as_str().unwrap().to_owned())
+    let (id, secret) = make_secret(&app).await;
+    (app, id, secret)
 }
 
-async fn takes_what_is_genuine_once(start: impl FnOnce(&Path, &str) -> Running) {
-    let (app, secret) = signing_app(1).await;
-    let (other, _) = signing_app(2).await;
+async fn takes_what_is_genuine_once(start: impl Fn(&Path, &str) -> Running) {
+    let (app, id, secret) = signing_app(1).await;
+    let (other, ..) = signing_app(2).await;
     // First, since building one may take longer than a message is good for.
     let folder = tempfile::tempdir().unwrap();
     let mut receiver = start(folder.path(), &secret);
@@ -172,44 +186,64 @@ async fn takes_what_is_genuine_once(start: impl FnOnce(&Path, &str) -> Running) 
     ] {
         assert_eq!(message.send(&receiver.url).await, status, "{name}");
     }
-    let id = tell_of_a_run(&app, &receiver.url).await;
-    for run in [genuine.run, id] {
-        let told = receiver.lines.next().unwrap().unwrap();
-        assert_eq!(told, format!("run.completed {run}"));
-    }
+    let run = tell_of_a_run(&app, &receiver.url).await;
+    receiver.told_of(&genuine.run);
+    receiver.told_of(&run);
+    keeps_taking_while_secrets_change(&app, receiver, start, [id, secret]).await;
     other.stop().await;
     app.stop().await;
 }
 
+/// The steps of the page's rotation, with a run at each.
+async fn keeps_taking_while_secrets_change(
+    app: &TestApp,
+    mut knows_first: Running,
+    start: impl Fn(&Path, &str) -> Running,
+    [first_id, first]: [String; 2],
+) {
+    let (second_id, second) = make_secret(app).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut knows_both = start(folder.path(), &format!("{first},{second}"));
+    let current = json!({"is_current": true});
+    let path = format!("/v1/callback-secrets/{second_id}");
+    app.patch(&path, &current).send().await.assert(200);
+    let run = tell_of_a_run(app, &knows_first.url).await;
+    knows_first.told_of(&run);
+    let path = format!("/v1/callback-secrets/{first_id}");
+    app.delete(&path).send().await.assert(204);
+    let run = tell_of_a_run(app, &knows_both.url).await;
+    knows_both.told_of(&run);
+}
+
 #[tokio::test]
 async fn the_receiver_for_node() {
-    Box::pin(takes_what_is_genuine_once(|folder, secret| {
+    Box::pin(takes_what_is_genuine_once(|folder, secrets| {
         let file = folder.join("receiver.mjs");
         std::fs::write(&file, block("receiver.mjs")).unwrap();
         let modules = root().join("target/test-tools/node/node_modules");
         std::os::unix::fs::symlink(modules, folder.join("node_modules")).unwrap();
         let mut node = Command::new("node");
         node.arg(file);
-        Running::start(node, secret)
+        Running::start(node, secrets)
     }))
     .await;
 }
 
 #[tokio::test]
 async fn the_receiver_for_python() {
-    Box::pin(takes_what_is_genuine_once(|folder, secret| {
+    Box::pin(takes_what_is_genuine_once(|folder, secrets| {
         let file = folder.join("receiver.py");
         std::fs::write(&file, block("receiver.py")).unwrap();
         let mut python = Command::new(root().join("target/test-tools/python/bin/python"));
         python.arg(file);
-        Running::start(python, secret)
+        Running::start(python, secrets)
     }))
     .await;
 }
 
 #[tokio::test]
 async fn the_receiver_for_go() {
-    Box::pin(takes_what_is_genuine_once(|folder, secret| {
+    Box::pin(takes_what_is_genuine_once(|folder, secrets| {
         let (file, program) = (folder.join("receiver.go"), folder.join("receiver"));
         std::fs::write(&file, block("receiver.go")).unwrap();
         let mut go = Command::new("go");
@@ -220,7 +254,7 @@ async fn the_receiver_for_go() {
             .envs([("GO111MODULE", "off"), ("CGO_ENABLED", "0")])
             .envs([("GOFLAGS", ""), ("GOPROXY", "off")]);
         build(go);
-        Running::start(Command::new(program), secret)
+        Running::start(Command::new(program), secrets)
     }))
     .await;
 }
@@ -235,7 +269,7 @@ async fn the_receiver_for_rust() {
         "docs/callbacks.md must show {} from its first `use` to its end",
         file.display()
     );
-    Box::pin(takes_what_is_genuine_once(|_, secret| {
+    Box::pin(takes_what_is_genuine_once(|_, secrets| {
         // Beside this executable, by the same profile and with the features of
         // the whole workspace, so that nothing is built but the program itself.
         let it = std::env::current_exe().unwrap();
@@ -260,7 +294,7 @@ async fn the_receiver_for_rust() {
             }
         }
         build(cargo);
-        Running::start(Command::new(folder.join("examples/receiver")), secret)
+        Running::start(Command::new(folder.join("examples/receiver")), secrets)
     }))
     .await;
 }
