@@ -63,6 +63,16 @@ impl<E: Reader> Folders<E> {
         .await
     }
 
+    /// Whether the folder is there, without counting what is in it: that takes time
+    /// where there is much.
+    pub async fn exists(&mut self, org: OrgId, id: FolderId) -> Result<bool, StoreError> {
+        let sql = "SELECT id FROM folders WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL";
+        let args = Args::new().word(org).word(id);
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(|rows| rows > 0)
+    }
+
     /// A page of the organization's folders that are not deleted.
     pub async fn list(
         &mut self,
@@ -159,14 +169,7 @@ impl Folders<&mut Tx> {
     /// this one ends: two moves at once could close a circle, and an upload
     /// could be filed in a folder that is being deleted.
     pub async fn lock(&mut self, org: OrgId) -> Result<(), StoreError> {
-        let sql = format!(
-            "SELECT id FROM orgs WHERE id = $1{}",
-            self.0.dialect().for_no_key_update()
-        );
-        let args = Args::new().word(org);
-        changed(&mut self.0, Statement::composed("orgs", sql, args))
-            .await
-            .map(drop)
+        self.0.orgs().lock(org).await
     }
 
     /// Adds a folder.
@@ -227,24 +230,44 @@ impl Folders<&mut Tx> {
         at: Timestamp,
     ) -> Result<usize, StoreError> {
         // ORDER: the assets first; the tree is found by what is not deleted.
-        let assets = concat!(
-            tree!(),
-            "UPDATE assets SET
-                deleted_at = $3, deleted_by = $4, updated_at = $3, deletion_id = $5
-            WHERE org_id = $1 AND deleted_at IS NULL AND folder_id IN (SELECT id FROM tree)"
-        );
+        self.soft_delete_some(org, id, (by, deletion, at), i64::MAX)
+            .await?;
         let folders = concat!(
             tree!(),
             "UPDATE folders SET deleted_at = $3, deleted_by = $4, updated_at = $3
             WHERE org_id = $1 AND id IN (SELECT id FROM tree)
             RETURNING id"
         );
-        let args = || Args::new().word(org).word(id).time(at).opt_word(by);
-        let of_assets = args().opt_word(deletion);
-        let assets = Statement::new("assets", assets, of_assets).lengthy();
-        changed(&mut self.0, assets).await?;
-        let folders = Statement::new(TABLE, folders, args()).lengthy();
+        let args = Args::new().word(org).word(id).time(at).opt_word(by);
+        let folders = Statement::new(TABLE, folders, args).lengthy();
         changed(&mut self.0, folders).await
+    }
+
+    /// Deletes `most` of the assets in the folder and in those under it; says how many
+    /// went.
+    pub async fn soft_delete_some(
+        &mut self,
+        org: OrgId,
+        id: FolderId,
+        (by, deletion, at): (Option<ApiKeyId>, Option<DeletionId>, Timestamp),
+        most: i64,
+    ) -> Result<usize, StoreError> {
+        // Index: assets_by_folder, and then the ids alone: by its organization SQLite
+        // would look at every asset of it.
+        let sql = concat!(
+            tree!(),
+            ", filed AS MATERIALIZED (
+                SELECT id FROM assets
+                WHERE org_id = $1 AND deleted_at IS NULL AND folder_id IN (SELECT id FROM tree)
+                LIMIT $6
+            ) UPDATE assets SET
+                deleted_at = $3, deleted_by = $4, updated_at = $3, deletion_id = $5
+            WHERE id IN (SELECT id FROM filed) AND deleted_at IS NULL
+            RETURNING id"
+        );
+        let args = Args::new().word(org).word(id).time(at).opt_word(by);
+        let args = args.opt_word(deletion).int(most);
+        changed(&mut self.0, Statement::new("assets", sql, args).lengthy()).await
     }
 }
 

@@ -46,6 +46,17 @@ impl<E: Reader> Orgs<E> {
 }
 
 impl Orgs<&mut Tx> {
+    /// Keeps every other transaction that asks for this from going on until this one
+    /// ends, whatever of the organization it is about to change.
+    pub async fn lock(&mut self, id: OrgId) -> Result<(), StoreError> {
+        let lock = self.0.dialect().for_no_key_update();
+        let sql = format!("SELECT id FROM orgs WHERE id = $1{lock}");
+        let args = Args::new().word(id);
+        changed(&mut self.0, Statement::composed(TABLE, sql, args))
+            .await
+            .map(drop)
+    }
+
     /// Adds an organization.
     ///
     /// # Errors

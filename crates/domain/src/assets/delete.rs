@@ -46,6 +46,9 @@ impl Services {
         let found = tx.assets().get(org, id).await.map_err(faults::store)?;
         let found = found.ok_or_else(|| super::not_found(id))?;
         let Some(deleted_at) = found.deleted_at else {
+            // Who restored it may not have committed yet, and fail: what is answered
+            // holds once this commit has gone through.
+            tx.commit().await.map_err(faults::store)?;
             return Ok(found);
         };
         if deleted_at < now.minus(self.limits.purge_after) {
@@ -54,8 +57,8 @@ impl Services {
         let folder = match found.folder_id {
             Some(folder) => {
                 tx.folders().lock(org).await.map_err(faults::store)?;
-                let found = tx.folders().get(org, folder).await;
-                found.map_err(faults::store)?.map(|folder| folder.id)
+                let is_there = tx.folders().exists(org, folder).await;
+                is_there.map_err(faults::store)?.then_some(folder)
             }
             None => None,
         };
@@ -63,7 +66,9 @@ impl Services {
         let Some(restored) = restored.map_err(faults::store)? else {
             // It was purged since it was read, or somebody else restored it.
             let found = tx.assets().get_live(org, id).await.map_err(faults::store)?;
-            return found.ok_or_else(|| super::not_found(id));
+            let found = found.ok_or_else(|| super::not_found(id))?;
+            tx.commit().await.map_err(faults::store)?;
+            return Ok(found);
         };
         // The job that was to draw it may have come while it was deleted.
         let kind = MediaType::from_mime(&restored.mime_type);

@@ -28,7 +28,9 @@ impl Services {
         fields.finish()?;
         let org = caller.org_id;
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let before = super::hold(&mut tx, org, id).await?;
+        super::hold(&mut tx, org, id).await?;
+        let before = tx.folders().get(org, id).await.map_err(faults::store)?;
+        let before = before.ok_or_else(|| super::not_found(id))?;
         let parent_id = parent.unwrap_or(before.parent_id);
         if let Some(parent) = parent_id {
             super::hold(&mut tx, org, parent).await?;

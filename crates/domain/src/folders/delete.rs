@@ -1,8 +1,17 @@
 //! Deletes folders, with what is in them when asked to.
+//!
+//! Much may be in them. So all but the last of it goes some at a time, each in a
+//! commit of its own between which others have their turn; then the rest goes with
+//! the folders. Who was cut off halfway finds the folder with less in it, and asks
+//! again.
 
-use runnel_types::{DeletionId, EventType, Fault, FolderId, Job, Scope};
+use runnel_store::Tx;
+use runnel_types::{DeletionId, EventType, Fault, FolderId, Job, OrgId, Scope};
 
 use crate::{Caller, Services, faults};
+
+/// Assets that go in one transaction. On SQLite nobody else writes meanwhile.
+const BATCH: i64 = 1000;
 
 impl Services {
     /// Deletes a folder; with `recursive`, everything under it and the assets
@@ -19,6 +28,9 @@ impl Services {
     ) -> Result<(), Fault> {
         caller.require(Scope::AssetsDelete)?;
         let org = caller.org_id;
+        if recursive {
+            while self.delete_some_in_folder(caller, id).await? {}
+        }
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         super::hold(&mut tx, org, id).await?;
         if !recursive
@@ -32,21 +44,49 @@ impl Services {
                 "the folder is not empty; add ?recursive=true to delete what is in it too",
             ));
         }
-        let hearers = tx.webhooks().hearing(org, EventType::AssetDeleted).await;
-        let is_heard = !hearers.map_err(faults::store)?.is_empty();
-        let deletion: Option<DeletionId> = is_heard.then(|| self.ids.next());
+        let deletion = self.tell_of_deletion(&mut tx, org).await?;
         tx.folders()
             .soft_delete(org, id, Some(caller.key_id()), deletion, self.now())
             .await
             .map_err(faults::store)?;
-        if let Some(deletion_id) = deletion {
-            let job = Job::TellDeletion {
-                org_id: org,
-                deletion_id,
-                after: None,
-            };
-            self.enqueue(&mut tx, &job, self.now()).await?;
-        }
         tx.commit().await.map_err(faults::store)
+    }
+
+    /// Deletes some of what lies in a folder and under it; says whether there may be
+    /// more.
+    async fn delete_some_in_folder(&self, caller: &Caller, id: FolderId) -> Result<bool, Fault> {
+        let org = caller.org_id;
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        super::hold(&mut tx, org, id).await?;
+        let deletion = self.tell_of_deletion(&mut tx, org).await?;
+        let by = Some(caller.key_id());
+        let deleted = tx
+            .folders()
+            .soft_delete_some(org, id, (by, deletion, self.now()), BATCH)
+            .await
+            .map_err(faults::store)?;
+        let is_whole = deleted as i64 == BATCH;
+        if is_whole {
+            tx.commit().await.map_err(faults::store)?;
+        }
+        // The rest goes with the folders.
+        Ok(is_whole)
+    }
+
+    /// Has webhooks hear of what the caller's transaction is about to delete, and names
+    /// that; `None` when none wants to.
+    async fn tell_of_deletion(&self, tx: &mut Tx, org: OrgId) -> Result<Option<DeletionId>, Fault> {
+        let hearers = tx.webhooks().hearing(org, EventType::AssetDeleted).await;
+        if hearers.map_err(faults::store)?.is_empty() {
+            return Ok(None);
+        }
+        let deletion_id = self.ids.next();
+        let job = Job::TellDeletion {
+            org_id: org,
+            deletion_id,
+            after: None,
+        };
+        self.enqueue(tx, &job, self.now()).await?;
+        Ok(Some(deletion_id))
     }
 }

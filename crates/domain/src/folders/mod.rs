@@ -27,10 +27,13 @@ pub(crate) fn not_found(id: FolderId) -> Fault {
 }
 
 /// Locks the tree and makes sure that `folder` is in it.
-pub(crate) async fn hold(tx: &mut Tx, org: OrgId, folder: FolderId) -> Result<Folder, Fault> {
+pub(crate) async fn hold(tx: &mut Tx, org: OrgId, folder: FolderId) -> Result<(), Fault> {
     tx.folders().lock(org).await.map_err(faults::store)?;
-    let found = tx.folders().get(org, folder).await.map_err(faults::store)?;
-    found.ok_or_else(|| not_found(folder))
+    let is_there = tx.folders().exists(org, folder).await;
+    is_there
+        .map_err(faults::store)?
+        .then_some(())
+        .ok_or_else(|| not_found(folder))
 }
 
 /// Refuses a name with a slash, which would be two folders in a path. Nothing
@@ -87,13 +90,11 @@ impl Services {
         let Some(folder) = folder else {
             return Ok(());
         };
-        let found = self
-            .store
-            .read()
-            .folders()
-            .get(caller.org_id, folder)
-            .await
-            .map_err(faults::store)?;
-        found.map(drop).ok_or_else(|| not_found(folder))
+        let reader = self.store.read();
+        let is_there = reader.folders().exists(caller.org_id, folder).await;
+        is_there
+            .map_err(faults::store)?
+            .then_some(())
+            .ok_or_else(|| not_found(folder))
     }
 }

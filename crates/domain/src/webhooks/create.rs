@@ -64,6 +64,8 @@ impl Services {
         };
         let sealed = self.sealer.seal(&self.ids, &record.id.to_string(), secret);
         let mut tx = self.begin_once(caller).await?;
+        // Two at once would both count what is there, and both add theirs.
+        tx.orgs().lock(caller.org_id).await.map_err(faults::store)?;
         let count = tx.webhooks().count(caller.org_id).await;
         if count.map_err(faults::store)? >= MAX_WEBHOOKS {
             let message = format!(

@@ -112,6 +112,39 @@ pub(super) async fn siblings_have_different_names(db: Db) {
     tx.commit().await.unwrap();
 }
 
+pub(super) async fn what_is_in_a_tree_goes_some_at_a_time(db: Db) {
+    let org = db.org("a").await.id;
+    let top = folder(&db, org, None, "top").await;
+    let inner = folder(&db, org, Some(top.id), "inner").await;
+    let other = folder(&db, org, None, "other").await;
+    // So many that SQLite does not keep in memory what it may have to undo.
+    for _ in 0..1200 {
+        file(&db, org, top.id).await;
+    }
+    file(&db, org, inner.id).await;
+    let kept = file(&db, org, other.id).await;
+    let stranger = nobody(&db).0;
+    let delete = async |org, most| {
+        let mut tx = db.store.begin().await.unwrap();
+        let mut folders = tx.folders();
+        let how = (None, None, at(5));
+        let deleted = folders.soft_delete_some(org, top.id, how, most).await;
+        tx.commit().await.unwrap();
+        deleted.unwrap()
+    };
+    assert_eq!(delete(stranger, 1000).await, 0);
+    assert_eq!(delete(org, 1000).await, 1000);
+    assert_eq!(delete(org, 1000).await, 201);
+    assert_eq!(delete(org, 1000).await, 0);
+    let read = db.store.read();
+    let left = read.assets().get_live(org, kept.id).await.unwrap();
+    assert_eq!(left.map(|asset| asset.id), Some(kept.id));
+    for folder in [top.id, inner.id] {
+        assert!(read.folders().exists(org, folder).await.unwrap());
+    }
+    assert!(!read.folders().exists(stranger, top.id).await.unwrap());
+}
+
 pub(super) async fn a_tree_goes_as_a_whole_and_nothing_else_does(db: Db) {
     let org = db.org("a").await.id;
     let top = folder(&db, org, None, "top").await;

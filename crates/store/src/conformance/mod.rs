@@ -12,10 +12,12 @@ mod deliveries;
 mod fixtures;
 mod folders;
 mod group_commit;
+mod health;
 mod idempotency_keys;
 mod jobs;
 mod lanes;
 mod lists;
+mod opening;
 mod orgs;
 mod plans;
 mod resumable_uploads;
@@ -181,6 +183,11 @@ suite! {
         every_field_comes_back_with_its_count,
         siblings_have_different_names,
         a_tree_goes_as_a_whole_and_nothing_else_does,
+        what_is_in_a_tree_goes_some_at_a_time,
+    }
+    health {
+        what_cannot_be_written_is_ill_until_it_can,
+        a_row_in_the_way_is_no_illness,
     }
     idempotency_keys {
         one_request_has_a_key_and_its_answer_stays,

@@ -248,6 +248,6 @@ mod tests {
                 },
             )
             .unwrap();
-        assert_eq!(limit, 1 << 20);
+        assert_eq!(limit, 127 << 10);
     }
 }
