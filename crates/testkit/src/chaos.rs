@@ -18,12 +18,22 @@ pub enum Mood {
     Dropping,
     /// Answers 500 to whoever wants something removed, and the rest as it should.
     Keeping,
+    /// Answers 500 to whoever brings something, and the rest as it should.
+    Full,
+}
+
+/// What somebody wants of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Read,
+    Write,
+    Remove,
 }
 
 /// What becomes of a request in the present mood; `well` answers it.
 pub(crate) async fn in_mood<F>(
     mut moods: watch::Receiver<Mood>,
-    is_removal: bool,
+    wish: Wish,
     well: impl FnOnce() -> F,
 ) -> Result<hyper::Response<Body>, io::Error>
 where
@@ -32,8 +42,9 @@ where
     let mood = *moods.borrow_and_update();
     match mood {
         Mood::Well => well().await,
-        Mood::Keeping if !is_removal => well().await,
-        Mood::Failing | Mood::Keeping => {
+        Mood::Keeping if wish != Wish::Remove => well().await,
+        Mood::Full if wish != Wish::Write => well().await,
+        Mood::Failing | Mood::Keeping | Mood::Full => {
             let body = "<Error><Code>InternalError</Code><Message>made by a test</Message></Error>";
             let mut answer = hyper::Response::new(Body::from(body.to_owned()));
             *answer.status_mut() = hyper::StatusCode::INTERNAL_SERVER_ERROR;

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::app::files;
-use crate::chaos::{Mood, in_mood};
+use crate::chaos::{Mood, Wish, in_mood};
 
 /// The bucket that is there from the start.
 pub(crate) const BUCKET: &str = "media";
@@ -107,14 +107,16 @@ impl ServedFolder {
     }
 }
 
-/// Whether something is to be removed, alone or with others.
-fn is_removal<B>(request: &Request<B>) -> bool {
+/// What a request wants; things are removed alone or with others.
+fn wish<B>(request: &Request<B>) -> Wish {
     let query = request.uri().query().unwrap_or_default();
-    request.method() == hyper::Method::DELETE
-        || request.method() == hyper::Method::POST
-            && query
-                .split('&')
-                .any(|part| part.split('=').next() == Some("delete"))
+    let mut names = query.split('&').map(|part| part.split('=').next());
+    match *request.method() {
+        hyper::Method::GET | hyper::Method::HEAD => Wish::Read,
+        hyper::Method::DELETE => Wish::Remove,
+        hyper::Method::POST if names.any(|name| name == Some("delete")) => Wish::Remove,
+        _ => Wish::Write,
+    }
 }
 
 /// Serves `service` in the mood that it is in.
@@ -128,7 +130,7 @@ where
         let answer = service_fn(move |request: Request<Incoming>| {
             let (service, moods) = (service.clone(), moods.clone());
             async move {
-                let is_removal = is_removal(&request);
+                let wish = wish(&request);
                 let request = request.map(Body::from);
                 let well = || async move {
                     let request = match gate(request) {
@@ -138,7 +140,7 @@ where
                     let answer = service.call(request).await;
                     answer.map_err(|error| std::io::Error::other(format!("{error:?}")))
                 };
-                in_mood(moods, is_removal, well).await
+                in_mood(moods, wish, well).await
             }
         });
         tokio::spawn(async move {

@@ -22,7 +22,8 @@ const TRIP: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// How long it is open at most: what a receiver that is back is kept waiting.
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
-/// Receivers that are remembered. Of one more nothing is remembered: it is tried.
+/// Receivers that are remembered. For one more the one that failed longest ago is
+/// forgotten: it is tried again.
 const MOST: usize = 10_000;
 
 /// What a receiver may be sent.
@@ -59,6 +60,8 @@ struct Circuit {
     failures: u32,
     openings: u32,
     open_until: Option<Timestamp>,
+    /// When it failed last.
+    failed_at: Option<Timestamp>,
     /// Nothing has waited too long, as was seen since it opened.
     none_overdue: bool,
 }
@@ -113,9 +116,13 @@ impl Circuits {
     pub(crate) fn failed(&self, receiver: &str, now: Timestamp) {
         let mut circuits = self.lock();
         if circuits.len() >= MOST && !circuits.contains_key(receiver) {
-            return;
+            let longest_ago = circuits.iter().min_by_key(|(_, circuit)| circuit.failed_at);
+            if let Some(forgotten) = longest_ago.map(|(receiver, _)| receiver.clone()) {
+                circuits.remove(&forgotten);
+            }
         }
         let circuit = circuits.entry(receiver.to_owned()).or_default();
+        circuit.failed_at = Some(now);
         circuit.failures = circuit.failures.saturating_add(1);
         // What was on its way when it opened says nothing new.
         if circuit.failures < TRIP || circuit.is_open(now) {
@@ -237,5 +244,12 @@ mod tests {
             circuits.failed(&at.to_string(), START);
         }
         assert_eq!(circuits.counts(START).failing, MOST);
+        // And they are not in the way of one that is away now.
+        let now = START.plus(FIRST_PAUSE);
+        for _ in 0..TRIP {
+            circuits.failed("r", now);
+        }
+        assert!(matches!(circuits.pass("r", now), Pass::Nothing { .. }));
+        assert!(circuits.counts(now).failing < MOST);
     }
 }

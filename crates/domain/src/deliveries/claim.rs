@@ -46,9 +46,10 @@ impl Services {
         claim: Claim<'_>,
         cursor: &mut Cursor,
     ) -> Result<DueClaims, Fault> {
-        let mut claiming = Claiming::new(Queue::Deliveries, claim, self.now(), (rooms, cursor));
         let mut overdue = HashSet::new();
         let mut tx = self.store.begin().await.map_err(faults::store)?;
+        // ORDER: the time after the transaction, for which it may have waited.
+        let mut claiming = Claiming::new(Queue::Deliveries, claim, self.now(), (rooms, cursor));
         claiming.wake(&mut tx).await?;
         let (lanes, is_cut) = claiming.all_lanes(&mut tx).await?;
         for name in lanes {

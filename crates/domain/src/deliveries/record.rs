@@ -106,8 +106,8 @@ impl Services {
     /// # Errors
     /// When the database fails.
     pub async fn extend_leases(&self, leases: &[Lease], by: Duration) -> Result<(), Fault> {
-        let until = self.now().plus(by);
         let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let until = self.now().plus(by);
         for (worker, ids) in by_worker(leases.iter()) {
             let held = Held { worker, ids: &ids };
             tx.jobs()

@@ -208,8 +208,10 @@ impl Services {
         claim: Claim<'_>,
         cursor: &mut Cursor,
     ) -> Result<Claims, Fault> {
-        let mut claiming = Claiming::new(Queue::Work, claim, self.now(), (rooms, cursor));
         let mut tx = self.store.begin().await.map_err(faults::store)?;
+        // ORDER: the time after the transaction, for which it may have waited: a lease
+        // is to last from when it is given.
+        let mut claiming = Claiming::new(Queue::Work, claim, self.now(), (rooms, cursor));
         claiming.wake(&mut tx).await?;
         self.claim_work(&mut tx, &mut claiming).await?;
         self.claim_fetches(&mut tx, &mut claiming).await?;

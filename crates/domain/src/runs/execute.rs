@@ -12,9 +12,9 @@ use runnel_types::{
 use tokio_util::sync::CancellationToken;
 
 use super::attend::{Ending, Stops};
-use super::inputs::{Imported, Prepared};
+use super::inputs::{Imported, InputFailure, Prepared};
 use super::outputs::{Outputs, Stored};
-use super::retry::commit_queued;
+use super::retry::{Setback, commit_queued};
 use crate::{Services, faults};
 
 /// What a job of a run is about at present.
@@ -82,7 +82,8 @@ impl Services {
     /// Executes a run on behalf of a job. One whose files are still to be fetched
     /// is sent there instead.
     ///
-    /// While the storage is away the run waits, and nothing is counted.
+    /// While the storage is away the run waits, and nothing is counted; but what the
+    /// engine did for an output that could not be stored is.
     ///
     /// # Errors
     /// When the database or the storage fails; the job is then tried again.
@@ -163,9 +164,19 @@ impl Services {
         lease: &Lease,
         mut stops: Stops<'_>,
     ) -> Result<Execution, Fault> {
+        self.await_storage(lease).await?;
         let imported = tokio::select! {
-            imported = self.import_urls(&mut run, spec, engine, lease) => imported?,
+            imported = self.import_urls(&mut run, spec, engine, lease) => imported,
             ending = stops.wait() => return Ok(unfinished(&ending)),
+        };
+        let imported = match imported {
+            // Files may have come a long way, and would again and again.
+            Err(fault) if fault.kind == Kind::Unavailable => {
+                let told = format!("what was fetched could not be stored: {}", fault.message);
+                let failed = InputFailure::passing(told);
+                return self.set_back(&run, spec, failed.into(), lease).await;
+            }
+            imported => imported?,
         };
         match imported {
             Imported::All => self.pass_on(&run, lease).await,
@@ -211,13 +222,24 @@ impl Services {
                 return waiting.await;
             }
         };
+        self.await_storage(lease).await?;
         // SPEC: a run is `queued` until its engine begins.
-        let Some(run) = self.start(run.org_id, run.id).await? else {
+        let Some(run) = self.start(run.org_id, run.id, lease).await? else {
             return Ok(Execution::Stale);
         };
         let attending = self.attend(&run, spec, engine, ready, lease, &mut stops);
         match attending.await {
-            Ending::Made(product) => self.succeed(&run, spec, product, lease, &mut stops).await,
+            Ending::Made(product) => {
+                let succeeding = self.succeed(&run, spec, product, lease, &mut stops);
+                match succeeding.await {
+                    // The engine has worked, and may cost: it is not asked without end.
+                    Err(fault) if fault.kind == Kind::Unavailable => {
+                        let setback = Setback::of_storage(&fault);
+                        self.set_back(&run, spec, setback, lease).await
+                    }
+                    succeeded => succeeded,
+                }
+            }
             Ending::Failed(error) => self.set_back(&run, spec, error.into(), lease).await,
             Ending::OutOfTime => {
                 let limit = spec.time_limit_s;
@@ -237,9 +259,22 @@ impl Services {
             .filter(|run| !run.status.is_terminal()))
     }
 
-    /// Marks the run as running; `None` when it has ended.
-    async fn start(&self, org: OrgId, id: RunId) -> Result<Option<Run>, Fault> {
+    /// Makes sure, after an execution that failed, that the storage takes what this
+    /// one is going to bring.
+    async fn await_storage(&self, lease: &Lease) -> Result<(), Fault> {
+        if lease.attempt > 1 {
+            self.blobs.check().await.map_err(faults::blob)?;
+        }
+        Ok(())
+    }
+
+    /// Marks the run as running; `None` when it has ended, or another worker has it.
+    async fn start(&self, org: OrgId, id: RunId, lease: &Lease) -> Result<Option<Run>, Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let held = tx.jobs().hold(lease.job_id, &lease.worker).await;
+        if !held.map_err(faults::store)? {
+            return Ok(None);
+        }
         let run = tx
             .runs()
             .mark_running(org, id, self.now())

@@ -34,6 +34,29 @@ impl Services {
         Ok(Execution::Recorded)
     }
 
+    /// Removes the job of a run that has ended. When the run has not, after all, since
+    /// what seemed to be its end was never committed, it is executed once more.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn settle_stale_run(
+        &self,
+        org: OrgId,
+        id: RunId,
+        lease: &Lease,
+    ) -> Result<(), Fault> {
+        let mut tx = self.store.begin().await.map_err(faults::store)?;
+        let run = tx.runs().get(org, id).await.map_err(faults::store)?;
+        let (job, worker, now) = (lease.job_id, &lease.worker, self.now());
+        let settled = if run.is_some_and(|run| !run.status.is_terminal()) {
+            tx.jobs().retry_at(job, worker, now).await
+        } else {
+            tx.jobs().complete(job, worker).await
+        };
+        settled.map_err(faults::store)?;
+        tx.commit().await.map_err(faults::store)
+    }
+
     /// Writes all that; to be committed. `None` when there is nothing to commit.
     async fn write_end(
         &self,

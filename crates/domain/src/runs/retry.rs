@@ -3,9 +3,10 @@
 //! A failure that may pass is followed by another execution after a pause that
 //! doubles; meanwhile the run's status stays, and its log says what happened and
 //! what follows. An engine without room is no failure, and neither is a storage
-//! that is away: the run is `queued` again, and the execution does not count. Either
-//! is one commit with the job's new due time, and only while the lease is held. A crash before it leaves the job
-//! leased: the next worker executes the run, and the execution counts.
+//! that is away before the engine has worked: the run is `queued` again, and the
+//! execution does not count. Either is one commit with the job's new due time, and
+//! only while the lease is held. A crash before it leaves the job leased: the next
+//! worker executes the run, and the execution counts.
 
 use std::time::Duration;
 
@@ -49,6 +50,19 @@ pub(super) struct Setback {
     pub(super) is_busy: bool,
     /// What the other side asked to wait.
     pub(super) retry_after: Option<Duration>,
+}
+
+impl Setback {
+    /// What the engine made could not be stored, or its end not recorded.
+    pub(super) fn of_storage(fault: &Fault) -> Self {
+        let told = format!("what the model made could not be stored: {}", fault.message);
+        Self {
+            failure: failure(FailureCode::WorkerLost, FailureStage::Postprocess, told),
+            is_passing: true,
+            is_busy: false,
+            retry_after: None,
+        }
+    }
 }
 
 impl From<RunFailure> for Setback {

@@ -19,6 +19,8 @@ impl Services {
         let deadline = Instant::now() + limit;
         let mut watch = self.store.watch_run(run.id);
         let mut run = run;
+        // Looked at once more when the time is over: it may be another one by then.
+        let mut is_last = false;
         loop {
             match self.read_run(run.org_id, run.id).await {
                 Ok(now) => run = now,
@@ -29,13 +31,16 @@ impl Services {
             if run.status.is_terminal() {
                 return run;
             }
-            tokio::select! {
-                () = watch.ended() => {}
-                // Another process may have ended it without our hearing of it.
-                () = sleep(POLL) => {}
-                () = sleep_until(deadline) => return run,
-                () = self.stopping.cancelled() => return run,
+            if is_last {
+                return run;
             }
+            is_last = tokio::select! {
+                () = watch.ended() => false,
+                // Another process may have ended it without our hearing of it.
+                () = sleep(POLL) => false,
+                () = sleep_until(deadline) => true,
+                () = self.stopping.cancelled() => true,
+            };
         }
     }
 }

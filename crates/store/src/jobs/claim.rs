@@ -131,8 +131,9 @@ impl Jobs<&mut Tx> {
     pub async fn wake(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let due = due_statement(self.0.dialect().for_update_skip_locked());
         let sql = format!(
-            "UPDATE jobs SET state = CASE kind WHEN '{delivery}' THEN '{deliverable}' ELSE '{ready}' END
-            WHERE state = 'waiting' AND id IN ({due})",
+            "WITH due AS MATERIALIZED ({due})
+            UPDATE jobs SET state = CASE kind WHEN '{delivery}' THEN '{deliverable}' ELSE '{ready}' END
+            WHERE state = 'waiting' AND id IN (SELECT id FROM due)",
             delivery = Job::ATTEMPT_DELIVERY,
             deliverable = ready(Queue::Deliveries),
             ready = ready(Queue::Work),
@@ -237,10 +238,14 @@ fn standing(queue: Queue, since: &str, lock: &str) -> String {
     )
 }
 
+/// Materialized, because PostgreSQL may work out a part of a statement again for each
+/// row that it is compared with, and each time skip what it has locked: more would be
+/// taken than there is room for.
 fn claim_statement(chosen: &str) -> String {
     format!(
-        "UPDATE jobs SET state = 'waiting', worker_id = $4, due_at = $5, attempts = attempts + 1
-        WHERE id IN ({chosen})
+        "WITH chosen AS MATERIALIZED ({chosen})
+        UPDATE jobs SET state = 'waiting', worker_id = $4, due_at = $5, attempts = attempts + 1
+        WHERE id IN (SELECT id FROM chosen)
         RETURNING id, kind, payload, due_at, attempts, first_due_at, seat"
     )
 }

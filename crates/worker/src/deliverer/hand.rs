@@ -39,7 +39,7 @@ struct Line {
 #[derive(Debug)]
 pub(super) struct Ticket {
     hand: Arc<Hand>,
-    job: JobId,
+    lease: Lease,
     lane: String,
     receiver: String,
 }
@@ -82,7 +82,7 @@ impl Hand {
         drop(books);
         let ticket = Ticket {
             hand: Arc::clone(self),
-            job: due.lease.job_id,
+            lease: due.lease.clone(),
             lane: due.lane.clone(),
             receiver,
         };
@@ -113,7 +113,11 @@ impl Hand {
     fn give_back(&self, ticket: &Ticket) {
         let mut books = self.lock();
         books.rooms.give_back(Pool::Callbacks, &ticket.lane);
-        books.leases.remove(&ticket.job);
+        // One that was lost and taken again is kept under its new lease.
+        let job = ticket.lease.job_id;
+        if (books.leases.get(&job)).is_some_and(|lease| lease.worker == ticket.lease.worker) {
+            books.leases.remove(&job);
+        }
         if let Some(line) = books.lines.get_mut(&ticket.receiver) {
             line.in_hand -= 1;
             if line.in_hand == 0 {

@@ -22,7 +22,10 @@ pub(crate) async fn handle(
     };
     Ok(match execution {
         Execution::Recorded => Outcome::Recorded,
-        Execution::Stale => Outcome::Remove,
+        Execution::Stale => {
+            services.settle_stale_run(org, id, lease).await?;
+            Outcome::Recorded
+        }
         Execution::Interrupted => Outcome::HandBack,
     })
 }

@@ -24,7 +24,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Why a text gives no file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NoFile {
-    /// It is no `data:` URI, or one of a type that no file has here.
+    /// It is no `data:` URI, or one of a type that no file has here in plain letters.
     Text(String),
     /// It is one, and wrong.
     Wrong(String),
@@ -44,10 +44,16 @@ pub(super) fn read(text: &str, limit: u64) -> Result<(MediaType, Vec<u8>), NoFil
         .is_some_and(|last| last.eq_ignore_ascii_case("base64"));
     let declared = MediaType::from_mime(mime_type).filter(|kind| kind.is_accepted());
     let declared = declared.ok_or_else(|| {
-        NoFile::Text(format!(
+        let message = format!(
             "the type {:?} of the data: URI is not supported; GET /v1/assets/types lists those that are",
             shortened(mime_type)
-        ))
+        );
+        // SPEC: the bytes of a file are never kept in a run's row.
+        if is_base64 && mime_type.contains('/') {
+            NoFile::Wrong(message)
+        } else {
+            NoFile::Text(message)
+        }
     })?;
     decode(body, is_base64, limit)
         .and_then(|bytes| Ok((judge(declared, &bytes)?, bytes)))
@@ -145,7 +151,7 @@ mod tests {
         let long = format!("data:{}", "x".repeat(5000));
         for text in [
             "data: a word about it",
-            "data:text/html;base64,aGk=",
+            "data:text/html,hi",
             "data:,hi",
             "é:,",
             "",
@@ -155,6 +161,7 @@ mod tests {
         }
         let cases = [
             ("data:image/png;base64,***".to_owned(), "base64"),
+            ("data:text/html;base64,aGk=".to_owned(), "not supported"),
             ("data:image/png;base64,aGk=aGk=".to_owned(), "base64"),
             ("data:image/png;base64,".to_owned(), "no bytes"),
             ("data:image/png,hi".to_owned(), "not known here"),

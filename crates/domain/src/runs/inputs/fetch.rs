@@ -50,6 +50,15 @@ impl InputFailure {
         }
     }
 
+    /// One that another try may mend.
+    pub(in crate::runs) const fn passing(message: String) -> Self {
+        Self {
+            message,
+            is_passing: true,
+            retry_after: None,
+        }
+    }
+
     fn of_fetch(place: &str, error: &FetchError) -> Self {
         let way_out = if error.is_passing() {
             ""
@@ -65,14 +74,10 @@ impl InputFailure {
 
     /// The storage was too slow, or its network.
     pub(super) fn of_storage(limit: Duration) -> Self {
-        Self {
-            message: format!(
-                "the files of the input did not come from the storage within {} s; give smaller ones, or look at what slows the storage down",
-                limit.as_secs_f64()
-            ),
-            is_passing: true,
-            retry_after: None,
-        }
+        Self::passing(format!(
+            "the files of the input did not come from the storage within {} s; give smaller ones, or look at what slows the storage down",
+            limit.as_secs_f64()
+        ))
     }
 
     /// The time is up. Another try asks for what is missing alone.

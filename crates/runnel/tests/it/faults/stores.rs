@@ -13,6 +13,7 @@ on_both_databases!(
     a_one_step_upload_to_a_store_that_is_ill_makes_no_asset,
     a_run_on_an_object_that_is_lost_fails_with_a_reason,
     a_run_waits_for_a_store_that_is_away,
+    an_engine_is_not_asked_without_end_for_what_cannot_be_stored,
 );
 
 /// The store may be silent for two seconds, and is asked twice.
@@ -130,6 +131,42 @@ async fn a_run_waits_for_a_store_that_is_away(db: Db) {
             .starts_with("waiting: the server's object store"),
         "{first}"
     );
+    app.stop().await;
+}
+
+/// Its work may cost: each of its executions counts.
+async fn an_engine_is_not_asked_without_end_for_what_cannot_be_stored(db: Db) {
+    let app = app(db).await;
+    let asset = app.asset("image/png", &sample::gradient_png(64, 64)).await;
+    let body = json!({"input": {"asset_id": asset["id"]}});
+    let run = app.post("/v1/models/runflow/background-removal/runs", &body);
+    let run = run.send().await.assert(201).json();
+    let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
+    let read = async || app.get(&path).send().await.assert(200).json();
+    // What the model reads is there; what it makes cannot be kept.
+    app.s3().set_mood(Mood::Full);
+    for attempt in 1..=3 {
+        assert_eq!(app.run_jobs().await, 1, "attempt {attempt}");
+        app.advance(Duration::from_secs(15));
+        if attempt == 2 {
+            // Nobody works while the store is known to be away, and nothing counts.
+            app.s3().set_mood(Mood::Failing);
+            for _ in 0..5 {
+                assert_eq!(app.run_jobs().await, 1);
+                assert_eq!(read().await["status_code"], "queued");
+                app.advance(Duration::from_secs(15));
+            }
+            app.s3().set_mood(Mood::Full);
+        }
+    }
+    let ended = read().await;
+    assert_eq!(ended["status_code"], "failed", "{ended}");
+    assert_eq!(ended["failure_code"], "WORKER_LOST");
+    assert_eq!(ended["failure_stage_code"], "postprocess");
+    let message = ended["failure_message"].as_str().unwrap();
+    assert!(message.contains("could not be stored"), "{message}");
+    assert!(message.ends_with("(attempt 3 of 3)"), "{message}");
+    app.s3().set_mood(Mood::Well);
     app.stop().await;
 }
 

@@ -92,7 +92,7 @@ async fn a_worker_that_comes_late_changes_nothing(db: Db) {
     // The first one ends its work after its lease is another's: nothing of it
     // is written.
     assert_eq!(execute(&app, "late", &late).await, Execution::Stale);
-    assert_eq!(run(&app, &id).await["status_code"], "running");
+    assert_eq!(run(&app, &id).await["status_code"], "queued");
     assert_eq!(execute(&app, "second", &second).await, Execution::Recorded);
     let ended = run(&app, &id).await;
     assert_eq!(ended["status_code"], "succeeded");
