@@ -13,13 +13,14 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use runnel_blobs::{Key, Progress};
 use runnel_media::{TOOLS, Tool};
-use runnel_types::{Asset, AssetId, Fault, Upload};
+use runnel_types::{Asset, AssetId, Fault, OrgId, Upload};
 
 use crate::{Services, faults};
 
 /// How old an object must be before it is missed in the rows. The longest time
-/// between an object and its row is that of a run with its outputs.
-pub const YOUNG: Duration = Duration::from_hours(1);
+/// between an object and its row is that of the first of a run's outputs, of which the
+/// last may come a day later.
+pub const YOUNG: Duration = Duration::from_hours(25);
 
 /// Rows read at a time.
 const BATCH: i64 = 500;
@@ -124,9 +125,10 @@ impl Services {
                 continue;
             }
             if rows.asset_id != Some(key.owner().1) {
-                rows = self.rows_of(key.owner().1).await?;
+                rows = self.rows_of(key.owner()).await?;
             }
-            if rows.name(&key) {
+            // What was known of others of its objects may be old by now.
+            if rows.name(&key) || self.is_named(key.owner(), &object.name).await? {
                 continue;
             }
             if repair {
@@ -141,25 +143,20 @@ impl Services {
         Ok(())
     }
 
-    async fn rows_of(&self, id: AssetId) -> Result<Rows, Fault> {
+    async fn rows_of(&self, (org, id): (OrgId, AssetId)) -> Result<Rows, Fault> {
         let reader = self.store.read();
-        let asset = reader.assets().get_for_url(id).await;
+        // ORDER: a name goes from what arrives to the upload and from there to the
+        // asset; read in this order, it is met wherever it goes meanwhile.
+        let arriving = reader.resumable_uploads().get(org, id).await;
+        let arriving = arriving.map_err(faults::store)?;
         let upload = reader.uploads().get_unscoped_for_url(id).await;
         let upload = upload.map_err(faults::store)?;
-        let progress = match &upload {
-            Some(upload) => {
-                let arriving = reader.resumable_uploads().get(upload.org_id, id).await;
-                arriving
-                    .map_err(faults::store)?
-                    .and_then(|row| row.progress)
-            }
-            None => None,
-        };
+        let asset = reader.assets().get_for_url(id).await;
         Ok(Rows {
             asset_id: Some(id),
             asset: asset.map_err(faults::store)?,
             upload,
-            progress,
+            progress: arriving.and_then(|row| row.progress),
         })
     }
 
@@ -182,7 +179,9 @@ impl Services {
                 let thumbnail = asset.thumbnail_key.map(|name| (name, "thumbnail"));
                 let named = [Some((asset.storage_key, "bytes")), thumbnail];
                 for (name, part) in named.into_iter().flatten() {
-                    if !self.has_object(&name).await? && self.is_named(asset.id, &name).await? {
+                    if !self.has_object(&name).await?
+                        && self.is_named((asset.org_id, asset.id), &name).await?
+                    {
                         tell(Finding::Missing {
                             asset_id: asset.id,
                             name,
@@ -216,7 +215,7 @@ impl Services {
                 if let Some(received) = upload.received
                     && !self.has_object(&received.storage_key).await?
                     && self
-                        .is_named(upload.asset_id, &received.storage_key)
+                        .is_named((upload.org_id, upload.asset_id), &received.storage_key)
                         .await?
                 {
                     tell(Finding::Missing {
@@ -231,8 +230,8 @@ impl Services {
 
     /// Whether a row names the object still: what was purged or replaced since
     /// its row was read is not lost.
-    async fn is_named(&self, id: AssetId, name: &str) -> Result<bool, Fault> {
-        let rows = self.rows_of(id).await?;
+    async fn is_named(&self, of: (OrgId, AssetId), name: &str) -> Result<bool, Fault> {
+        let rows = self.rows_of(of).await?;
         // A name that is no key can only be read from a row as it is.
         Ok(name.parse().map_or(true, |key| rows.name(&key)))
     }

@@ -210,7 +210,7 @@ async fn what_was_put_into_a_container_by_others_is_told(db: Db) {
     let lost = asset["r2_key"].as_str().unwrap();
     app.azure()
         .ask(&format!("container.delete_blob(prefix + '{lost}')"));
-    app.advance(Duration::from_hours(2));
+    app.advance(Duration::from_hours(26));
     let mut found = Vec::new();
     let mut tell = |finding| found.push(finding);
     app.services().audit_objects(true, &mut tell).await.unwrap();
