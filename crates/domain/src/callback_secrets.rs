@@ -110,7 +110,8 @@ impl Services {
         let is_relabelled = fields.is_given("label");
         let label = fields.optional_text("label", MAX_LABEL);
         let promoted = fields.optional_flag("is_current");
-        if fields.is_given("is_current") && !promoted {
+        // What is no flag at all is refused already.
+        if let Some(Value::Bool(false) | Value::Null) = body.get("is_current") {
             let message = "can only be true; a secret steps down when another one is promoted or it is deleted";
             fields.refuse("is_current", "enum", message);
         }

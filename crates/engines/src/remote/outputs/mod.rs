@@ -20,6 +20,9 @@ use crate::engine::{EngineError, OutputContent, OutputFile, OutputStream, Produc
 const FILES: &str = "image_urls";
 /// Where the base64 of a file may begin: shorter texts are words.
 const SHORTEST_BASE64: usize = 64;
+/// How many lists and objects may lie in each other in an output: it is read again
+/// with others around it, by programs that take about 128.
+const DEEPEST: usize = 100;
 /// The longest name of a file, in characters.
 const MAX_NAME: usize = 120;
 
@@ -37,6 +40,10 @@ impl Shape {
     /// Turns the JSON of an answer into a product.
     pub(crate) fn product(&self, server: &Server, answer: Value) -> Result<Product, EngineError> {
         let mut output = self.named(answer);
+        if output.values().any(|value| is_deeper(value, DEEPEST)) {
+            let message = format!("the engine's output is nested deeper than {DEEPEST} levels");
+            return Err(EngineError::output_invalid(message));
+        }
         let mut files = Vec::new();
         for (name, value) in &mut output {
             let place = Place::of(name);
@@ -108,8 +115,12 @@ impl Shape {
         text: &str,
         place: &Place,
     ) -> Result<Option<(String, OutputContent)>, EngineError> {
-        if text.starts_with("data:") {
-            let (media_type, bytes) = read_data_uri(text).map_err(|why| {
+        let is_kept = || self.keep.iter().any(|kept| place.is_within(kept));
+        if let Some(uri) = DataUri::of(text)
+            && !is_kept()
+        {
+            let media_type = uri.media_type;
+            let bytes = uri.bytes().map_err(|why| {
                 EngineError::output_invalid(format!(
                     "the engine's output {} is a data: URI that cannot be read: {why}",
                     place.dotted
@@ -118,7 +129,7 @@ impl Shape {
             let name = with_extension(&place.name(), media_type);
             return Ok(Some((name, OutputContent::Bytes(bytes))));
         }
-        if is_url(text) && !self.keep.iter().any(|kept| place.is_within(kept)) {
+        if is_url(text) && !is_kept() {
             let url = Url::parse(text).map_err(|error| {
                 EngineError::output_invalid(format!(
                     "the engine's output {} is a URL that cannot be read: {error}",
@@ -216,24 +227,54 @@ fn is_url(text: &str) -> bool {
         && !text.contains(char::is_whitespace)
 }
 
+/// Whether more lists and objects lie in each other than `most`.
+fn is_deeper(value: &Value, most: usize) -> bool {
+    let mut inner: Box<dyn Iterator<Item = &Value>> = match value {
+        Value::Array(items) => Box::new(items.iter()),
+        Value::Object(fields) => Box::new(fields.values()),
+        _ => return false,
+    };
+    most == 0 || inner.any(|value| is_deeper(value, most - 1))
+}
+
 fn is_file(value: &Value) -> bool {
     value.as_str().is_some_and(|text| {
-        text.starts_with("data:") || is_url(text) || base64_type(text).is_some()
+        DataUri::of(text).is_some() || is_url(text) || base64_type(text).is_some()
     })
 }
 
-/// The type and bytes of a `data:` URI, whether base64 or percent-encoded.
-fn read_data_uri(uri: &str) -> Result<(&str, Vec<u8>), String> {
-    let rest = uri.strip_prefix("data:").unwrap_or(uri);
-    let (head, body) = rest.split_once(',').ok_or("it has no comma")?;
-    let media_type = head.split(';').next().unwrap_or_default();
-    if !head.ends_with(";base64") {
-        return Ok((media_type, percent_decoded(body)));
+/// A `data:` URI, whether base64 or percent-encoded.
+struct DataUri<'a> {
+    media_type: &'a str,
+    is_base64: bool,
+    body: &'a str,
+}
+
+impl<'a> DataUri<'a> {
+    /// The URI that a text is. One that begins like it and names no type, such as a
+    /// line of an event stream, is a text.
+    fn of(text: &'a str) -> Option<Self> {
+        let (head, body) = text.strip_prefix("data:")?.split_once(',')?;
+        let media_type = head.split(';').next().unwrap_or_default();
+        let (group, kind) = media_type.split_once('/')?;
+        let is_name = |part: &str| {
+            let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+            !part.is_empty() && part.bytes().all(is_sign)
+        };
+        (is_name(group) && is_name(kind)).then_some(Self {
+            media_type,
+            is_base64: head.ends_with(";base64"),
+            body,
+        })
     }
-    let bytes = STANDARD
-        .decode(body.trim())
-        .map_err(|error| error.to_string())?;
-    Ok((media_type, bytes))
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        if !self.is_base64 {
+            return Ok(percent_decoded(self.body));
+        }
+        let decoded = STANDARD.decode(self.body.trim());
+        decoded.map_err(|error| error.to_string())
+    }
 }
 
 fn percent_decoded(text: &str) -> Vec<u8> {

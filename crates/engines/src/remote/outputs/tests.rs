@@ -92,7 +92,7 @@ async fn data_uris_are_decoded_in_both_forms_and_refused_when_they_cannot_be() {
     assert_eq!(decoded, [b"hi".to_vec(), b"a b%zz%".to_vec()]);
     for (uri, words) in [
         ("data:image/png;base64,***", "nvalid"),
-        ("data:image/png", "comma"),
+        ("data:image/png;base64,aGk", "padding"),
     ] {
         let error = product(json!({"a": {"b": uri}})).unwrap_err();
         assert_eq!(error.kind, EngineErrorKind::OutputInvalid);
@@ -101,6 +101,30 @@ async fn data_uris_are_decoded_in_both_forms_and_refused_when_they_cannot_be() {
             "{error}"
         );
     }
+}
+
+#[test]
+fn a_text_that_begins_like_a_data_uri_stays_one() {
+    let lines = json!(["data: hello, world", "data: {\"a\":1,\"b\":2}", "data:image/png"]);
+    let made = product(json!({"text": "data:,x", "lines": lines})).unwrap();
+    assert!(made.files.is_empty(), "{:?}", made.files);
+    assert_eq!(made.output["lines"], lines);
+    let shape = Shape {
+        output: None,
+        keep: vec!["page".to_owned()],
+    };
+    let kept = json!({"page": "data:image/png;base64,aGk="});
+    let made = shape.product(&server("http://h"), kept).unwrap();
+    assert_eq!(made.output["page"], "data:image/png;base64,aGk=");
+}
+
+#[test]
+fn an_output_is_nested_no_deeper_than_can_be_read_again() {
+    let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    assert!(product(nested(DEEPEST)).is_ok());
+    let error = product(nested(DEEPEST + 1)).unwrap_err();
+    assert_eq!(error.kind, EngineErrorKind::OutputInvalid);
+    assert!(error.message.contains("100 levels"), "{error}");
 }
 
 #[tokio::test]
