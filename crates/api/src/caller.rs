@@ -41,8 +41,8 @@ impl FromRequestParts<Arc<Services>> for Authenticated {
         }
         let org = match parts.headers.get("x-organization-id") {
             // What is no text is no id of an organization either.
-            Some(value) => Some(value.to_str().unwrap_or("?")),
-            None => None,
+            Some(value) if !value.is_empty() => Some(value.to_str().unwrap_or("?")),
+            _ => None,
         };
         // INVARIANT: the layer around every route has set the id.
         let id = parts

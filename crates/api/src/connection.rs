@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::Request;
+use axum::http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -13,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::heads::Heads;
+use crate::lenient::{Lenient, Noted};
 use crate::life::Life;
 use crate::patience::Patience;
 use crate::watched::Watched;
@@ -33,8 +35,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let life = Life::begin();
+    let heads = Heads::begin();
     let service = service_fn(|request: Request<Incoming>| {
         let at_work = life.at_work();
+        if request.version() > Version::HTTP_11 {
+            heads.lose();
+        }
+        let request = request.map(|body| Noted::new(body, &heads));
         let answering = talk.router.clone().oneshot(request);
         async move {
             let response = answering.await;
@@ -43,7 +50,7 @@ where
         }
     });
     let watched = Watched::new(stream, talk.patience.head, Arc::clone(&life));
-    let stream = TokioIo::new(watched);
+    let stream = TokioIo::new(Lenient::new(watched, Arc::clone(&heads)));
     let mut connection = pin!(talk.builder.serve_connection(stream, service));
     let mut is_last = false;
     loop {

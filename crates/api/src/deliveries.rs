@@ -91,7 +91,9 @@ impl From<(Delivery, Vec<Attempt>)> for DeliveryResponse {
             batch_id: delivery.subject.batch().map(Into::into),
             callback_url: delivery.callback_url,
             payload_bytes: delivery.payload.len(),
-            payload: serde_json::from_str(&delivery.payload).unwrap_or_default(),
+            // What is nested too deeply for a reader is shown as the text that it is.
+            payload: serde_json::from_str(&delivery.payload)
+                .unwrap_or_else(|_| Value::String(delivery.payload)),
             signing_secret_id: delivery.signing_secret_id.map(Into::into),
             is_automatic: delivery.is_automatic,
             status_code: delivery.status.as_str(),

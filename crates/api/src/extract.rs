@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use aide::openapi::ReferenceOr;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
@@ -122,7 +123,7 @@ impl<T: JsonSchema> aide::OperationInput for JsonBody<T> {
         ctx: &mut aide::generate::GenContext,
         operation: &mut aide::openapi::Operation,
     ) {
-        axum::Json::<T>::operation_input(ctx, operation);
+        document_body::<T>(ctx, operation);
     }
 }
 
@@ -131,7 +132,24 @@ impl<T: JsonSchema> aide::OperationInput for LargeJsonBody<T> {
         ctx: &mut aide::generate::GenContext,
         operation: &mut aide::openapi::Operation,
     ) {
-        axum::Json::<T>::operation_input(ctx, operation);
+        document_body::<T>(ctx, operation);
+    }
+}
+
+/// Documents a body, which may be left out when nothing in it is required: none is
+/// read as `{}`.
+fn document_body<T: JsonSchema>(
+    ctx: &mut aide::generate::GenContext,
+    operation: &mut aide::openapi::Operation,
+) {
+    <axum::Json<T> as aide::OperationInput>::operation_input(ctx, operation);
+    let schema = ctx.schema.subschema_for::<T>();
+    let schema = ctx.resolve_schema(&schema);
+    let is_needed = ["required", "anyOf"]
+        .iter()
+        .any(|rule| schema.get(*rule).is_some());
+    if let Some(ReferenceOr::Item(body)) = &mut operation.request_body {
+        body.required = is_needed;
     }
 }
 
@@ -139,7 +157,7 @@ impl<T: JsonSchema> aide::OperationInput for LargeJsonBody<T> {
 #[derive(Debug)]
 pub(crate) struct PathId<T>(pub(crate) T);
 
-/// The documentation of [`PathId`].
+/// What a path is about.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct IdInPath {
@@ -166,12 +184,15 @@ pub(crate) fn read_id<T: FromStr>(name: &str, text: &str) -> Result<T, Fault> {
     text.parse().map_err(|_| no_id(name))
 }
 
+/// What is wrong with an id that is none.
+pub(crate) const NO_UUID: &str = "must be a UUID such as 018f4e1a-0000-7000-8000-000000000001";
+
 /// Answered here, so that no query is ever asked for what is no id.
 pub(crate) fn no_id(name: &str) -> Fault {
     Fault::invalid(vec![FieldFault {
         loc: vec!["path".to_owned(), name.to_owned()],
         rule: "uuid_parsing",
-        message: "must be a UUID such as 018f4e1a-0000-7000-8000-000000000001".to_owned(),
+        message: NO_UUID.to_owned(),
     }])
 }
 

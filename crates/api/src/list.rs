@@ -10,7 +10,8 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use runnel_domain::Services;
 use runnel_types::list::{
-    BadList, Filter, ListRequest, Listed, Place, Sort, equals, parse_filter, parse_sort, quoted,
+    BadList, FieldKind, Filter, ListRequest, Listed, Place, Sort, equals, parse_filter, parse_sort,
+    quoted,
 };
 use runnel_types::{Fault, Page};
 use schemars::JsonSchema;
@@ -18,7 +19,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::error::ApiError;
+use crate::extract::NO_UUID;
 use crate::page::{self, ListResponse};
+use crate::parameters;
 
 /// What a query asks of the list of `T`.
 #[derive(Debug)]
@@ -39,7 +42,7 @@ pub(crate) struct Shape {
     pub(crate) embeds_creator: bool,
 }
 
-/// The documentation of [`ListQuery`].
+/// Which rows of a list, in which order, and what of each.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct ListParameters {
@@ -79,18 +82,20 @@ fn read<T: Listed>(query: &str) -> Result<ListQuery<T>, Fault> {
     let mut filters: Vec<Filter> = Vec::new();
     let mut shape = Shape::default();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        // `?limit=` is what a form sends whose field was left empty.
         match &*name {
+            _ if value.is_empty() => {}
             "limit" => limit = page::limit(&value)?,
-            "pq" => cursor = Some(value.into_owned()).filter(|cursor| !cursor.is_empty()),
+            "pq" => cursor = Some(value.into_owned()),
             "from_prev" => backward = page::flag("from_prev", &value)?,
             "q" => filters.extend(parse_filter(&value, T::FIELDS).map_err(bad)?),
-            "sort_by" if !value.is_empty() => sort = value.into_owned(),
-            "fields" if !value.is_empty() => {
+            "sort_by" => sort = value.into_owned(),
+            "fields" => {
                 shape.fields = Some(value.split(',').map(|f| f.trim().to_owned()).collect());
             }
             "embed" => shape.embeds_creator = embeds_creator(&value)?,
             shortcut if T::SHORTCUTS.contains(&shortcut) => {
-                filters.push(equals(shortcut, &value, T::FIELDS).map_err(bad)?);
+                filters.push(plain::<T>(shortcut, &value)?);
             }
             _ => {}
         }
@@ -110,6 +115,23 @@ fn read<T: Listed>(query: &str) -> Result<ListQuery<T>, Fault> {
         },
         shape,
         list: PhantomData,
+    })
+}
+
+/// The filter of the parameter `name`, which is a field of that name.
+fn plain<T: Listed>(name: &str, value: &str) -> Result<Filter, Fault> {
+    let field = T::FIELDS.iter().find(|field| field.name == name);
+    equals(name, value, T::FIELDS).map_err(|error| match field {
+        // SPEC: media.md, "Ids": what is no UUID is 422, wherever it stands.
+        Some(field) if field.kind == FieldKind::Id => {
+            let none = if field.nullable {
+                ", or null for none"
+            } else {
+                ""
+            };
+            page::refused(name, "uuid_parsing", format!("{NO_UUID}{none}"))
+        }
+        _ => bad(error),
     })
 }
 
@@ -133,6 +155,12 @@ fn bad(error: BadList) -> Fault {
 impl<T: Listed> aide::OperationInput for ListQuery<T> {
     fn operation_input(ctx: &mut aide::generate::GenContext, operation: &mut Operation) {
         axum::extract::Query::<ListParameters>::operation_input(ctx, operation);
+        for field in T::FIELDS
+            .iter()
+            .filter(|field| T::SHORTCUTS.contains(&field.name))
+        {
+            parameters::document_field(operation, field);
+        }
     }
 }
 

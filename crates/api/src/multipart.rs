@@ -14,7 +14,7 @@ use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use bytes::Bytes;
 use http_body::Frame;
 use runnel_domain::Services;
@@ -101,6 +101,13 @@ impl Part<'_> {
 
     pub(crate) fn file_name(&self) -> Option<&str> {
         self.field.file_name()
+    }
+
+    /// Whether the part has a name that nobody can read: older programs write names
+    /// in Latin-1 (RFC 7578, 5.1, wants UTF-8).
+    pub(crate) fn has_broken_names(&self) -> bool {
+        let told = self.field.headers().get(CONTENT_DISPOSITION);
+        told.is_some_and(|told| std::str::from_utf8(told.as_bytes()).is_err())
     }
 
     pub(crate) fn content_type(&self) -> Option<&str> {

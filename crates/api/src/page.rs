@@ -20,7 +20,7 @@ const MAX_LIMIT: u32 = 500;
 #[derive(Debug)]
 pub(crate) struct Wanted(pub(crate) PageRequest);
 
-/// The documentation of [`Wanted`].
+/// Which page of a log.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct PageQuery {
@@ -48,9 +48,10 @@ impl FromRequestParts<Arc<Services>> for Wanted {
             backward: false,
         };
         for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            // `?limit=` is what a form sends whose field was left empty.
             match &*name {
+                _ if value.is_empty() => {}
                 "limit" => request.limit = limit(&value)?,
-                "pq" if value.is_empty() => {}
                 "pq" => {
                     request.cursor = Some(
                         value
@@ -88,9 +89,10 @@ pub(crate) fn limit(value: &str) -> Result<u32, Fault> {
     })
 }
 
-/// Reads the parameter `name`, which is true or false.
+/// Reads the parameter `name`, which is true or false in any case: Python's
+/// requests sends `True`.
 pub(crate) fn flag(name: &str, value: &str) -> Result<bool, Fault> {
-    match value {
+    match value.to_ascii_lowercase().as_str() {
         "true" | "1" => Ok(true),
         "false" | "0" | "" => Ok(false),
         _ => Err(wrong(name, "must be true or false".to_owned())),
@@ -98,9 +100,14 @@ pub(crate) fn flag(name: &str, value: &str) -> Result<bool, Fault> {
 }
 
 fn wrong(name: &str, message: String) -> Fault {
+    refused(name, "value", message)
+}
+
+/// What is wrong with the parameter `name`.
+pub(crate) fn refused(name: &str, rule: &'static str, message: String) -> Fault {
     Fault::invalid(vec![FieldFault {
         loc: vec!["query".to_owned(), name.to_owned()],
-        rule: "value",
+        rule,
         message,
     }])
 }

@@ -10,6 +10,7 @@ use runnel_domain::Services;
 use runnel_types::{Fault, FieldFault};
 
 use crate::error::ApiError;
+use crate::parameters;
 
 /// Where an answer says what was done of what was preferred.
 pub(crate) const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -37,7 +38,14 @@ impl FromRequestParts<Arc<Services>> for PreferredWait {
     }
 }
 
-impl aide::OperationInput for PreferredWait {}
+impl aide::OperationInput for PreferredWait {
+    fn operation_input(
+        _: &mut aide::generate::GenContext,
+        operation: &mut aide::openapi::Operation,
+    ) {
+        parameters::document_prefer(operation);
+    }
+}
 
 /// What is not known, or cannot be read, is passed over, as the RFC asks; a
 /// number of seconds that is never applied is told, as its sender counts on it.

@@ -17,7 +17,7 @@ use crate::cors::{self, Cors};
 use crate::error::ApiError;
 use crate::{
     assets, auth, batches, callback_secrets, docs, folders, health, idempotency, metrics,
-    model_path, models, openapi, rates, request, runs, storage, uploads, webhooks,
+    model_path, models, openapi, parameters, rates, request, runs, storage, uploads, webhooks,
 };
 
 /// Where the storage URLs of the local disk begin; the domain signs what follows.
@@ -55,6 +55,7 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
         .route_layer(from_fn_with_state(Arc::clone(&services), rates::tell))
         .layer(DefaultBodyLimit::max(form_limit))
         .finish_api(&mut api);
+    parameters::document_keys(&mut api);
     let router = documented
         .route(OPENAPI, get(openapi::serve(&api)))
         .route("/metrics", get(metrics::metrics))

@@ -130,33 +130,35 @@ impl<'a> Fields<'a> {
     }
 
     fn check_integer(&mut self, field: &str, value: &Value, least: u64, most: u64) -> Option<u64> {
-        let Some(number) = value.as_number().filter(|number| !number.is_f64()) else {
-            self.refuse(
-                field,
-                "int_type",
-                format!("must be an integer, not {}", kind_of(value)),
-            );
+        let Some(number) = value.as_number() else {
+            let message = format!("must be an integer, not {}", kind_of(value));
+            self.refuse(field, "int_type", message);
             return None;
         };
-        match number.as_u64() {
-            Some(number) if number > most => {
-                self.refuse(
-                    field,
-                    "less_than_equal",
-                    format!("is {number}, the limit is {most}"),
-                );
-                None
-            }
-            Some(number) if number >= least => Some(number),
-            _ => {
-                self.refuse(
-                    field,
-                    "greater_than_equal",
-                    format!("is {number}, must be at least {least}"),
-                );
-                None
-            }
+        if let Some(whole) = number.as_u64().filter(|n| (least..=most).contains(n)) {
+            return Some(whole);
         }
+        // The parser makes a float of `-0`, and of what no 64 bits hold.
+        let float = number.as_f64().unwrap_or(f64::NAN);
+        let is_whole = !number.is_f64() || float.fract() == 0.0;
+        let (rule, message) = if is_whole && float > most as f64 {
+            (
+                "less_than_equal",
+                format!("is {number}, the limit is {most}"),
+            )
+        } else if is_whole && float < least as f64 {
+            (
+                "greater_than_equal",
+                format!("is {number}, must be at least {least}"),
+            )
+        } else {
+            (
+                "int_type",
+                format!("is {number}, must be an integer from {least} to {most} in plain digits"),
+            )
+        };
+        self.refuse(field, rule, message);
+        None
     }
 
     /// One of `words` that may be absent or null.
@@ -343,6 +345,22 @@ mod tests {
                 vec![("size", "greater_than_equal")],
             ),
             (
+                json!({"name": "a", "size": -0.0}),
+                vec![("size", "greater_than_equal")],
+            ),
+            (
+                json!({"name": "a", "size": u64::MAX}),
+                vec![("size", "less_than_equal")],
+            ),
+            (
+                json!({"name": "a", "size": 18_446_744_073_709_551_616_f64}),
+                vec![("size", "less_than_equal")],
+            ),
+            (
+                json!({"name": "a", "size": 2.0}),
+                vec![("size", "int_type")],
+            ),
+            (
                 json!({"name": "a", "size": 1, "metadata": []}),
                 vec![("metadata", "object_type")],
             ),
@@ -364,5 +382,29 @@ mod tests {
     fn a_body_that_is_no_object_is_refused_as_a_whole() {
         let fault = Fields::of(&json!([1])).unwrap_err();
         assert_eq!(fault.fields[0].loc, ["body"]);
+        assert_eq!(fault.fields[0].field(), "body");
+        assert_eq!(fault.message, "the body must be a JSON object, not a list");
+    }
+
+    #[test]
+    fn a_number_that_is_no_integer_is_told_what_it_may_be() {
+        for (number, told) in [
+            (
+                "18446744073709551616",
+                "is 1.8446744073709552e+19, the limit is 10",
+            ),
+            ("-0", "is -0.0, must be at least 1"),
+            (
+                "2.0",
+                "is 2.0, must be an integer from 1 to 10 in plain digits",
+            ),
+            ("\"2\"", "must be an integer, not a string"),
+        ] {
+            let body = format!("{{\"size\": {number}}}");
+            let body: Value = serde_json::from_str(&body).unwrap();
+            let mut fields = Fields::of(&body).unwrap();
+            assert_eq!(fields.integer("size", 1, 10), None);
+            assert_eq!(fields.into_faults()[0].message, told, "{number}");
+        }
     }
 }

@@ -75,9 +75,12 @@ impl FieldFault {
         self
     }
 
-    /// The path dotted, without its first part.
+    /// The path dotted, without its first part; that alone for the body as a whole.
     pub fn field(&self) -> String {
-        self.loc.get(1..).unwrap_or_default().join(".")
+        match self.loc.as_slice() {
+            [whole] => whole.clone(),
+            path => path.get(1..).unwrap_or_default().join("."),
+        }
     }
 }
 
@@ -179,6 +182,8 @@ impl Fault {
     /// Values in the request are wrong.
     pub fn invalid(fields: Vec<FieldFault>) -> Self {
         let message = match fields.as_slice() {
+            // What is wrong with all of the body says so itself.
+            [one] if one.loc.len() == 1 => one.message.clone(),
             [one] => format!("{}: {}", one.field(), one.message),
             many => format!("{} fields are not valid", many.len()),
         };

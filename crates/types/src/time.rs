@@ -55,11 +55,11 @@ impl Timestamp {
     /// The beginning of a day written `2026-04-01`, in UTC, and of the day after.
     pub fn day(text: &str) -> Option<(Self, Self)> {
         let date: jiff::civil::Date = text.parse().ok().filter(|_| text.len() == 10)?;
-        let midnight = |date: jiff::civil::Date| {
-            let begin = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
-            Some(Self(begin.timestamp().as_microsecond()))
-        };
-        Some((midnight(date)?, midnight(date.tomorrow().ok()?)?))
+        // Counted here: jiff's instants end before the last day of 9999, with which
+        // people write that something has no end.
+        let since = date.duration_since(jiff::civil::Date::constant(1970, 1, 1));
+        let begin = Self(i64::try_from(since.as_micros()).ok()?);
+        Some((begin, begin.plus(Duration::from_hours(24))))
     }
 
     /// RFC 3339 in UTC with microseconds and `Z`, as resources show times.
@@ -176,6 +176,29 @@ mod tests {
             "2026-05-06T10:00:00.123+00:00"
         );
         assert_eq!(INSTANT.to_http_date(), "Wed, 06 May 2026 10:00:00 GMT");
+    }
+
+    #[test]
+    fn every_day_that_can_be_written_has_a_beginning_and_an_end() {
+        const DAY: i64 = 86_400_000_000;
+        let begin = |text| Timestamp::day(text).map(|(begin, _)| begin.as_micros());
+        assert_eq!(begin("1970-01-01"), Some(0));
+        assert_eq!(begin("1969-12-31"), Some(-DAY));
+        assert_eq!(begin("2024-02-29"), Some(19_782 * DAY));
+        assert_eq!(begin("2026-05-06"), Some(20_579 * DAY));
+        for text in ["0000-01-01", "9999-12-30", "9999-12-31"] {
+            let (begin, end) = Timestamp::day(text).unwrap();
+            assert_eq!(end.as_micros() - begin.as_micros(), DAY, "{text}");
+        }
+        for text in [
+            "2026-02-30",
+            "2026-2-1",
+            "20260201",
+            "2026-13-01",
+            "10000-01-01",
+        ] {
+            assert_eq!(Timestamp::day(text), None, "{text}");
+        }
     }
 
     #[test]

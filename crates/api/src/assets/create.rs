@@ -141,6 +141,12 @@ async fn receive(
     mut part: Part<'_>,
     digest: &mut FormDigest,
 ) -> Result<IncomingFile, Fault> {
+    if part.file_name().is_none() && part.has_broken_names() {
+        return Err(wrong(
+            "file",
+            "has a filename whose bytes are no UTF-8; send the name in UTF-8",
+        ));
+    }
     let name = part.file_name().unwrap_or_default().to_owned();
     let mime_type = part.content_type().map(str::to_owned);
     let mut file = services.begin_file(caller, name, mime_type)?;

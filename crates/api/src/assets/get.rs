@@ -12,14 +12,14 @@ use super::AssetResponse;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
 use crate::extract::PathId;
-use crate::list;
+use crate::{list, parameters};
 
-pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+pub(crate) fn docs(mut operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    parameters::document_embed(operation.inner_mut());
     operation
         .id("assets.get")
         .tag("Assets")
         .summary("Get an asset")
-        .description("`embed=created_by_user` tells who created it.")
 }
 
 pub(crate) async fn get(

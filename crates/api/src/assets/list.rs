@@ -11,13 +11,15 @@ use super::AssetResponse;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
 use crate::list::{ListQuery, Listing};
+use crate::parameters;
 
-pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+pub(crate) fn docs(mut operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    parameters::document_embed(operation.inner_mut());
     operation
         .id("assets.list")
         .tag("Assets")
         .summary("List assets")
-        .description("The newest first, unless `sort_by` says otherwise. `folder_id` (`null`: the top) and `asset_type` are parameters of their own too; `embed=created_by_user` tells who created each.")
+        .description("The newest first, unless `sort_by` says otherwise. `folder_id=null` finds those at the top.")
 }
 
 pub(crate) async fn list(

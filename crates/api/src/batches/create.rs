@@ -23,6 +23,7 @@ use crate::path::PathNames;
     dead_code,
     reason = "the rules read the body themselves; this is its documentation"
 )]
+#[schemars(extend("anyOf" = [{"required": ["input"]}, {"required": ["items"]}]))]
 pub(crate) struct CreateBatchRequest {
     /// The model's inputs, by name, of each item. An item may have a `client_ref` of
     /// at most 255 characters among them, which is no input.

@@ -11,9 +11,10 @@ use runnel_types::FolderId;
 use crate::caller::Authenticated;
 use crate::error::ApiError;
 use crate::extract::PathId;
-use crate::page;
+use crate::{page, parameters};
 
-pub(crate) fn docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
+pub(crate) fn docs(mut operation: TransformOperation<'_>) -> TransformOperation<'_> {
+    parameters::document_recursive(operation.inner_mut());
     operation
         .id("folders.delete")
         .tag("Folders")

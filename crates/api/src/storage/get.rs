@@ -53,7 +53,13 @@ pub(crate) async fn get(
         return Ok(redirect(&place, &headers));
     }
     let total = opened.object.size_bytes();
-    let range = match wanted_range(&parts.headers, &opened.etag, total) {
+    // RFC 9110, 14.2: of all methods `GET` alone knows ranges.
+    let asked = if is_head {
+        Ok(None)
+    } else {
+        wanted_range(&parts.headers, &opened.etag, total)
+    };
+    let range = match asked {
         Ok(range) => range,
         Err(error) => {
             set(&mut headers, CONTENT_RANGE, &format!("bytes */{total}"));

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
+use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -29,6 +29,12 @@ const EXTENSIONS: HeaderValue =
 
 /// The type of a body that is to be appended.
 const APPENDED: &str = "application/offset+octet-stream";
+
+/// The methods of an asset's URL.
+const OF_ASSET: HeaderValue = HeaderValue::from_static("GET, HEAD");
+
+/// Those of an upload's.
+const OF_UPLOAD: HeaderValue = HeaderValue::from_static("OPTIONS, HEAD, PUT, POST, PATCH, DELETE");
 
 const RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
 const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
@@ -76,6 +82,15 @@ pub(crate) async fn serve(State(services): State<Arc<Services>>, request: Reques
             ApiError(fault).into_response()
         }
     };
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        // RFC 9110, 15.5.6. The router knows what both kinds of URL have together.
+        let allowed = if Services::is_upload_path(path(&parts.uri)) {
+            OF_UPLOAD
+        } else {
+            OF_ASSET
+        };
+        response.headers_mut().insert(ALLOW, allowed);
+    }
     if response.status() == StatusCode::PRECONDITION_FAILED {
         response.headers_mut().insert(TUS_VERSION, VERSION);
     }

@@ -18,7 +18,7 @@ use crate::extract::JsonBody;
 /// What a client does after this.
 const DESCRIPTION: &str = "Then PUT the bytes to `upload_url` and confirm the upload.\n\n\
 With `\"resumable\": true` the `upload_url` also speaks [tus 1.0](https://tus.io/protocols/resumable-upload), \
-so that an upload which breaks off is gone on with: `HEAD` answers with the `Upload-Offset`, `PATCH` sends what \
+so that an upload whose connection breaks can be continued: `HEAD` answers with the `Upload-Offset`, `PATCH` sends what \
 follows it (with an `Upload-Checksum` of `sha1` or `sha256`, if you like), `POST` begins afresh, with or without \
 the first bytes, and answers with the same URL, `DELETE` gives the session up, and `OPTIONS` tells what is spoken. \
 Give a tus client the `upload_url` as its upload URL or as its endpoint, and no key. Such a URL works for 24 hours; \

@@ -97,6 +97,10 @@ fn every_form_is_read_as_it_is_meant() {
         ),
         ("created_at<=2026-04-01", format!("created_at<{next}")),
         (
+            "created_at>9999-12-31",
+            "created_at>=253402300800000000".to_owned(),
+        ),
+        (
             "created_at<2026-04-01T00:00:01Z",
             format!("created_at<{}", day + 1_000_000),
         ),

@@ -118,7 +118,7 @@ path!(AttemptPath, AttemptInPath, |path| Self(
     path.id("id")?
 ));
 
-/// The documentation of [`OfWebhook`].
+/// Whose deliveries.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct WebhookInPath {
@@ -126,7 +126,7 @@ struct WebhookInPath {
     webhook_id: String,
 }
 
-/// The documentation of [`DeliveryPath`].
+/// A delivery, and whose.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct DeliveryInPath {
@@ -136,7 +136,7 @@ struct DeliveryInPath {
     id: uuid::Uuid,
 }
 
-/// The documentation of [`OfDelivery`].
+/// Which delivery, and whose.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct InDelivery {
@@ -146,7 +146,7 @@ struct InDelivery {
     delivery_id: uuid::Uuid,
 }
 
-/// The documentation of [`AttemptPath`].
+/// An attempt, its delivery, and whose that is.
 #[derive(JsonSchema)]
 #[expect(dead_code, reason = "only its schema is used")]
 struct AttemptInPath {

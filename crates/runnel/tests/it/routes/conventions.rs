@@ -104,10 +104,11 @@ async fn every_error_has_the_envelope(db: Db) {
         .send()
         .await
         .assert_error(400, "BAD_REQUEST");
-    post(b"[1]".to_vec())
-        .send()
-        .await
-        .assert_error(422, "VALIDATION_ERROR");
+    let whole = post(b"[1]".to_vec()).send().await;
+    let whole = whole.assert_error(422, "VALIDATION_ERROR");
+    let told = "the body must be a JSON object, not a list";
+    assert_eq!(whole["message"], told);
+    assert_eq!(whole["errors"][0]["field"], "body");
     post(vec![b'['; 100_000])
         .send()
         .await
@@ -144,6 +145,34 @@ async fn every_error_has_the_envelope(db: Db) {
             .send()
             .await
             .assert_error(422, "VALIDATION_ERROR");
+    }
+    // Python's requests sends `True`; a form sends fields that were left empty.
+    for query in [
+        "from_prev=True",
+        "from_prev=FALSE",
+        "from_prev=1",
+        "limit=",
+        "pq=&q=&status_code=",
+    ] {
+        app.get(&format!("/v1/runs?{query}"))
+            .send()
+            .await
+            .assert(200);
+    }
+    for (path, name) in [
+        ("/v1/assets?folder_id=x", "folder_id"),
+        ("/v1/asset-folders?parent_id=7", "parent_id"),
+    ] {
+        let error = app.get(path).send().await;
+        let error = error.assert_error(422, "VALIDATION_ERROR");
+        assert_eq!(error["errors"][0]["loc"], json!(["query", name]), "{error}");
+    }
+    for path in [
+        "/v1/assets?folder_id=&asset_type=&limit=&embed=&fields=&sort_by=",
+        "/v1/assets?folder_id=null",
+        "/v1/asset-folders?parent_id=",
+    ] {
+        app.get(path).send().await.assert(200);
     }
     for query in [
         "pq=nonsense",

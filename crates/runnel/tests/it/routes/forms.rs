@@ -124,6 +124,13 @@ async fn wrong_forms_are_refused_and_leave_nothing(setup: Setup) {
     ] {
         request.send().await.assert_error(status, code);
     }
+    let mut latin = part("file", "; filename=\"caf?.png\"", "x").into_bytes();
+    let place = latin.iter().position(|byte| *byte == b'?').unwrap();
+    latin[place] = 0xe9;
+    let error = post().form(latin).send().await;
+    let error = error.assert_error(422, "VALIDATION_ERROR");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("UTF-8"), "{message}");
     // More than is kept in memory before a file is made of it.
     let broken = post().file("a.png", "image/png", &vec![0; 500_000]);
     let broken = broken.begin(400_000).await;

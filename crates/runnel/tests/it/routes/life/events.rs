@@ -232,7 +232,16 @@ async fn a_wait_for_room_is_told(db: Db) {
 async fn places_that_are_none_are_refused(db: Db) {
     let (app, _puppet) = with_puppet(db).await;
     let run = start(&app).await;
-    for wrong in ["7", "x", "running.1", "a.b.c", "running.1.2.3", "\u{e9}"] {
+    // The last one is the end of another run.
+    for wrong in [
+        "7",
+        "x",
+        "running.1",
+        "a.b.c",
+        "running.1.2.3",
+        "\u{e9}",
+        "failed.0.-",
+    ] {
         let request = request(&app, &run).header("last-event-id", wrong);
         let error = request.send().await.assert_error(400, "BAD_REQUEST");
         let message = error["message"].as_str().unwrap();

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use runnel_testkit::{Db, Puppet, Request, Response, TestApp, on_both_databases, wait_until};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::{id, read, with_puppet};
 
@@ -11,6 +12,7 @@ on_both_databases!(
     the_answer_comes_with_the_end,
     another_process_ends_it,
     when_the_time_is_over_the_answer_is_the_run_as_it_is,
+    a_run_that_began_meanwhile_is_told_to_be_running,
     preferences_that_cannot_be_met,
     under_a_key_it_is_one_run_and_one_answer,
     a_client_that_leaves_costs_nothing,
@@ -63,6 +65,29 @@ async fn when_the_time_is_over_the_answer_is_the_run_as_it_is(db: Db) {
     assert!(begun.elapsed() >= Duration::from_secs(1));
     assert_eq!(answer.header("preference-applied"), Some("wait=1"));
     assert_eq!(answer.json()["status_code"], "queued");
+    app.stop().await;
+}
+
+/// It is looked at when the time is over, not when somebody looked last.
+async fn a_run_that_began_meanwhile_is_told_to_be_running(db: Db) {
+    let (app, puppet) = with_puppet(db).await;
+    let answered = Notify::new();
+    let asking = async {
+        let answer = request(&app, "wait=1").send().await;
+        answered.notify_one();
+        answer
+    };
+    let working = wait_until("a run", || async {
+        (app.run_jobs().await > 0).then_some(())
+    });
+    let (answer, (), ()) = tokio::join!(asking, working, async {
+        let call = puppet.call().await;
+        answered.notified().await;
+        call.succeed();
+    });
+    let run = answer.assert(201).json();
+    assert_eq!(run["status_code"], "running", "{run}");
+    assert_ne!(run["started_at"], Value::Null);
     app.stop().await;
 }
 

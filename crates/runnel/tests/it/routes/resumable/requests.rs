@@ -133,8 +133,14 @@ async fn requests_that_break_the_protocol_are_refused(setup: Setup) {
     let download = asset["url"].as_str().unwrap();
     for method in ["POST", "PATCH", "DELETE"] {
         let refused = tus(method, download).send().await;
+        assert_eq!(refused.header("allow"), Some("GET, HEAD"), "{method}");
         refused.assert_error(405, "METHOD_NOT_ALLOWED");
     }
+    let refused = tus("POST", &url).header("x-http-method-override", "MOVE");
+    let refused = refused.send().await;
+    let allowed = refused.header("allow").unwrap_or_default().to_owned();
+    refused.assert_error(405, "METHOD_NOT_ALLOWED");
+    assert_eq!(allowed, "OPTIONS, HEAD, PUT, POST, PATCH, DELETE");
     app.stop().await;
 }
 
