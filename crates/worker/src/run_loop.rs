@@ -75,10 +75,13 @@ impl Worker {
             woken.as_mut().enable();
             in_hand.reap();
             turn += 1;
-            let claims = self.claim(&mut in_hand.rooms, turn, &mut cursor).await;
+            let mut rooms = in_hand.rooms.clone();
+            let leases = || in_hand.leases();
+            let claims = self.claim(&mut rooms, turn, &mut cursor, leases).await;
+            in_hand.rooms = rooms;
             let next_look = looks.next(claims.is_cut, !claims.jobs.is_empty());
             for job in claims.jobs {
-                let place = (job.pool, job.lane.clone());
+                let place = Place::of(&job);
                 let services = Arc::clone(&self.services);
                 in_hand.start(place, work_leased(services, job, abort.clone()));
             }
@@ -113,7 +116,8 @@ impl Worker {
     pub async fn run_due(&self) -> usize {
         let (mut done, mut cursor) = (0, Cursor::default());
         loop {
-            let claims = self.claim(&mut Rooms::any(1), 0, &mut cursor).await;
+            let mut rooms = Rooms::any(1);
+            let claims = self.claim(&mut rooms, 0, &mut cursor, Vec::new).await;
             let claimed = claims.jobs;
             if claimed.is_empty() {
                 return done;
@@ -126,7 +130,13 @@ impl Worker {
         }
     }
 
-    async fn claim(&self, rooms: &mut Rooms, turn: usize, cursor: &mut Cursor) -> Claims {
+    async fn claim(
+        &self,
+        rooms: &mut Rooms,
+        turn: usize,
+        cursor: &mut Cursor,
+        in_hand: impl Fn() -> Vec<Lease> + Send,
+    ) -> Claims {
         // A name for each claim: a job whose lease ended and that this worker
         // takes again is another's for whatever is still at work on it here.
         let worker = format!("{}/{turn}", self.name);
@@ -135,7 +145,8 @@ impl Worker {
             lease: LEASE,
             turn,
         };
-        match self.services.claim_within(rooms, claim, cursor).await {
+        let claiming = self.services.claim_within(rooms, claim, cursor, in_hand);
+        match claiming.await {
             Ok(claims) => claims,
             Err(fault) => {
                 tracing::error!(%fault, "no jobs could be claimed; trying again");
@@ -150,7 +161,32 @@ struct InHand {
     rooms: Rooms,
     tasks: JoinSet<()>,
     /// What each task keeps busy; a task that panicked tells no more than its id.
-    places: HashMap<task::Id, (Pool, String)>,
+    places: HashMap<task::Id, Place>,
+}
+
+/// What a job in hand keeps busy, and by which lease it is held.
+struct Place {
+    pool: Pool,
+    lane: String,
+    lease: Lease,
+}
+
+impl Place {
+    fn of(job: &Claimed) -> Self {
+        Self {
+            pool: job.pool,
+            lane: job.lane.clone(),
+            lease: lease_of(job),
+        }
+    }
+}
+
+fn lease_of(job: &Claimed) -> Lease {
+    Lease {
+        job_id: job.id,
+        worker: job.worker.clone(),
+        attempt: job.attempt,
+    }
 }
 
 impl Default for InHand {
@@ -168,7 +204,7 @@ impl Default for InHand {
 }
 
 impl InHand {
-    fn start(&mut self, place: (Pool, String), working: impl Future<Output = ()> + Send + 'static) {
+    fn start(&mut self, place: Place, working: impl Future<Output = ()> + Send + 'static) {
         let id = self.tasks.spawn(working).id();
         self.places.insert(id, place);
     }
@@ -199,19 +235,20 @@ impl InHand {
             Ok((id, ())) => *id,
             Err(error) => error.id(),
         };
-        if let Some((pool, lane)) = self.places.remove(&id) {
-            self.rooms.give_back(pool, &lane);
+        if let Some(place) = self.places.remove(&id) {
+            self.rooms.give_back(place.pool, &place.lane);
         }
+    }
+
+    fn leases(&self) -> Vec<Lease> {
+        let places = self.places.values();
+        places.map(|place| place.lease.clone()).collect()
     }
 }
 
 /// Works on one job while its lease is kept alive; stops when the lease is lost.
 async fn work_leased(services: Arc<Services>, claimed: Claimed, abort: CancellationToken) {
-    let lease = Lease {
-        job_id: claimed.id,
-        worker: claimed.worker,
-        attempt: claimed.attempt,
-    };
+    let lease = lease_of(&claimed);
     let stop = abort.child_token();
     // Side by side: a heartbeat that the work had to wait for could itself wait
     // for a transaction that the work has open, for ever.

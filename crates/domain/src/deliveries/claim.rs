@@ -13,6 +13,7 @@ use runnel_types::{Delivery, DeliveryId, Fault, Job, JobId, OrgId, Queue};
 use super::circuits::Pass;
 use super::due::Due;
 use crate::jobs::{Claim, Claimed, Claiming, Cursor, Lane, Pool, Rooms};
+use crate::runs::Lease;
 use crate::{Services, faults};
 
 /// How long a delivery waits for a receiver that is away before it is given up: what
@@ -36,7 +37,8 @@ pub struct DueClaims {
 }
 
 impl Services {
-    /// Takes due deliveries as far as `rooms` goes, and takes them off it.
+    /// Takes due deliveries as far as `rooms` goes, and takes them off it. `in_hand` is
+    /// asked for the leases that the worker has.
     ///
     /// # Errors
     /// When the database fails. What was taken then is due again when its lease ends.
@@ -45,12 +47,13 @@ impl Services {
         rooms: &mut Rooms,
         claim: Claim<'_>,
         cursor: &mut Cursor,
+        in_hand: impl Fn() -> Vec<Lease> + Send,
     ) -> Result<DueClaims, Fault> {
         let mut overdue = HashSet::new();
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         // ORDER: the time after the transaction, for which it may have waited.
         let mut claiming = Claiming::new(Queue::Deliveries, claim, self.now(), (rooms, cursor));
-        claiming.wake(&mut tx).await?;
+        claiming.wake(&mut tx, in_hand).await?;
         let (lanes, is_cut) = claiming.all_lanes(&mut tx).await?;
         for name in lanes {
             let pass = self.circuits.pass(&name, claiming.now);

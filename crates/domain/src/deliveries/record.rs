@@ -16,6 +16,7 @@ use runnel_types::{
 use super::attempt::{End, Finished};
 use super::due::{Due, Over};
 use super::sign::Signing;
+use crate::jobs::by_worker;
 use crate::runs::Lease;
 use crate::{Services, faults};
 
@@ -108,7 +109,7 @@ impl Services {
     pub async fn extend_leases(&self, leases: &[Lease], by: Duration) -> Result<(), Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         let until = self.now().plus(by);
-        for (worker, ids) in by_worker(leases.iter()) {
+        for (worker, ids) in by_worker(leases) {
             let held = Held { worker, ids: &ids };
             tx.jobs()
                 .extend_leases(held, until)
@@ -117,15 +118,6 @@ impl Services {
         }
         tx.commit().await.map_err(faults::store)
     }
-}
-
-/// The jobs of each claim.
-fn by_worker<'a>(leases: impl Iterator<Item = &'a Lease>) -> HashMap<&'a str, Vec<JobId>> {
-    let mut claims: HashMap<&str, Vec<JobId>> = HashMap::new();
-    for lease in leases {
-        claims.entry(&lease.worker).or_default().push(lease.job_id);
-    }
-    claims
 }
 
 /// Gives jobs back that were not tried; answers with the deliveries of those that

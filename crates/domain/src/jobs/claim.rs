@@ -8,11 +8,12 @@
 use std::time::Duration;
 
 use runnel_store::Tx;
-use runnel_store::jobs::{Claimed as Row, Room, Stretch};
+use runnel_store::jobs::{Claimed as Row, Held, Room, Stretch};
 use runnel_types::{Fault, Job, JobId, Queue, Timestamp};
 
-use super::FETCHES;
 use super::rooms::{Pool, Rooms};
+use super::{FETCHES, by_worker};
+use crate::runs::Lease;
 use crate::{Services, faults};
 
 /// Lanes of a stretch that are looked at in one claim; the next claim goes on.
@@ -25,6 +26,8 @@ pub struct Cursor {
     lanes: String,
     /// Among the lanes in which files are fetched.
     fetches: String,
+    /// When it claimed last.
+    claimed_at: Option<Timestamp>,
 }
 
 /// A job that this worker holds until its lease ends.
@@ -107,8 +110,25 @@ impl<'a> Claiming<'a> {
         }
     }
 
-    /// Makes ready what has waited long enough.
-    pub(crate) async fn wake(&self, tx: &mut Tx) -> Result<(), Fault> {
+    /// Makes ready what has waited long enough. After a pause in which leases may have
+    /// run out, those that this worker has `in_hand` are renewed first: a clock that
+    /// stepped ahead, a database or a machine that stood still is no dead worker, and
+    /// this claim may come before its heartbeats.
+    pub(crate) async fn wake(
+        &mut self,
+        tx: &mut Tx,
+        in_hand: impl Fn() -> Vec<Lease>,
+    ) -> Result<(), Fault> {
+        let lease = self.claim.lease;
+        let last = self.cursor.claimed_at.replace(self.now);
+        if last.is_some_and(|last| last.plus(lease / 4) < self.now) {
+            let held = in_hand();
+            for (worker, ids) in by_worker(&held) {
+                let held = Held { worker, ids: &ids };
+                let kept = tx.jobs().extend_leases(held, self.now.plus(lease)).await;
+                kept.map_err(faults::store)?;
+            }
+        }
         tx.jobs().wake(self.now).await.map_err(faults::store)
     }
 
@@ -193,12 +213,13 @@ impl Services {
             turn: 0,
         };
         let (mut rooms, mut cursor) = (Rooms::any(limit), Cursor::default());
-        let claims = self.claim_within(&mut rooms, claim, &mut cursor).await?;
-        Ok(claims.jobs)
+        let claims = self.claim_within(&mut rooms, claim, &mut cursor, Vec::new);
+        Ok(claims.await?.jobs)
     }
 
     /// Takes due jobs, from each lane as many as its model allows and there is
-    /// room for, and takes them off `rooms`. Deliveries are not among them.
+    /// room for, and takes them off `rooms`. Deliveries are not among them. `in_hand`
+    /// is asked for the leases that the worker has.
     ///
     /// # Errors
     /// When the database fails.
@@ -207,12 +228,13 @@ impl Services {
         rooms: &mut Rooms,
         claim: Claim<'_>,
         cursor: &mut Cursor,
+        in_hand: impl Fn() -> Vec<Lease> + Send,
     ) -> Result<Claims, Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         // ORDER: the time after the transaction, for which it may have waited: a lease
         // is to last from when it is given.
         let mut claiming = Claiming::new(Queue::Work, claim, self.now(), (rooms, cursor));
-        claiming.wake(&mut tx).await?;
+        claiming.wake(&mut tx, in_hand).await?;
         self.claim_work(&mut tx, &mut claiming).await?;
         self.claim_fetches(&mut tx, &mut claiming).await?;
         tx.commit().await.map_err(faults::store)?;

@@ -3,12 +3,13 @@
 mod claim;
 mod rooms;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use runnel_store::Tx;
 use runnel_store::jobs::Place;
-use runnel_types::{Fault, Job, OrgId, Run, RunSource, Timestamp};
+use runnel_types::{Fault, Job, JobId, OrgId, Run, RunSource, Timestamp};
 use tokio::sync::Notify;
 
 pub use claim::{Claim, Claimed, Claims, Cursor};
@@ -177,6 +178,17 @@ impl Services {
             .map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)
     }
+}
+
+/// The jobs of each claim.
+pub(crate) fn by_worker<'a>(
+    leases: impl IntoIterator<Item = &'a Lease>,
+) -> HashMap<&'a str, Vec<JobId>> {
+    let mut claims: HashMap<&str, Vec<JobId>> = HashMap::new();
+    for lease in leases {
+        claims.entry(&lease.worker).or_default().push(lease.job_id);
+    }
+    claims
 }
 
 /// The flow of a run within the lane of its model.

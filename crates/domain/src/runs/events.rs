@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use runnel_store::RunWatch;
 use runnel_store::runs::Pulse;
-use runnel_types::{Fault, OrgId, RunId, RunLog, RunStatus, Timestamp};
+use runnel_types::{Fault, OrgId, RunId, RunLog, RunStatus, Scope, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
 use super::streams::StreamPlace;
@@ -136,8 +136,9 @@ impl Services {
         id: RunId,
         last: Option<&str>,
     ) -> Result<Option<Follower>, Fault> {
-        self.check_run(caller, id).await?;
-        let told = match last.filter(|last| !last.is_empty()) {
+        caller.require(Scope::RunsRead)?;
+        let run = self.read_run(caller.org_id, id).await?;
+        let told: Place = match last.filter(|last| !last.is_empty()) {
             None => Place::default(),
             Some(last) => last.parse().map_err(|error| {
                 let message = format!("Last-Event-ID: {error}; leave it out to hear everything");
@@ -145,7 +146,12 @@ impl Services {
             })?,
         };
         if told.status.is_some_and(RunStatus::is_terminal) {
-            return Ok(None);
+            if run.status.is_terminal() {
+                return Ok(None);
+            }
+            return Err(Fault::bad_request(
+                "Last-Event-ID: it is the end of another run, this one is not over; leave it out to hear everything",
+            ));
         }
         let place = self.streams.take(caller.org_id).ok_or_else(|| {
             Fault::unavailable(

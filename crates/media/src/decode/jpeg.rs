@@ -19,6 +19,9 @@ pub(super) const MAX_SCANS: u32 = 100;
 /// kept until the last one: no more than the largest picture itself may take.
 const MAX_COEFFICIENT_BYTES: u64 = 400_000_000;
 
+/// The marker of a picture's end.
+const END: [u8; 2] = [0xff, 0xd9];
+
 /// The scales that libjpeg-turbo has fast code for.
 const SCALES: [ScalingFactor; 4] = [
     ScalingFactor::ONE_EIGHTH,
@@ -33,7 +36,13 @@ pub(super) fn decode(
     want: Want,
     budget: &Budget,
 ) -> Result<Stored, MediaError> {
-    let bytes = budget.read_whole(source)?;
+    let mut bytes = budget.read_whole(source)?;
+    // Some cameras and senders leave the end out. What lacks more than that is found
+    // to be damaged all the same: then nothing at all is put up with.
+    let lacks_end = !bytes.ends_with(&END) && !has_end(&bytes);
+    if lacks_end {
+        bytes.extend_from_slice(&END);
+    }
     let mut decompressor = Decompressor::new().map_err(refusal)?;
     decompressor.set_scan_limit(MAX_SCANS).map_err(refusal)?;
     let header = decompressor.read_header(&bytes).map_err(refusal)?;
@@ -64,7 +73,12 @@ pub(super) fn decode(
         height: sides.height,
         format,
     };
-    decompress(&mut decompressor, &bytes, image.as_deref_mut())?;
+    if lacks_end {
+        let decoded = decompressor.decompress(&bytes, image.as_deref_mut());
+        decoded.map_err(refusal)?;
+    } else {
+        decompress(&mut decompressor, &bytes, image.as_deref_mut())?;
+    }
     let mut profile = icc::jpeg(&bytes);
     let pixels = if is_cmyk {
         let segments = jpeg::segments(&mut BufReader::new(Cursor::new(&bytes)))?;
@@ -170,7 +184,7 @@ fn is_harmless(error: &turbojpeg::Error) -> bool {
 /// Whether the end-of-image marker follows the last scan.
 fn has_end(bytes: &[u8]) -> bool {
     let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
-    matches!((last([0xff, 0xda]), last([0xff, 0xd9])), (Some(scan), Some(end)) if scan < end)
+    matches!((last([0xff, 0xda]), last(END)), (Some(scan), Some(end)) if scan < end)
 }
 
 /// Ink to light, without a profile.

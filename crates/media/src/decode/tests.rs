@@ -364,8 +364,9 @@ fn a_file_cut_off_anywhere_is_damaged() {
         sample::gif_two_frames(),
     ];
     for file in &files {
-        // The last bytes may be padding, or frames after the first.
+        // The last bytes may be padding, a mark, or frames after the first.
         let needed = match file.as_slice() {
+            [0xff, ..] => file.len() - 2,
             [b'G', ..] => file.len() - 30,
             [b'R', ..] if file[12..16] == *b"VP8X" => file.len() / 2,
             [b'R', ..] => file.len() - 2,
@@ -376,6 +377,19 @@ fn a_file_cut_off_anywhere_is_damaged() {
                 let outcome = decode_all(&file[..length], want);
                 let is_refused = matches!(outcome, Err(MediaError::Damaged { .. }));
                 assert!(is_refused, "{length} of {} bytes: {outcome:?}", file.len());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_jpeg_without_its_last_mark_is_whole() {
+    for file in [sample::noise_jpeg(90, 70), sample::turned_jpeg(60, 40, 6)] {
+        for want in [Want::Full, Want::AtLeast { longest_side: 16 }] {
+            let whole = decode_all(&file, want).unwrap();
+            for missing in 1..=2 {
+                let cut = decode_all(&file[..file.len() - missing], want).unwrap();
+                assert_eq!(cut, whole);
             }
         }
     }

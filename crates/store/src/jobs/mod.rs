@@ -160,7 +160,8 @@ impl Jobs<&mut Tx> {
         Ok(())
     }
 
-    /// Adds a job that there is to be one of, unless it is there.
+    /// Adds a job that there is to be one of, unless it is there. One that waits for
+    /// longer is due then too: a clock that was wrong may have put it off for years.
     pub async fn ensure(
         &mut self,
         id: JobId,
@@ -170,7 +171,8 @@ impl Jobs<&mut Tx> {
         let sql =
             "INSERT INTO jobs (id, kind, payload, priority, due_at, attempts, first_due_at, lane)
             VALUES ($1, $2, $3, 0, $4, 0, $4, $2)
-            ON CONFLICT (id) DO NOTHING";
+            ON CONFLICT (id) DO UPDATE SET due_at = $4
+                WHERE jobs.state = 'waiting' AND jobs.worker_id IS NULL AND jobs.due_at > $4";
         let args = Args::new()
             .word(id)
             .word(job.kind())

@@ -21,6 +21,7 @@ use std::time::Duration;
 use runnel_domain::Services;
 use runnel_domain::deliveries::{DueClaims, Finished};
 use runnel_domain::jobs::{Claim, Cursor, Pool, Rooms};
+use runnel_domain::runs::Lease;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -125,7 +126,7 @@ impl Deliverer {
         ended: &Sender<(Finished, Ticket)>,
         stop: &CancellationToken,
     ) -> Next {
-        let claims = self.claim(&mut hand.rooms()).await;
+        let claims = self.claim(&mut hand.rooms(), || hand.leases()).await;
         let found = !claims.due.is_empty();
         let next_look = self.looks.next(claims.is_cut, found || claims.has_idle);
         for due in claims.due {
@@ -159,7 +160,11 @@ impl Deliverer {
         }
     }
 
-    async fn claim(&mut self, rooms: &mut Rooms) -> DueClaims {
+    async fn claim(
+        &mut self,
+        rooms: &mut Rooms,
+        in_hand: impl Fn() -> Vec<Lease> + Send,
+    ) -> DueClaims {
         self.turn += 1;
         // A name for each claim: a job whose lease ended and that is taken again is
         // another's for whatever is still at work on it here.
@@ -170,7 +175,9 @@ impl Deliverer {
             turn: self.turn,
         };
         let cursor = &mut self.cursor;
-        match self.services.claim_deliveries(rooms, claim, cursor).await {
+        let services = &self.services;
+        let claiming = services.claim_deliveries(rooms, claim, cursor, in_hand);
+        match claiming.await {
             Ok(claims) => claims,
             Err(fault) => {
                 tracing::error!(%fault, "no deliveries could be claimed; trying again");
@@ -203,7 +210,7 @@ impl Deliverer {
     pub async fn run_due(&mut self) -> usize {
         let mut made = 0;
         loop {
-            let mut claims = self.claim(&mut Rooms::any(1)).await;
+            let mut claims = self.claim(&mut Rooms::any(1), Vec::new).await;
             let Some(due) = claims.due.pop() else {
                 if claims.is_cut {
                     continue;

@@ -297,8 +297,8 @@ async fn files_of_many_organizations_take_turns_and_hide_no_model(db: Db) {
             lease,
             turn,
         };
-        let claims = services.claim_within(&mut rooms, claim, &mut cursor).await;
-        let mut claims = claims.unwrap();
+        let claims = services.claim_within(&mut rooms, claim, &mut cursor, Vec::new);
+        let mut claims = claims.await.unwrap();
         if turn == 0 {
             let of_model = claims.jobs.iter().filter(|job| job.pool == Pool::Cores);
             assert_eq!(of_model.count(), 1, "the model's is found at once");

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use runnel_domain::jobs::Claimed;
+use runnel_domain::jobs::{Claim, Claimed, Cursor, Rooms};
 use runnel_domain::runs::{Execution, Lease};
+use runnel_store::runs::Outcome;
 use runnel_testkit::{Db, Receiver, TestApp, on_both_databases};
-use runnel_types::Job;
+use runnel_types::{Job, OrgId, RunId, RunStatus};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,8 @@ on_both_databases!(
     a_run_whose_workers_keep_dying_ends_and_says_so,
     a_worker_that_comes_late_changes_nothing,
     a_job_in_hand_is_nobody_elses,
+    a_job_goes_with_the_end_of_its_run_alone,
+    a_worker_that_stood_still_keeps_what_it_has_in_hand,
 );
 
 /// The lease that a claim of these tests asks for.
@@ -35,18 +38,27 @@ async fn claim(app: &TestApp, worker: &str) -> Option<Claimed> {
     claimed.pop()
 }
 
-/// What a worker does next.
-async fn execute(app: &TestApp, worker: &str, claimed: &Claimed) -> Execution {
+/// The run of a job.
+fn run_of(claimed: &Claimed) -> (OrgId, RunId) {
     let Job::ExecuteRun { org_id, run_id } = claimed.job else {
         panic!("{claimed:?} is no run");
     };
-    let lease = Lease {
+    (org_id, run_id)
+}
+
+fn lease(worker: &str, claimed: &Claimed) -> Lease {
+    Lease {
         job_id: claimed.id,
         worker: worker.to_owned(),
         attempt: claimed.attempt,
-    };
+    }
+}
+
+/// What a worker does next.
+async fn execute(app: &TestApp, worker: &str, claimed: &Claimed) -> Execution {
+    let (org, id) = run_of(claimed);
     app.services()
-        .execute_run(org_id, run_id, &lease, &CancellationToken::new())
+        .execute_run(org, id, &lease(worker, claimed), &CancellationToken::new())
         .await
         .unwrap()
 }
@@ -101,6 +113,69 @@ async fn a_worker_that_comes_late_changes_nothing(db: Db) {
     app.advance(LEASE * 2);
     assert_eq!(app.run_jobs().await, 0);
     assert_eq!(run(&app, &id).await, ended);
+    app.stop().await;
+}
+
+/// A worker that believes a run to be over may have seen what was never committed.
+async fn a_job_goes_with_the_end_of_its_run_alone(db: Db) {
+    let app = TestApp::start(db).await;
+    start_echo(&app, None).await;
+    let settle = async |worker: &str, claimed: &Claimed| {
+        let (org, run) = run_of(claimed);
+        let lease = lease(worker, claimed);
+        let settled = app.services().settle_stale_run(org, run, &lease).await;
+        settled.unwrap();
+    };
+    let first = claim(&app, "first").await.unwrap();
+    settle("first", &first).await;
+    let second = claim(&app, "second").await.unwrap();
+    assert_eq!((second.id, second.attempt), (first.id, 2));
+    // Who lost it has no say.
+    settle("first", &first).await;
+    assert!(claim(&app, "third").await.is_none());
+    // The run alone ends.
+    let (org, run) = run_of(&second);
+    let outcome = Outcome {
+        status: RunStatus::Canceled,
+        output: None,
+        failure: None,
+        at: app.services().now(),
+    };
+    let mut tx = app.services().store.begin().await.unwrap();
+    let ended = tx.runs().finish(org, run, &outcome).await.unwrap();
+    assert!(ended.is_some());
+    tx.commit().await.unwrap();
+    settle("second", &second).await;
+    app.advance(LEASE * 2);
+    assert!(claim(&app, "fourth").await.is_none());
+    app.stop().await;
+}
+
+/// It claims before its heartbeats come, and finds its own leases run out.
+async fn a_worker_that_stood_still_keeps_what_it_has_in_hand(db: Db) {
+    let app = TestApp::start(db).await;
+    let id = start_echo(&app, None).await;
+    let (mut rooms, mut cursor) = (Rooms::any(9), Cursor::default());
+    let mut look = async |worker: &str, in_hand: Vec<Lease>| {
+        let claim = Claim {
+            worker,
+            lease: LEASE,
+            turn: 0,
+        };
+        let services = app.services();
+        let in_hand = move || in_hand.clone();
+        let claims = services.claim_within(&mut rooms, claim, &mut cursor, in_hand);
+        claims.await.unwrap().jobs
+    };
+    let claimed = look("w/1", Vec::new()).await;
+    let [job] = &claimed[..] else {
+        panic!("one job: {claimed:?}");
+    };
+    app.advance(LEASE * 3);
+    assert!(look("w/2", vec![lease("w/1", job)]).await.is_empty());
+    assert!(claim(&app, "other").await.is_none());
+    assert_eq!(execute(&app, "w/1", job).await, Execution::Recorded);
+    assert_eq!(run(&app, &id).await["status_code"], "succeeded");
     app.stop().await;
 }
 
