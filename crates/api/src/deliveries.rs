@@ -93,7 +93,7 @@ impl From<(Delivery, Vec<Attempt>)> for DeliveryResponse {
             payload_bytes: delivery.payload.len(),
             // What is nested too deeply for a reader is shown as the text that it is.
             payload: serde_json::from_str(&delivery.payload)
-                .unwrap_or_else(|_| Value::String(delivery.payload)),
+                .unwrap_or(Value::String(delivery.payload)),
             signing_secret_id: delivery.signing_secret_id.map(Into::into),
             is_automatic: delivery.is_automatic,
             status_code: delivery.status.as_str(),

@@ -11,7 +11,7 @@
 //! hyper says how long each body is, once it has read the head ([`Heads::told`]),
 //! and how much came after a head is counted here. Bytes that were read before it
 //! was known what they are (requests that do not wait for answers) cannot be
-//! followed; from there on the connection's bytes are [`At::Lost`], which means left
+//! followed; from there on the connection's bytes are `At::Lost`, which means left
 //! as they are. Chunks are not parsed a second time: that a body of them ended is
 //! told by its reader, and that nothing was read beyond it shows in the last bytes.
 

@@ -32,6 +32,16 @@ impl Failure {
     }
 }
 
+impl From<runnel_store::StoreError> for Failure {
+    /// With all that lies under it: this is where the chain is told.
+    fn from(error: runnel_store::StoreError) -> Self {
+        Self {
+            message: error.with_causes(),
+            hint: error.advice().map(str::to_owned),
+        }
+    }
+}
+
 impl From<runnel_types::Fault> for Failure {
     fn from(fault: runnel_types::Fault) -> Self {
         Self::new(fault.detail.unwrap_or(fault.message))

@@ -11,6 +11,7 @@ mod first_start;
 mod lifecycle;
 mod memory;
 pub mod models;
+mod parts;
 mod printer;
 mod secret_key;
 mod telemetry;

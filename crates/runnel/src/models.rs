@@ -13,6 +13,7 @@ use runnel_engines::model_file::{self, Catalogue, Context, Fingerprint, Variable
 use runnel_engines::settings::{Build, ENGINES};
 use runnel_engines::{Entry, Registry};
 use runnel_types::Timestamp;
+use tokio::io::AsyncReadExt;
 
 use crate::Failure;
 
@@ -90,7 +91,8 @@ impl ModelSource {
             .hint("name a file in TOML; docs/models.md says what stands in it")
         };
         let failed = |error: std::io::Error| unreadable(error.to_string());
-        let told = fs_err::tokio::metadata(file).await.map_err(failed)?;
+        let mut opened = fs_err::tokio::File::open(file).await.map_err(failed)?;
+        let told = opened.metadata().await.map_err(failed)?;
         if told.is_file() && told.len() > model_file::LARGEST as u64 {
             let message = format!(
                 "{} has {} bytes, the limit is {}",
@@ -100,7 +102,8 @@ impl ModelSource {
             );
             return Err(unreadable(message));
         }
-        let bytes = fs_err::tokio::read(file).await.map_err(failed)?;
+        let mut bytes = Vec::new();
+        opened.read_to_end(&mut bytes).await.map_err(failed)?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let before = error.utf8_error().valid_up_to();
             let line = error.as_bytes()[..before]

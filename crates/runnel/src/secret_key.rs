@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use runnel_domain::Sealer;
 use runnel_store::Store;
-use runnel_types::Entropy;
+use runnel_types::IdSource;
 
 use crate::Failure;
 use crate::config::Settings;
@@ -22,8 +22,13 @@ const FILE: &str = "secret.key";
 /// What the database calls the mark of its key.
 const SETTING: &str = "secret_key_fingerprint";
 
-/// Makes what encrypts, from the setting or from the file.
-pub(crate) fn sealer(settings: &Settings, entropy: &dyn Entropy) -> Result<Sealer, Failure> {
+/// Makes what encrypts, from the setting or from the file, which is made when
+/// nothing was encrypted yet.
+pub(crate) async fn sealer(
+    settings: &Settings,
+    ids: &IdSource,
+    store: &Store,
+) -> Result<Sealer, Failure> {
     let key = if let Some(text) = &settings.secret_key {
         decode(text).ok_or_else(|| {
             Failure::new("RUNNEL_SECRET_KEY is not a key of 32 bytes")
@@ -31,8 +36,17 @@ pub(crate) fn sealer(settings: &Settings, entropy: &dyn Entropy) -> Result<Seale
         })?
     } else {
         let path = settings.data_dir.join(FILE);
-        let text = read_or_make(&path, entropy)
-            .map_err(|error| Failure::new(format!("the secret key: {error}")))?;
+        let found = match fs_err::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                // ORDER: before the file is made, which would stay.
+                if store.read().settings().get(SETTING).await?.is_some() {
+                    return Err(missing(&path));
+                }
+                make(&path, ids)
+            }
+            found => found,
+        };
+        let text = found.map_err(|error| Failure::new(format!("the secret key: {error}")))?;
         decode(&text).ok_or_else(|| {
             Failure::new(format!("{} does not hold a key of 32 bytes", path.display()))
                 .hint("put back the file as it was; without it the callback secrets in the database are lost")
@@ -43,14 +57,12 @@ pub(crate) fn sealer(settings: &Settings, entropy: &dyn Entropy) -> Result<Seale
 
 /// Sees that the database was sealed with this key.
 pub(crate) async fn check(store: &Store, sealer: &Sealer) -> Result<(), Failure> {
-    let failed = |error: runnel_store::StoreError| Failure::new(error.to_string());
-    let mut tx = store.begin().await.map_err(failed)?;
+    let mut tx = store.begin().await?;
     let kept = tx
         .settings()
         .get_or_insert(SETTING, sealer.fingerprint())
-        .await
-        .map_err(failed)?;
-    tx.commit().await.map_err(failed)?;
+        .await?;
+    tx.commit().await?;
     if kept == sealer.fingerprint() {
         return Ok(());
     }
@@ -62,13 +74,19 @@ pub(crate) async fn check(store: &Store, sealer: &Sealer) -> Result<(), Failure>
     )))
 }
 
-fn read_or_make(path: &Path, entropy: &dyn Entropy) -> std::io::Result<String> {
-    match fs_err::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        found => return found,
-    }
+fn missing(path: &Path) -> Failure {
+    Failure::new(format!(
+        "{} is missing, and the secrets in the database are encrypted with the key in it",
+        path.display()
+    ))
+    .hint(format!(
+        "put the file back, or give its text as RUNNEL_SECRET_KEY; every server of a database needs the same RUNNEL_SECRET_KEY, or the {FILE} from the data folder of the first one"
+    ))
+}
+
+fn make(path: &Path, ids: &IdSource) -> std::io::Result<String> {
     let mut key = [0_u8; 32];
-    entropy.fill(&mut key);
+    ids.fill(&mut key);
     let text = format!("{}\n", hex::encode(key));
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     fs_err::create_dir_all(folder)?;

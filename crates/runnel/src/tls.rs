@@ -13,7 +13,7 @@ use rcgen::{
     KeyUsagePurpose,
 };
 use rustls::ServerConfig;
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
@@ -33,7 +33,7 @@ pub(crate) fn acceptor(
     settings: &Settings,
     environment: &Environment,
 ) -> Result<Option<Tls>, Failure> {
-    let (chain, key, ca_path) = match (&settings.tls_cert, &settings.tls_key) {
+    let (chain, private, ca_path) = match (&settings.tls_cert, &settings.tls_key) {
         (Some(cert), Some(key)) => {
             let (chain, key) = read_pair(cert, key)?;
             (chain, key, None)
@@ -47,8 +47,12 @@ pub(crate) fn acceptor(
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
-        .map_err(|error| Failure::new(format!("the TLS certificate cannot be used: {error}")))?;
+        .and_then(|builder| {
+            builder
+                .with_no_client_auth()
+                .with_single_cert(chain, private)
+        })
+        .map_err(|error| unusable(settings, &error))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Some(Tls {
         acceptor: TlsAcceptor::from(Arc::new(config)),
@@ -56,21 +60,65 @@ pub(crate) fn acceptor(
     }))
 }
 
+/// Why a certificate and a key that could be read cannot be used.
+fn unusable(settings: &Settings, error: &rustls::Error) -> Failure {
+    let (Some(cert), Some(key)) = (&settings.tls_cert, &settings.tls_key) else {
+        return Failure::new(format!("the TLS certificate cannot be used: {error}"));
+    };
+    let (cert, key) = (cert.display(), key.display());
+    if matches!(error, rustls::Error::InconsistentKeys(_)) {
+        return Failure::new(format!(
+            "the private key in {key} is not the one of the certificate in {cert}"
+        ))
+        .hint(format!(
+            "give two that belong together; the first certificate in {cert} must be the server's own"
+        ));
+    }
+    Failure::new(format!(
+        "the certificate in {cert} cannot be used with the key in {key}: {error}"
+    ))
+    .hint("give an RSA, ECDSA or Ed25519 key and an X.509 certificate of it, both in PEM")
+}
+
 type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn read_pair(cert: &Path, key: &Path) -> Result<Pair, Failure> {
     let unreadable = |path: &Path, error: &dyn std::fmt::Display| {
-        Failure::new(format!("{} cannot be read as PEM: {error}", path.display()))
+        Failure::new(format!("{}: {error}", path.display()))
             .hint("give a certificate chain with --tls-cert and its private key with --tls-key, both in PEM")
     };
-    let chain: Vec<_> = CertificateDer::pem_file_iter(cert)
-        .and_then(Iterator::collect)
-        .map_err(|error| unreadable(cert, &error))?;
+    let read = |path: &Path| {
+        // The message has the path.
+        fs_err::read(path).map_err(|error| Failure::new(error.to_string()))
+    };
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(cert)?).collect();
+    let chain = certificates.map_err(|error| unreadable(cert, &not_pem(&error)))?;
     if chain.is_empty() {
-        return Err(unreadable(cert, &"it holds no certificate"));
+        return Err(unreadable(cert, &"it holds no certificate in PEM"));
     }
-    let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, &error))?;
-    Ok((chain, key))
+    let text = read(key)?;
+    if is_encrypted(&text) {
+        return Err(Failure::new(format!(
+            "the private key in {} is protected by a passphrase, and nobody is there to type it",
+            key.display()
+        ))
+        .hint("write it without one: openssl pkey -in KEY -out PLAIN, readable by the server's user alone"));
+    }
+    let private = match PrivateKeyDer::from_pem_slice(&text) {
+        Err(pem::Error::NoItemsFound) => Err(unreadable(key, &"it holds no private key in PEM")),
+        read => read.map_err(|error| unreadable(key, &not_pem(&error))),
+    };
+    Ok((chain, private?))
+}
+
+fn not_pem(error: &pem::Error) -> String {
+    format!("it cannot be read as PEM: {error}")
+}
+
+/// Whether a key in PEM says so of itself, in the new way or the old one.
+fn is_encrypted(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED")
 }
 
 fn self_signed(

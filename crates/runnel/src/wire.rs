@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use runnel_api::server::Patience;
-use runnel_blobs::{Blobs, UrlSigner};
+use runnel_blobs::UrlSigner;
 use runnel_domain::assets::{Programs, Transforms};
 use runnel_domain::deliveries::Circuits;
 use runnel_domain::runs::MemoryLine;
@@ -13,7 +13,6 @@ use runnel_domain::{BodyMemory, FairSlots, Limits, Memory, Meters, Rates, Servic
 use runnel_domain::{thumbnails, uploads};
 use runnel_egress::{Egress, EgressConfig, Pace, Policy, Resolve, SystemResolver};
 use runnel_engines::Registry;
-use runnel_store::Store;
 use runnel_types::{Clock, Entropy, IdSource, JobId, SystemClock, SystemEntropy};
 use runnel_worker::{Deliverer, Worker};
 use tokio::net::TcpListener;
@@ -24,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Failure;
 use crate::config::Settings;
 use crate::models::{Changes, Engines, ModelSource};
+use crate::parts::{self, Missing};
 use crate::secret_key;
 use crate::tls;
 
@@ -128,16 +128,11 @@ impl App {
             .unwrap_or_else(|| base_url.clone());
         let services = open_services(&settings, &environment, public_url).await?;
         let models = model_source(&settings, &environment, &services);
-        models.load(&services.models).await?;
-        if let Some(key) = &settings.bootstrap_api_key {
-            services.ensure_key(key).await?;
+        if let Err(failure) = prepare(&settings, &services, &models).await {
+            // So that SQLite's log is folded into its file.
+            services.store.close().await;
+            return Err(failure);
         }
-
-        secret_key::check(&services.store, &services.sealer).await?;
-        services
-            .ensure_recurring_jobs(runnel_worker::SWEEP_PAUSE)
-            .await
-            .map_err(|fault| Failure::new(fault.to_string()))?;
 
         // Other processes' commits wake this one's workers too.
         services.store.listen();
@@ -219,6 +214,23 @@ impl App {
     }
 }
 
+/// Brings the catalogue and the database to where serving can begin.
+async fn prepare(
+    settings: &Settings,
+    services: &Services,
+    models: &ModelSource,
+) -> Result<(), Failure> {
+    models.load(&services.models).await?;
+    if let Some(key) = &settings.bootstrap_api_key {
+        services.ensure_key(key).await?;
+    }
+    secret_key::check(&services.store, &services.sealer).await?;
+    services
+        .ensure_recurring_jobs(runnel_worker::SWEEP_PAUSE)
+        .await
+        .map_err(Into::into)
+}
+
 fn model_source(
     settings: &Settings,
     environment: &Environment,
@@ -259,7 +271,8 @@ fn spawn_deliverer(services: &Arc<Services>, stop: CancellationToken) -> JoinHan
     })
 }
 
-/// Opens the database, the storage and the rest, without serving anything.
+/// Opens the database, the storage and the rest as a server does, and makes what
+/// is missing, without serving anything.
 ///
 /// # Errors
 /// What is wrong with a setting, or what could not be opened.
@@ -267,6 +280,29 @@ pub async fn open_services(
     settings: &Settings,
     environment: &Environment,
     public_url: String,
+) -> Result<Arc<Services>, Failure> {
+    services(settings, environment, public_url, Missing::Made).await
+}
+
+/// The same for a command, which makes nothing.
+///
+/// # Errors
+/// Also when the database or the storage is not there.
+pub(crate) async fn open_for_command(settings: &Settings) -> Result<Arc<Services>, Failure> {
+    services(
+        settings,
+        &Environment::system(),
+        String::new(),
+        Missing::Told,
+    )
+    .await
+}
+
+async fn services(
+    settings: &Settings,
+    environment: &Environment,
+    public_url: String,
+    missing: Missing,
 ) -> Result<Arc<Services>, Failure> {
     let policy = Policy::parse(&settings.egress_allow).map_err(|error| {
         Failure::new(format!("RUNNEL_EGRESS_ALLOW: {error}"))
@@ -277,27 +313,17 @@ pub async fn open_services(
         config = config.with_ca(authorities.clone());
     }
     let egress = Egress::new(config).map_err(|error| Failure::new(error.to_string()))?;
-    let database_url = settings
-        .database_url()
-        .parse()
-        .map_err(|error| Failure::new(format!("{error}")))?;
-    let store = Store::open(&database_url)
-        .await
-        .map_err(|error| Failure::new(error.to_string()))?;
-    let blobs = Blobs::open(&settings.storage_url()?, &settings.storage_variables)
-        .await
-        .map_err(|error| Failure::new(error.to_string()))?;
     let ids = IdSource::new(
         Arc::clone(&environment.clock),
         Arc::clone(&environment.entropy),
     );
-    let signer = UrlSigner::new(signing_key(&store, &ids).await?);
+    let parts = parts::open(settings, &ids, missing).await?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Arc::new(Services {
-        store,
-        blobs,
-        signer,
-        sealer: secret_key::sealer(settings, environment.entropy.as_ref())?,
+        store: parts.store,
+        blobs: parts.blobs,
+        signer: UrlSigner::new(parts.signing_key),
+        sealer: parts.sealer,
         egress,
         models: Registry::builtin(cores),
         availability: runnel_domain::models::Availability::default(),
@@ -344,30 +370,6 @@ pub async fn open_services(
         streams: runnel_domain::runs::Streams::default(),
         stopping: CancellationToken::new(),
     }))
-}
-
-/// The key that signs storage URLs: made once, kept in the database, so that
-/// every process on it takes the URLs of every other.
-async fn signing_key(store: &Store, ids: &IdSource) -> Result<[u8; 32], Failure> {
-    let failed = |error: runnel_store::StoreError| Failure::new(error.to_string());
-    let mut fresh = [0_u8; 32];
-    ids.fill(&mut fresh);
-    let text = hex::encode(fresh);
-    let mut tx = store.begin().await.map_err(failed)?;
-    let kept = tx
-        .settings()
-        .get_or_insert("url_signing_key", &text)
-        .await
-        .map_err(failed)?;
-    tx.commit().await.map_err(failed)?;
-    decode_key(&kept).ok_or_else(|| {
-        Failure::new("the setting url_signing_key in the database is not 64 hex digits")
-            .hint("delete that row of the table settings: a new key is made, and URLs signed before stop working")
-    })
-}
-
-fn decode_key(text: &str) -> Option<[u8; 32]> {
-    hex::decode(text).ok()?.try_into().ok()
 }
 
 fn base_url(address: SocketAddr, is_tls: bool) -> String {

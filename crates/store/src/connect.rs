@@ -6,15 +6,14 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use fs_err::os::unix::fs::OpenOptionsExt;
-use sqlx::PgPool;
 use sqlx::postgres::PgConnectOptions;
 
 use crate::dialect::Dialect;
 use crate::error::StoreError;
-use crate::postgres;
 use crate::sqlite::{Connection, Purpose, Readers, Writer, elsewhere};
+use crate::{opening, postgres};
 
-/// How long a caller waits for a connection before it is told that there is none.
+/// How long a caller waits for SQLite before it is told that it has no room.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The way to the database.
@@ -28,7 +27,7 @@ pub(crate) enum Engine {
         writer: Writer,
     },
     /// A server.
-    Postgres(PgPool),
+    Postgres(postgres::Pool),
 }
 
 impl Engine {
@@ -64,6 +63,14 @@ impl DatabaseUrl {
         match self.0 {
             Target::Sqlite(_) => Dialect::Sqlite,
             Target::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// The file that it is in, if it is SQLite's.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.0 {
+            Target::Sqlite(path) => Some(path),
+            Target::Postgres(_) => None,
         }
     }
 
@@ -160,10 +167,11 @@ fn percent_decoded(path: &str) -> Option<String> {
 
 /// Connects and migrates, to version `until` at most.
 pub(crate) async fn open(url: &DatabaseUrl, until: i64) -> Result<Engine, StoreError> {
-    match &url.0 {
+    let opened = match &url.0 {
         Target::Sqlite(path) => open_sqlite(path.clone(), until).await,
         Target::Postgres(url) => postgres::open(url, until).await.map(Engine::Postgres),
-    }
+    };
+    opened.map_err(|error| opening::told(url, error))
 }
 
 async fn open_sqlite(path: PathBuf, until: i64) -> Result<Engine, StoreError> {

@@ -24,6 +24,17 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The database cannot be opened: for whoever starts the program, and never
+    /// for those who ask it something.
+    #[error("the database {place} cannot be opened: {reason}")]
+    CannotOpen {
+        /// Where it is, without its password.
+        place: String,
+        /// What the system, the server or SQLite said.
+        reason: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
     /// The database does not answer for the moment; the same call may work later.
     #[error(
         "the database does not answer ({what}); check that it runs, can be reached and has space left, then try again"
@@ -95,10 +106,22 @@ impl StoreError {
         let mut text = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
-            let _ = write!(text, ": {error}");
+            let told = error.to_string();
+            // The driver's errors end with their own source's words.
+            if !text.ends_with(&told) {
+                let _ = write!(text, ": {told}");
+            }
             cause = error.source();
         }
         text
+    }
+
+    /// What to do about it, where the message does not say so itself.
+    pub const fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::CannotOpen { advice, .. } => Some(advice),
+            _ => None,
+        }
     }
 
     pub(crate) fn other(

@@ -22,7 +22,9 @@ mod column;
 mod connect;
 mod dialect;
 mod error;
+mod health;
 mod migrate;
+mod opening;
 mod page;
 mod postgres;
 mod query;
@@ -61,6 +63,7 @@ pub use crate::connect::DatabaseUrl;
 use crate::connect::Engine;
 pub use crate::dialect::Dialect;
 pub use crate::error::{Cause, StoreError};
+use crate::health::Health;
 pub use crate::reader::{Read, Reader};
 use crate::run_signal::RunSignals;
 pub use crate::run_signal::RunWatch;
@@ -74,6 +77,7 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     url: DatabaseUrl,
     engine: Arc<Engine>,
+    health: Health,
     signal: Arc<Notify>,
     run_signals: Arc<RunSignals>,
     listener: OnceLock<[AbortHandle; 2]>,
@@ -84,7 +88,7 @@ impl Store {
     /// none, and migrates it.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it cannot be reached or made,
+    /// [`StoreError::CannotOpen`] when it cannot be reached or made,
     /// [`StoreError::NewerSchema`] when a newer version was at work on it,
     /// [`StoreError::Migration`] when a migration failed.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
@@ -98,6 +102,7 @@ impl Store {
         Ok(Self(Arc::new(Inner {
             url: url.clone(),
             engine,
+            health: Health::default(),
             signal,
             run_signals: Arc::new(RunSignals::new()),
             listener: OnceLock::new(),
@@ -109,7 +114,7 @@ impl Store {
     /// On SQLite it is alone: the next one begins when this one ends.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], after 30 s at the latest.
+    /// [`StoreError::Unavailable`], after 30 s at the latest, on PostgreSQL 11.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         Tx::begin(self).await
     }
@@ -122,14 +127,6 @@ impl Store {
     /// Which engine this is.
     pub fn dialect(&self) -> Dialect {
         self.0.engine.dialect()
-    }
-
-    /// Asks whether the database answers.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when it does not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        reader::ping(&mut &self.read()).await
     }
 
     /// Closes every connection, after the transactions that are open have

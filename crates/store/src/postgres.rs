@@ -1,6 +1,7 @@
 //! PostgreSQL: a pool of connections, and statements on them.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use sqlx::error::{DatabaseError, ErrorKind};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPoolOptions};
@@ -8,37 +9,134 @@ use sqlx::{
     Arguments, AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, Postgres,
     SqlSafeStr, Transaction,
 };
+use tokio::time::timeout;
 
 use crate::column::{Args, Parameter, RawRow};
-use crate::connect::PATIENCE;
 use crate::error::StoreError;
+use crate::health::Answer;
 use crate::migrate::migrate_postgres;
+use crate::opening::WrongEncoding;
 use crate::reader::Statement;
 
 /// PostgreSQL allows 100 connections by default; a handful of processes fit.
 const CONNECTIONS: u32 = 16;
+/// How long a caller waits for one of them: a server that is started again is
+/// there by then, and whoever asks over HTTP still waits for the answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the start waits for a server.
+const FIRST_PATIENCE: Duration = Duration::from_secs(30);
+/// Half of what a look at the server may take: one half for a connection that
+/// is open, one for a new one.
+const PROMPT: Duration = Duration::from_millis(900);
+
+/// Connections to a server.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    connections: PgPool,
+    /// What became of the last connection that was made to see why none is free.
+    reached: Answer,
+}
 
 /// Connects and migrates, to version `until` at most.
-pub(crate) async fn open(url: &str, until: i64) -> Result<PgPool, StoreError> {
-    let failed = |error| from_driver("connecting", error);
+pub(crate) async fn open(url: &str, until: i64) -> Result<Pool, StoreError> {
+    let failed = |error| from_driver(CONNECTING, error);
     let options: PgConnectOptions = url.parse().map_err(failed)?;
     let options = options.disable_statement_logging();
-    let mut connection = options.connect().await.map_err(failed)?;
+    let mut connection = connect(&options, FIRST_PATIENCE).await?;
+    check_encoding(&mut connection).await?;
     migrate_postgres(&mut connection, until).await?;
     connection.close().await.map_err(failed)?;
-    PgPoolOptions::new()
+    let connections = PgPoolOptions::new()
         .min_connections(1)
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
         .connect_with(options)
         .await
-        .map_err(failed)
+        .map_err(failed)?;
+    Ok(Pool {
+        connections,
+        reached: Answer::default(),
+    })
+}
+
+const CONNECTING: &str = "connecting";
+
+async fn connect(
+    options: &PgConnectOptions,
+    patience: Duration,
+) -> Result<PgConnection, StoreError> {
+    match timeout(patience, options.connect()).await {
+        Ok(connected) => connected.map_err(|error| from_driver(CONNECTING, error)),
+        Err(_) => Err(StoreError::unavailable(
+            CONNECTING,
+            format!("no answer within {} s", patience.as_secs_f32()),
+        )),
+    }
+}
+
+/// In another encoding not every text can be kept, and lengths and orders are
+/// not what this program takes them for.
+async fn check_encoding(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let asked = sqlx::query_scalar("SHOW server_encoding");
+    let encoding: String = asked
+        .fetch_one(connection)
+        .await
+        .map_err(|error| from_driver(CONNECTING, error))?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    Err(StoreError::other(CONNECTING, WrongEncoding(encoding)))
+}
+
+impl Pool {
+    /// Closes the connections when those at work are done.
+    pub(crate) async fn close(&self) {
+        self.connections.close().await;
+    }
+
+    /// Asks whether the server answers, in two seconds at most. When all
+    /// connections are at work a new one is made: that is no sign of illness.
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        let asked = async {
+            let mut connection = self.connections.acquire().await?;
+            connection.ping().await
+        };
+        match timeout(PROMPT, asked).await {
+            Ok(answered) => answered.map_err(|error| from_driver("looking at it", error)),
+            Err(_) => Box::pin(self.reach()).await,
+        }
+    }
+
+    /// Makes a connection of its own. The pool keeps to itself why it has none.
+    async fn reach(&self) -> Result<(), StoreError> {
+        let connect = async {
+            let options = self.connections.connect_options();
+            let connection = connect(&options, PROMPT).await?;
+            // It has served; how it ends is of no interest.
+            let _ = connection.close().await;
+            Ok(())
+        };
+        self.reached.recent_or(connect).await
+    }
+
+    /// Why there is no connection, in words that say more than the time waited.
+    /// What is rare is boxed: every statement carries room for it otherwise.
+    async fn none_free(&self, what: &'static str, error: sqlx::Error) -> StoreError {
+        if matches!(error, sqlx::Error::PoolTimedOut)
+            && let Err(reason) = Box::pin(self.reach()).await
+        {
+            return reason;
+        }
+        from_driver(what, error)
+    }
 }
 
 /// Begins a transaction.
-pub(crate) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
-    let begun = pool.begin().await;
-    begun.map_err(|error| from_driver("beginning a transaction", error))
+pub(crate) async fn begin(pool: &Pool) -> Result<Transaction<'static, Postgres>, StoreError> {
+    match pool.connections.begin().await {
+        Ok(begun) => Ok(begun),
+        Err(error) => Err(pool.none_free("beginning a transaction", error).await),
+    }
 }
 
 /// Ends it.
@@ -48,9 +146,11 @@ pub(crate) async fn commit(transaction: Transaction<'static, Postgres>) -> Resul
 }
 
 /// Runs a statement on a connection that is free.
-pub(crate) async fn read(pool: &PgPool, statement: Statement) -> Result<Vec<RawRow>, StoreError> {
-    let acquired = pool.acquire().await;
-    let mut connection = acquired.map_err(|error| from_driver(statement.table(), error))?;
+pub(crate) async fn read(pool: &Pool, statement: Statement) -> Result<Vec<RawRow>, StoreError> {
+    let mut connection = match pool.connections.acquire().await {
+        Ok(connection) => connection,
+        Err(error) => return Err(pool.none_free(statement.table(), error).await),
+    };
     run(&mut connection, statement).await
 }
 

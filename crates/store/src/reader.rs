@@ -173,7 +173,7 @@ pub(crate) async fn changed(
 
 /// Asks whether the database answers.
 pub(crate) async fn ping(on: &mut impl Reader) -> Result<(), StoreError> {
-    changed(on, Statement::new("none", "SELECT 1", Args::new()))
+    changed(on, Statement::new("looking at it", "SELECT 1", Args::new()))
         .await
         .map(drop)
 }

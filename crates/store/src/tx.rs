@@ -61,7 +61,12 @@ impl Link {
 impl Tx {
     pub(crate) async fn begin(store: &Store) -> Result<Self, StoreError> {
         let link = match &*store.0.engine {
-            Engine::Sqlite { writer, .. } => Link::Sqlite(Some(writer.begin().await?)),
+            Engine::Sqlite { writer, .. } => {
+                let lease = writer.begin().await;
+                Link::Sqlite(Some(
+                    lease.inspect_err(|error| store.0.health.doubt(error))?,
+                ))
+            }
             Engine::Postgres(pool) => Link::Postgres(postgres::begin(pool).await?),
         };
         Ok(Self {
@@ -93,7 +98,8 @@ impl Tx {
                 .rows(Statement::new("jobs", signal::NOTIFY, Args::new()))
                 .await?;
         }
-        self.link.commit().await?;
+        let committed = self.link.commit().await;
+        committed.inspect_err(|error| self.store.0.health.doubt(error))?;
         if self.enqueued {
             self.store.raise();
         }
@@ -131,7 +137,8 @@ impl Reader for &mut Tx {
         if std::mem::replace(&mut self.broken, true) {
             return Err(StoreError::Broken);
         }
-        let rows = self.link.run(statement).await?;
+        let rows = self.link.run(statement).await;
+        let rows = rows.inspect_err(|error| self.store.0.health.doubt(error))?;
         self.broken = false;
         Ok(rows)
     }

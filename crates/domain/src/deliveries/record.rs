@@ -184,7 +184,7 @@ async fn settle_jobs(tx: &mut Tx, attempted: &[Tried<'_>]) -> Result<HashSet<Job
             AttemptOutcome::Succeeded | AttemptOutcome::Failed { .. } => done.push(lease),
         }
     }
-    for (worker, ids) in by_worker(done.into_iter()) {
+    for (worker, ids) in by_worker(done) {
         let completed = tx.jobs().complete_all(Held { worker, ids: &ids }).await;
         held.extend(completed.map_err(faults::store)?);
     }

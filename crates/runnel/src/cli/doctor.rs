@@ -13,13 +13,13 @@ use runnel_domain::audit::{Audited, Finding};
 use serde_json::{Value, json};
 
 use crate::config::Places;
-use crate::wire::{Environment, open_services};
+use crate::wire::open_for_command;
 use crate::{Failure, printer};
 
 /// The flags of `runnel doctor`.
 #[derive(Debug, Args)]
 pub(super) struct DoctorFlags {
-    /// Remove objects that no row names; those younger than an hour stay
+    /// Remove objects that no row names; those younger than 25 hours stay
     #[arg(long)]
     repair: bool,
     /// Print one JSON object a line
@@ -32,7 +32,7 @@ pub(super) struct DoctorFlags {
 /// Runs the command.
 pub(super) async fn run(flags: DoctorFlags) -> Result<(), Failure> {
     let settings = flags.places.settings();
-    let services = open_services(&settings, &Environment::system(), String::new()).await?;
+    let services = open_for_command(&settings).await?;
     let mut report = Report::new(flags.json);
     report.readers(&services);
     let looked = report.parts(&services).await;
@@ -61,7 +61,8 @@ struct Report {
     is_json: bool,
     strays: u64,
     stray_bytes: u64,
-    lost: u64,
+    foreign: u64,
+    missing: u64,
 }
 
 impl Report {
@@ -70,7 +71,8 @@ impl Report {
             is_json,
             strays: 0,
             stray_bytes: 0,
-            lost: 0,
+            foreign: 0,
+            missing: 0,
         }
     }
 
@@ -131,6 +133,7 @@ impl Report {
                 self.line(word, &size, name, &json);
             }
             Finding::Foreign { name, size_bytes } => {
+                self.foreign += 1;
                 let json = json!({"finding": "foreign", "name": name, "size_bytes": size_bytes});
                 let size = HumanBytes(*size_bytes).to_string();
                 self.line("foreign", &size, name, &json);
@@ -140,11 +143,11 @@ impl Report {
                 name,
                 part,
             } => {
-                self.lost += 1;
+                self.missing += 1;
                 let json =
                     json!({"finding": "missing", "asset_id": asset_id, "part": part, "name": name});
                 self.line(
-                    "lost",
+                    "missing",
                     part,
                     &format!("{name} of the asset {asset_id}"),
                     &json,
@@ -153,35 +156,49 @@ impl Report {
         }
     }
 
-    /// Sums up, and fails when something is lost.
+    /// Sums up, and fails when something is missing.
     fn end(&self, audited: Audited, repaired: bool) -> Result<(), Failure> {
         let Audited {
             objects,
             young,
             rows,
         } = audited;
-        let json = json!({
-            "summary": {"objects": objects, "young": young, "rows": rows, "stray": self.strays, "missing": self.lost}
-        });
-        let detail = format!(
-            "{objects} objects, {young} of them too young to be judged; {rows} rows; {} stray, {} lost",
-            self.strays, self.lost
-        );
-        self.line("looked", "at", &detail, &json);
+        if self.is_json {
+            let summary = json!({
+                "objects": objects, "young": young, "rows": rows,
+                "stray": self.strays, "foreign": self.foreign, "missing": self.missing
+            });
+            printer::data(&json!({"summary": summary}).to_string());
+        } else {
+            printer::data(&format!(
+                "looked at {}, {young} of them too young to be judged, and {}: {} stray, {} foreign, {} missing",
+                counted(objects, "object"),
+                counted(rows, "row"),
+                self.strays,
+                self.foreign,
+                self.missing
+            ));
+        }
         if self.strays > 0 && !repaired {
             printer::note(&format!(
-                "hint: no row names {} objects ({}); `runnel doctor --repair` removes them",
-                self.strays,
+                "hint: no row names {} ({}); the same command with --repair removes what is older than an hour",
+                counted(self.strays, "object"),
                 HumanBytes(self.stray_bytes)
             ));
         }
-        if self.lost == 0 {
+        if self.missing == 0 {
             return Ok(());
         }
-        Err(Failure::new(format!(
-            "{} objects that rows name are not in the storage",
-            self.lost
-        ))
-        .hint("restore them from a backup of the storage, or delete the assets named above"))
+        let message = match self.missing {
+            1 => "an object that a row names is not in the storage".to_owned(),
+            many => format!("{many} objects that rows name are not in the storage"),
+        };
+        Err(Failure::new(message)
+            .hint("restore them from a backup of the storage, or delete the assets named above"))
     }
+}
+
+fn counted(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }

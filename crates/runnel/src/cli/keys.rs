@@ -1,10 +1,11 @@
 //! `runnel keys`: makes, lists and revokes API keys.
 
-use runnel_types::Scope;
+use runnel_domain::Services;
+use runnel_types::{Fault, Scope};
 
 use super::KeysCommand;
 use crate::config::Places;
-use crate::wire::{Environment, open_services};
+use crate::wire::open_for_command;
 use crate::{Failure, printer};
 
 /// Runs one of the commands.
@@ -21,8 +22,21 @@ pub(super) async fn run(command: KeysCommand) -> Result<(), Failure> {
     }
 }
 
-async fn services(places: &Places) -> Result<std::sync::Arc<runnel_domain::Services>, Failure> {
-    open_services(&places.settings(), &Environment::system(), String::new()).await
+/// Does something with the keys of the database, which is closed whatever comes
+/// of it: a process that ends before leaves work to the next one, and says so.
+async fn on_keys<T>(
+    places: &Places,
+    work: impl AsyncFnOnce(&Services) -> Result<T, Fault>,
+) -> Result<T, Failure> {
+    // Keys have no objects: the storage may be out of reach from here, and no
+    // folder is to be made for it.
+    let nowhere = tempfile::tempdir()
+        .map_err(|error| Failure::new(format!("no temporary folder could be made: {error}")))?;
+    let settings = places.settings().with_storage_in(nowhere.path())?;
+    let services = open_for_command(&settings).await?;
+    let done = work(&services).await;
+    services.store.close().await;
+    Ok(done?)
 }
 
 async fn create(
@@ -38,9 +52,10 @@ async fn create(
         parsed
             .map_err(|error: runnel_types::api_key::UnknownScope| Failure::new(error.to_string()))?
     };
-    let services = services(places).await?;
-    let key = services.create_key(org, name, &scopes).await?;
-    services.store.close().await;
+    let key = on_keys(places, async |services| {
+        services.create_key(org, name, &scopes).await
+    })
+    .await?;
     printer::data(&key.plain);
     printer::note(&format!(
         "made the key {} ({}); it is shown this once",
@@ -50,8 +65,7 @@ async fn create(
 }
 
 async fn list(places: &Places) -> Result<(), Failure> {
-    let services = services(places).await?;
-    for (org, key) in services.list_keys().await? {
+    for (org, key) in on_keys(places, async |services| services.list_keys().await).await? {
         let state = key
             .revoked_at
             .map_or("active".to_owned(), |at| format!("revoked {at}"));
@@ -69,14 +83,14 @@ async fn list(places: &Places) -> Result<(), Failure> {
             key.id, key.prefix, org.slug, key.name, key.created_at
         ));
     }
-    services.store.close().await;
     Ok(())
 }
 
 async fn revoke(name: &str, places: &Places) -> Result<(), Failure> {
-    let services = services(places).await?;
-    let key = services.revoke_key(name.trim_end_matches('…')).await?;
-    services.store.close().await;
+    let key = on_keys(places, async |services| {
+        services.revoke_key(name.trim_end_matches('…')).await
+    })
+    .await?;
     printer::note(&format!("revoked the key {} ({})", key.name, key.id));
     Ok(())
 }

@@ -15,6 +15,7 @@ use runnel_egress::{Egress, Post};
 use runnel_types::{Clock, SystemClock, Timestamp};
 use serde_json::{Value, json};
 
+use crate::config::listen_address;
 use crate::lifecycle::Signals;
 use crate::{Failure, printer};
 
@@ -35,7 +36,12 @@ const HOP_HEADERS: [&str; 6] = [
 #[derive(Debug, Args)]
 pub(super) struct ListenFlags {
     /// Address and port to listen on; port 0 picks a free one
-    #[arg(long, default_value = "127.0.0.1:9000", value_name = "ADDRESS")]
+    #[arg(
+        long,
+        default_value = "127.0.0.1:9000",
+        value_name = "ADDRESS",
+        value_parser = listen_address
+    )]
     listen: SocketAddr,
     /// The callback secrets that may have signed, comma-separated
     #[arg(
@@ -78,13 +84,25 @@ pub(super) async fn run(flags: ListenFlags) -> Result<(), Failure> {
             .check_url(url, "callback")
             .map_err(|error| Failure::new(format!("--forward-to {url}: {error}")))?;
     }
+    // Not by clap, which would repeat the value.
+    let is_secret = |text: &String| text.starts_with("whsec_") && text.len() > "whsec_".len();
+    if !flags.secrets.iter().all(is_secret) {
+        return Err(
+            Failure::new("--secret: a callback secret begins with whsec_").hint(
+                "give it as POST /v1/callback-secrets showed it; several with commas between them",
+            ),
+        );
+    }
     let mut receiver = Receiver::listen(flags.listen).await.map_err(|error| {
         Failure::new(format!("cannot listen on {}: {error}", flags.listen))
             .hint("choose another address with --listen; port 0 picks a free port")
     })?;
     let address = receiver.address();
-    printer::data(&format!("listening on http://{address}"));
-    if !flags.json {
+    let url = format!("http://{address}");
+    if flags.json {
+        printer::data(&json!({"listening_on": url}).to_string());
+    } else {
+        printer::data(&format!("listening on {url}"));
         printer::note(&advice(address, &flags.secrets));
     }
     let mut seen = 0;
@@ -138,7 +156,7 @@ async fn handle(flags: &ListenFlags, egress: &Egress, event: Received) {
         None => Ok(flags.answer),
     };
     let line = if flags.json {
-        as_json(&event, &text, verdicts, &answer, now)
+        as_json(flags, &event, &text, verdicts, &answer, now)
     } else {
         as_text(flags, &event, &text, verdicts, &answer, now)
     };
@@ -173,6 +191,7 @@ const fn word(verdict: Verdict) -> &'static str {
 }
 
 fn as_json(
+    flags: &ListenFlags,
     event: &Received,
     text: &str,
     (plain, standard): (Verdict, Verdict),
@@ -185,10 +204,16 @@ fn as_json(
         .iter()
         .map(|(name, value)| (name.clone(), json!(value)))
         .collect();
+    // Without a secret nothing is known of a signature but that it is there.
+    let told = |verdict| match verdict {
+        Verdict::Unsigned => word(verdict),
+        _ if flags.secrets.is_empty() => "unchecked",
+        _ => word(verdict),
+    };
     json!({
         "received_at": now.to_rfc3339(),
-        "signature": word(plain),
-        "webhook_signature": word(standard),
+        "signature": told(plain),
+        "webhook_signature": told(standard),
         "answer": answer.as_ref().ok(),
         "error": answer.as_ref().err(),
         "headers": headers,
@@ -212,7 +237,7 @@ fn as_text(
     let time = now.to_rfc3339();
     let signature = match (flags.secrets.is_empty(), plain, standard) {
         (_, Verdict::Unsigned, Verdict::Unsigned) => "unsigned".to_owned(),
-        (true, ..) => "signed".to_owned(),
+        (true, ..) => "signed, unchecked".to_owned(),
         (_, plain, standard) if plain == standard => format!("signature {}", word(plain)),
         (_, plain, standard) => format!(
             "Runflow-Signature {}, webhook-signature {}",

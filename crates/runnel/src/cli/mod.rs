@@ -1,5 +1,6 @@
 //! The command line: its definitions, from which help and completions come.
 
+mod arguments;
 mod demo;
 mod doctor;
 mod keys;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::config::{LogFormat, Places, ServeFlags};
+use crate::config::{LogFormat, Places, ServeFlags, log_filter};
 use crate::{Failure, descriptors, memory, printer, telemetry};
 
 /// How long threads that are still at work at the very end get.
@@ -26,7 +27,13 @@ struct Cli {
     #[arg(long, global = true, env = "RUNNEL_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
     /// What is logged, such as `debug` or `info,runnel=debug`
-    #[arg(long, global = true, env = "RUNNEL_LOG", value_name = "FILTER")]
+    #[arg(
+        long,
+        global = true,
+        env = "RUNNEL_LOG",
+        value_name = "FILTER",
+        value_parser = log_filter
+    )]
     log: Option<String>,
     #[command(subcommand)]
     command: Command,
@@ -107,7 +114,8 @@ enum KeysCommand {
 struct DemoFlags {
     /// The photo to work on [default: the one that ships]
     photo: Option<PathBuf>,
-    /// A server that runs already [default: one is started in a temporary folder]
+    /// A server that runs already on this machine, with `RUNNEL_EGRESS_ALLOW=127.0.0.1/32`,
+    /// since the callback is received here [default: one is started in a temporary folder]
     #[arg(
         long,
         env = "RUNFLOW_API_BASE",
@@ -136,28 +144,30 @@ struct DemoFlags {
 
 /// Runs the command line.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = arguments::read();
+    let format = cli.log_format;
     memory::settle();
     descriptors::settle();
-    telemetry::start(cli.log_format, cli.log.as_deref().or(quiet(&cli.command)));
+    telemetry::start(format, cli.log.as_deref().or(quiet(&cli.command)));
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            printer::failure(&Failure::new(format!("the runtime cannot start: {error}")));
+            let failure = Failure::new(format!("the runtime cannot start: {error}"));
+            printer::failure(&failure, format);
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(run(cli.command));
+    let outcome = runtime.block_on(run(cli.command, format));
     // What threads still work on, nobody waits for any more: an upload that was
     // not answered, or a frame of a film. None of it is worth a late exit.
     runtime.shutdown_timeout(LAST_GRACE);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            printer::failure(&failure);
+            printer::failure(&failure, format);
             ExitCode::FAILURE
         }
     }
@@ -171,9 +181,9 @@ const fn quiet(command: &Command) -> Option<&'static str> {
     }
 }
 
-async fn run(command: Command) -> Result<(), Failure> {
+async fn run(command: Command, format: LogFormat) -> Result<(), Failure> {
     match command {
-        Command::Serve(flags) => serve::run((*flags).try_into()?).await,
+        Command::Serve(flags) => serve::run((*flags).try_into()?, format).await,
         Command::Keys(flags) => keys::run(flags.command).await,
         Command::Demo(flags) => demo::run(flags).await,
         Command::Listen(flags) => listen::run(flags).await,

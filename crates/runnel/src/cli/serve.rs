@@ -1,26 +1,21 @@
 //! `runnel serve`: the server.
 
-use crate::config::Settings;
+use crate::config::{LogFormat, Settings};
 use crate::lifecycle::{Asked, Signals};
 use crate::wire::{App, Environment};
 use crate::{Failure, first_start, printer};
 
 /// Serves until a signal asks to stop.
-pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
+pub(super) async fn run(settings: Settings, format: LogFormat) -> Result<(), Failure> {
     // ORDER: before anything else, and long before the line that says that the
     // server listens: whoever reads it may ask it to stop at once.
     let mut signals = Signals::catch()
         .and_then(|signals| signals.and_hang_ups(settings.models.is_some()))
         .map_err(|error| Failure::new(format!("signals cannot be received: {error}")))?;
     let app = App::start(settings, Environment::system()).await?;
-    if let Some(key) = app.services().create_first_key().await? {
-        first_start::greet(&app.base_url(), app.ca_path(), &key);
-    }
-    if let Some(ca) = app.ca_path() {
-        printer::note(&format!(
-            "clients must trust this certificate: {}",
-            ca.display()
-        ));
+    match format {
+        LogFormat::Text => greet(&app).await?,
+        LogFormat::Json => first_start::log(&app).await?,
     }
     printer::data(&format!("listening on {}", app.base_url()));
     while let Asked::ToReload = signals.asked().await {
@@ -33,6 +28,20 @@ pub(super) async fn run(settings: Settings) -> Result<(), Failure> {
         () = app.stop() => Ok(()),
         () = signals.asked_to_stop() => Err(Failure::new("ended at the second signal; jobs in hand are taken up at the next start")),
     }
+}
+
+/// Says what a person at the terminal needs.
+async fn greet(app: &App) -> Result<(), Failure> {
+    if let Some(key) = app.services().create_first_key().await? {
+        first_start::greet(&app.base_url(), app.ca_path(), &key);
+    }
+    if let Some(ca) = app.ca_path() {
+        printer::note(&format!(
+            "clients must trust this certificate: {}",
+            ca.display()
+        ));
+    }
+    Ok(())
 }
 
 /// Reads the model file again; a mistake in it is no reason to stop.

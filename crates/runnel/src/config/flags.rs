@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
+
+use super::values::{LONGEST_KEPT, LONGEST_URL, MOST_WORKERS, listen_address};
 
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -18,7 +21,13 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Args)]
 pub struct ServeFlags {
     /// Address and port to listen on; port 0 picks a free one
-    #[arg(long, env = "RUNNEL_LISTEN", default_value = "127.0.0.1:8080")]
+    #[arg(
+        long,
+        env = "RUNNEL_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080",
+        value_parser = listen_address
+    )]
     pub listen: SocketAddr,
     /// What clients see in front of this server; signed URLs begin with it [default: the address listened on]
     #[arg(long, env = "RUNNEL_PUBLIC_URL", value_name = "URL")]
@@ -43,7 +52,13 @@ pub struct ServeFlags {
     #[arg(long, env = "RUNNEL_TLS_SELF_SIGNED", conflicts_with = "tls_cert")]
     pub tls_self_signed: bool,
     /// Workers in this process; 0 serves the API alone
-    #[arg(long, env = "RUNNEL_WORKERS", value_name = "N", default_value_t = 1)]
+    #[arg(
+        long,
+        env = "RUNNEL_WORKERS",
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = RangedU64ValueParser::<usize>::new().range(..=MOST_WORKERS as u64)
+    )]
     pub workers: usize,
     /// File of models beside those that ship, in TOML; read again at SIGHUP
     #[arg(long, env = "RUNNEL_MODELS", value_name = "FILE")]
@@ -117,7 +132,8 @@ pub struct ServeFlags {
         long,
         env = "RUNNEL_UPLOAD_URL_TTL",
         value_name = "SECONDS",
-        default_value_t = 3600
+        default_value_t = 3600,
+        value_parser = clap::value_parser!(u64).range(1..=LONGEST_URL)
     )]
     pub upload_url_ttl: u64,
     /// How long a signed URL of an asset works, in seconds
@@ -125,7 +141,8 @@ pub struct ServeFlags {
         long,
         env = "RUNNEL_ASSET_URL_TTL",
         value_name = "SECONDS",
-        default_value_t = 86_400
+        default_value_t = 86_400,
+        value_parser = clap::value_parser!(u64).range(1..=LONGEST_URL)
     )]
     pub asset_url_ttl: u64,
     /// How long after its URL expired an unconfirmed upload is kept, in seconds
@@ -133,7 +150,8 @@ pub struct ServeFlags {
         long,
         env = "RUNNEL_UPLOAD_KEPT_FOR",
         value_name = "SECONDS",
-        default_value_t = 86_400
+        default_value_t = 86_400,
+        value_parser = clap::value_parser!(u64).range(..=LONGEST_KEPT)
     )]
     pub upload_kept_for: u64,
     /// How long a deleted asset can be restored before its bytes go, in seconds
@@ -141,7 +159,8 @@ pub struct ServeFlags {
         long,
         env = "RUNNEL_ASSET_KEPT_FOR",
         value_name = "SECONDS",
-        default_value_t = 604_800
+        default_value_t = 604_800,
+        value_parser = clap::value_parser!(u64).range(..=LONGEST_KEPT)
     )]
     pub asset_kept_for: u64,
     /// How many requests an organization may make a minute at this server; 0: any number

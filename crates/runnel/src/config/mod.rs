@@ -1,6 +1,7 @@
 //! Settings: what the flags and `RUNNEL_*` variables say, checked and complete.
 
 mod flags;
+mod values;
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
@@ -13,6 +14,7 @@ use runnel_engines::model_file;
 
 use crate::Failure;
 pub use flags::{LogFormat, Places, ServeFlags};
+pub(crate) use values::{listen_address, log_filter};
 
 /// The most that `--max-resumable-bytes` may be: an object store takes ten
 /// thousand parts, and each is held in memory while it arrives.
@@ -119,6 +121,17 @@ impl Settings {
         self.database_url
             .clone()
             .unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("runnel.db").display()))
+    }
+
+    /// The same with the objects in `folder`.
+    ///
+    /// # Errors
+    /// When the path cannot be made absolute.
+    pub fn with_storage_in(self, folder: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            storage_url: Some(file_url(folder)?),
+            ..self
+        })
     }
 
     /// The URL of the storage.

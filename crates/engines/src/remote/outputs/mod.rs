@@ -251,17 +251,21 @@ struct DataUri<'a> {
 }
 
 impl<'a> DataUri<'a> {
-    /// The URI that a text is. One that begins like it and names no type, such as a
-    /// line of an event stream, is a text.
+    /// The URI that a text is. One that begins like it and goes on with something else
+    /// than a type, such as a line of an event stream, is a text.
     fn of(text: &'a str) -> Option<Self> {
         let (head, body) = text.strip_prefix("data:")?.split_once(',')?;
         let media_type = head.split(';').next().unwrap_or_default();
-        let (group, kind) = media_type.split_once('/')?;
         let is_name = |part: &str| {
             let is_sign = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
             !part.is_empty() && part.bytes().all(is_sign)
         };
-        (is_name(group) && is_name(kind)).then_some(Self {
+        // It may be left out (RFC 2397), and is no half then.
+        let is_type = match media_type.split_once('/') {
+            Some((group, kind)) => is_name(group) && is_name(kind),
+            None => media_type.is_empty(),
+        };
+        is_type.then_some(Self {
             media_type,
             is_base64: head.ends_with(";base64"),
             body,

@@ -1,13 +1,15 @@
 //! The demo's HTTP client: one line on the terminal for each request.
 
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
 use indicatif::{ProgressBar, ProgressStyle};
-use runnel_egress::{Body, Egress, Method};
+use runnel_egress::{Body, Egress, EgressError, Method};
 use serde_json::Value;
 
+use super::receiver::RECEIVED_AT;
 use crate::{Failure, printer};
 
 /// How much of a body is handed to the connection at a time, in bytes.
@@ -138,8 +140,13 @@ impl Client {
             .request(method, url, headers, body)
             .await
             .map_err(|error| {
-                Failure::new(error.to_string())
-                    .hint("is the server running, and is --base-url its address?")
+                let failure = Failure::new(error.to_string());
+                failure.hint(match error {
+                    EgressError::Tls { .. } => {
+                        "name the authority of the server's certificate with --tls-ca; that of --tls-self-signed is tls/ca.pem in its data folder"
+                    }
+                    _ => "is the server running, and is --base-url its address?",
+                })
             })?;
         let status = response.status();
         let body = response
@@ -158,12 +165,35 @@ fn expect(answer: &Answer, status: u16) -> Result<(), Failure> {
     if answer.status == status {
         return Ok(());
     }
-    let body = String::from_utf8_lossy(&answer.body);
-    Err(Failure::new(format!(
-        "expected status {status}, got {}: {}",
-        answer.status,
-        body.chars().take(400).collect::<String>()
-    )))
+    let reason = reason(&answer.body);
+    let failure = Failure::new(format!(
+        "expected status {status}, got {}: {reason}",
+        answer.status
+    ));
+    Err(if reason.contains("RUNNEL_EGRESS_ALLOW") {
+        failure.hint(format!(
+            "the demo receives the callback on this machine: start that server with RUNNEL_EGRESS_ALLOW={RECEIVED_AT}"
+        ))
+    } else {
+        failure
+    })
+}
+
+/// What an answer says of itself: its code and message and the fields that are
+/// wrong, or what it is when it is none of the API's.
+fn reason(body: &[u8]) -> String {
+    let parsed: Value = serde_json::from_slice(body).unwrap_or_default();
+    let (Some(code), Some(message)) = (parsed["code"].as_str(), parsed["message"].as_str()) else {
+        return format!("{} bytes that are no error of this API", body.len());
+    };
+    let mut told = format!("{code}: {message}");
+    for field in parsed["errors"].as_array().into_iter().flatten() {
+        if let (Some(name), Some(message)) = (field["field"].as_str(), field["message"].as_str()) {
+            // Writing to a string cannot fail.
+            let _ = write!(told, "\n  {name}: {message}");
+        }
+    }
+    told
 }
 
 /// One line for one request.

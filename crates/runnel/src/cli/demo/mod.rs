@@ -103,7 +103,7 @@ impl OwnServer {
             .map_err(|error| Failure::new(format!("no temporary folder could be made: {error}")))?;
         let settings = Settings {
             // The demo's own receiver listens on this machine.
-            egress_allow: "127.0.0.1/32".to_owned(),
+            egress_allow: receiver::RECEIVED_AT.to_owned(),
             ..Settings::for_data_dir(folder.path())
         };
         let app = App::start(settings, Environment::system()).await?;

@@ -8,6 +8,9 @@ use tokio::sync::Mutex;
 
 use crate::Failure;
 
+/// The range in which it listens, as a server must be allowed to reach it.
+pub(super) const RECEIVED_AT: &str = "127.0.0.1/32";
+
 /// Listens on a free port and keeps what arrives.
 pub(super) struct Receiver {
     address: SocketAddr,

@@ -129,7 +129,7 @@ impl Story<'_> {
         let waiting = tokio::time::timeout(self.patience, self.receiver.next());
         let body = waiting
             .await
-            .map_err(|_| Failure::new("the callback did not arrive").hint("GET /v1/runs/{id}/callback shows why; a server of your own needs RUNNEL_EGRESS_ALLOW=127.0.0.1/32 for this demo"))??;
+            .map_err(|_| Failure::new("the callback did not arrive").hint("GET /v1/runs/{id}/callback shows why; the server must run on this machine, with RUNNEL_EGRESS_ALLOW=127.0.0.1/32"))??;
         line(
             "POST  callback_url, received here",
             "received",

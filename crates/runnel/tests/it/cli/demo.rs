@@ -103,6 +103,37 @@ fn it_works_against_a_server_with_a_certificate_of_its_own() {
 }
 
 #[test]
+fn what_a_server_lacks_for_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = format!("rf_live_{}", "f".repeat(32));
+    let output = folder.path().join("output");
+    let start = |name: &str, more: &[(&str, &str)]| {
+        let data = folder.path().join(name);
+        let key = [("RUNNEL_BOOTSTRAP_API_KEY", key.as_str())];
+        let variables = [&key[..], more].concat();
+        Process::serve(env!("CARGO_BIN_EXE_runnel"), &data, &variables)
+    };
+    let demo = |server: &Process| {
+        let flags = ["--base-url", &server.base_url, "--api-key", &key];
+        let told = runnel(&[&["demo", "--output", output.to_str().unwrap()][..], &flags].concat());
+        assert_eq!(told.status.code(), Some(1));
+        stderr(&told)
+    };
+    let told = demo(&start("guarded", &[]));
+    let hint = "hint: the demo receives the callback on this machine: start that server with RUNNEL_EGRESS_ALLOW=127.0.0.1/32";
+    assert!(told.contains(hint), "{told}");
+    assert!(told.contains("\n  callback_url: "), "{told}");
+    assert!(!told.contains('{'), "no raw JSON: {told}");
+    let told = demo(&start("secure", &[("RUNNEL_TLS_SELF_SIGNED", "true")]));
+    assert!(
+        told.contains("--tls-ca") && !told.contains("is the server running"),
+        "{told}"
+    );
+    let help = stdout(&runnel(&["demo", "--help"]));
+    assert!(help.contains("RUNNEL_EGRESS_ALLOW=127.0.0.1/32"), "{help}");
+}
+
+#[test]
 fn what_is_not_as_promised_ends_it_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("notes.txt");

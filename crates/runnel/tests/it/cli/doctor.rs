@@ -21,7 +21,10 @@ async fn it_says_what_is_there_and_fails_when_something_is_lost() {
     ] {
         assert!(told.contains(line), "{line}: {told}");
     }
-    assert!(told.contains("2 objects, 2 of them too young"), "{told}");
+    assert!(
+        told.contains("looked at 2 objects, 2 of them too young to be judged, and 1 row: 0 stray, 0 foreign, 0 missing"),
+        "{told}"
+    );
 
     let key = asset["r2_key"].as_str().unwrap();
     std::fs::remove_file(app.data_dir().join("objects").join(key)).unwrap();
@@ -45,6 +48,18 @@ async fn it_says_what_is_there_and_fails_when_something_is_lost() {
         (&asset["id"], &asset["r2_key"])
     );
     assert_eq!(lines.last().unwrap()["summary"]["missing"], 1);
+    let ill = runnel(&["doctor", "--data-dir", &data_dir]);
+    let told = stdout(&ill);
+    assert!(
+        told.contains("missing   bytes") && told.contains("1 missing"),
+        "{told}"
+    );
+    assert!(!told.contains("lost"), "one word for it: {told}");
+    assert!(
+        stderr(&ill).contains("an object that a row names"),
+        "{}",
+        stderr(&ill)
+    );
     app.stop().await;
 }
 
@@ -63,7 +78,18 @@ async fn what_no_row_names_is_told_and_removed_when_asked() {
     let data_dir = app.data_dir().to_str().unwrap().to_owned();
     let told = runnel(&["doctor", "--data-dir", &data_dir]);
     assert!(stdout(&told).contains("lost.png"), "{}", stdout(&told));
+    let hint = "names 1 object (0 B); the same command with --repair";
+    assert!(stderr(&told).contains(hint), "{}", stderr(&told));
     assert!(stray.exists());
+    let foreign = objects.join("notes.txt");
+    std::fs::write(&foreign, "a person's own").unwrap();
+    let told = runnel(&["doctor", "--json", "--data-dir", &data_dir]);
+    let summary: Value = serde_json::from_str(stdout(&told).lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&summary["summary"]["foreign"], &summary["summary"]["stray"]),
+        (&1.into(), &1.into())
+    );
+    std::fs::remove_file(foreign).unwrap();
     let repaired = runnel(&["doctor", "--repair", "--data-dir", &data_dir]);
     assert!(repaired.status.success(), "{}", stderr(&repaired));
     assert!(

@@ -26,7 +26,12 @@ impl Listener {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next().unwrap().unwrap();
-        let url = first.strip_prefix("listening on ").unwrap().to_owned();
+        let url = if let Some(url) = first.strip_prefix("listening on ") {
+            url.to_owned()
+        } else {
+            let told: Value = serde_json::from_str(&first).unwrap();
+            told["listening_on"].as_str().unwrap().to_owned()
+        };
         Self { child, lines, url }
     }
 
@@ -94,6 +99,23 @@ async fn events_are_verified_and_answered_as_asked() {
 }
 
 #[tokio::test]
+async fn without_a_secret_a_signature_is_unchecked() {
+    let listener = Listener::start(&["--json", "--count", "2"]);
+    let event = || Request::new("POST", &listener.url).json(&json!({"event": "run.completed"}));
+    let signed = event().header("runflow-signature", "00");
+    signed.send().await.assert(200);
+    event().send().await.assert(200);
+    let lines: Vec<Value> = listener
+        .rest()
+        .iter()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["signature"], "unchecked");
+    assert_eq!(lines[0]["webhook_signature"], "unsigned");
+    assert_eq!(lines[1]["signature"], "unsigned");
+}
+
+#[tokio::test]
 async fn events_are_sent_on_as_they_came() {
     let app = started().await;
     let behind = Receiver::start(&[500]).await;
@@ -143,11 +165,13 @@ fn what_cannot_be_done_is_refused() {
             &["--forward-to", "http://127.0.0.1:1", "--answer", "500"],
             "cannot be used with",
         ),
-        (&["--listen", "nonsense"], "--listen"),
+        (&["--listen", "nonsense"], "such as 127.0.0.1:8080"),
+        (&["--secret", "whsec_b2xk,nonsense"], "begins with whsec_"),
     ] {
         let output = super::runnel(&[&["listen"], flags].concat());
         assert!(!output.status.success(), "{flags:?}");
         let told = super::stderr(&output);
         assert!(told.contains(hint), "{flags:?}: {told}");
+        assert!(!told.contains("b2xk"), "a secret is not repeated: {told}");
     }
 }

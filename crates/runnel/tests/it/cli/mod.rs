@@ -7,17 +7,25 @@ mod keys;
 mod listen;
 mod models;
 mod serve;
+mod start;
+mod tls;
 
 use std::process::{Command, Output};
 
 /// Runs the executable to its end, without any variable of the test's own.
 fn runnel(arguments: &[&str]) -> Output {
+    runnel_with(arguments, &[])
+}
+
+/// The same with `variables`.
+fn runnel_with(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runnel"));
     for (name, _) in std::env::vars()
         .filter(|(name, _)| name.starts_with("RUNNEL_") || name.starts_with("RUNFLOW_"))
     {
         command.env_remove(name);
     }
+    command.envs(variables.iter().copied());
     command.args(arguments).output().unwrap()
 }
 

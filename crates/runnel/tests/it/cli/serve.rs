@@ -14,6 +14,11 @@ fn the_first_start_shows_a_key_once() {
         first.contains("rf_live_") && first.matches("curl").count() >= 3,
         "{first}"
     );
+    // Its commands say image/jpeg.
+    assert!(
+        first.contains("any JPEG as photo.jpg") && !first.contains("WebP"),
+        "{first}"
+    );
     let (_, second) = Process::serve(env!("CARGO_BIN_EXE_runnel"), &data, &[]).terminate();
     assert!(!second.contains("rf_live_"), "{second}");
 }

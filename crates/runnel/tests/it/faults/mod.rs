@@ -3,6 +3,7 @@
 mod batches;
 mod callbacks;
 mod clouds;
+mod database;
 mod fetches;
 mod halfway;
 mod kill;
