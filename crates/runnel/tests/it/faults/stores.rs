@@ -103,13 +103,18 @@ async fn a_run_on_an_object_that_is_lost_fails_with_a_reason(db: Db) {
     app.stop().await;
 }
 
-async fn a_run_waits_for_a_store_that_is_away(db: Db) {
-    let app = app(db).await;
+/// Has a picture worked on; answers with the path of the run.
+async fn run(app: &TestApp) -> String {
     let asset = app.asset("image/png", &sample::gradient_png(64, 64)).await;
     let body = json!({"input": {"asset_id": asset["id"]}});
     let run = app.post("/v1/models/runflow/background-removal/runs", &body);
     let run = run.send().await.assert(201).json();
-    let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
+    format!("/v1/runs/{}", run["id"].as_str().unwrap())
+}
+
+async fn a_run_waits_for_a_store_that_is_away(db: Db) {
+    let app = app(db).await;
+    let path = run(&app).await;
     app.s3().set_mood(Mood::Failing);
     // More often than a run is executed.
     for _ in 0..5 {
@@ -137,11 +142,7 @@ async fn a_run_waits_for_a_store_that_is_away(db: Db) {
 /// Its work may cost: each of its executions counts.
 async fn an_engine_is_not_asked_without_end_for_what_cannot_be_stored(db: Db) {
     let app = app(db).await;
-    let asset = app.asset("image/png", &sample::gradient_png(64, 64)).await;
-    let body = json!({"input": {"asset_id": asset["id"]}});
-    let run = app.post("/v1/models/runflow/background-removal/runs", &body);
-    let run = run.send().await.assert(201).json();
-    let path = format!("/v1/runs/{}", run["id"].as_str().unwrap());
+    let path = run(&app).await;
     let read = async || app.get(&path).send().await.assert(200).json();
     // What the model reads is there; what it makes cannot be kept.
     app.s3().set_mood(Mood::Full);
