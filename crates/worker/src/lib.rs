@@ -10,6 +10,7 @@ mod dispatch;
 mod jobs;
 mod lease;
 mod looks;
+mod outage;
 mod run_loop;
 
 pub use deliverer::Deliverer;

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::dispatch;
 use crate::lease::{HEARTBEAT, LEASE};
 use crate::looks::Looks;
+use crate::outage::Outage;
 
 /// How long the loop waits when another worker was claiming of a lane just then; a
 /// claim takes a few milliseconds.
@@ -49,13 +50,18 @@ pub struct Drained {
 pub struct Worker {
     services: Arc<Services>,
     name: String,
+    outage: Arc<Outage>,
 }
 
 impl Worker {
     /// Makes a worker. `name` tells it from every other one, of other
     /// processes too.
     pub fn new(services: Arc<Services>, name: String) -> Self {
-        Self { services, name }
+        Self {
+            services,
+            name,
+            outage: Arc::default(),
+        }
     }
 
     /// Claims and works until `stop`, then gives what is in hand `grace` to end
@@ -146,13 +152,7 @@ impl Worker {
             turn,
         };
         let claiming = self.services.claim_within(rooms, claim, cursor, in_hand);
-        match claiming.await {
-            Ok(claims) => claims,
-            Err(fault) => {
-                tracing::error!(%fault, "no jobs could be claimed; trying again");
-                Claims::default()
-            }
-        }
+        self.outage.claimed("jobs", claiming.await)
     }
 }
 

@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use self::hand::{Hand, Ticket};
 use crate::lease::{HEARTBEAT, LEASE};
 use crate::looks::Looks;
+use crate::outage::Outage;
 use crate::run_loop::Drained;
 
 /// Deliveries in hand, of all receivers.
@@ -48,6 +49,7 @@ pub struct Deliverer {
     turn: usize,
     cursor: Cursor,
     looks: Looks,
+    outage: Outage,
 }
 
 /// When the next claim is to be made, unless something happens before.
@@ -68,6 +70,7 @@ impl Deliverer {
             turn: 0,
             cursor: Cursor::default(),
             looks: Looks::default(),
+            outage: Outage::default(),
         }
     }
 
@@ -177,13 +180,7 @@ impl Deliverer {
         let cursor = &mut self.cursor;
         let services = &self.services;
         let claiming = services.claim_deliveries(rooms, claim, cursor, in_hand);
-        match claiming.await {
-            Ok(claims) => claims,
-            Err(fault) => {
-                tracing::error!(%fault, "no deliveries could be claimed; trying again");
-                DueClaims::default()
-            }
-        }
+        self.outage.claimed("deliveries", claiming.await)
     }
 
     async fn keep_alive(&self, hand: &Hand) {

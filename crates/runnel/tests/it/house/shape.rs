@@ -1,6 +1,6 @@
 //! The shape of files: how long, how named, how they open.
 
-use super::tree::{none, sources};
+use super::tree::{none, read, root, sources};
 
 /// Lines a file may have, its inline tests not counted.
 const MAX_LINES: usize = 500;
@@ -77,6 +77,29 @@ fn every_file_is_compiled() {
             (!is_known).then(|| {
                 format!(
                     "{}: nothing declares it, so nothing compiles it; write `mod {name};` in its folder's front page",
+                    file.path
+                )
+            })
+        })
+        .collect();
+    none(&wrong);
+}
+
+#[test]
+fn every_test_is_run() {
+    let is_left_out = |krate: &str| {
+        let manifest = read(&root().join("crates").join(krate).join("Cargo.toml"));
+        let library = manifest.split("\n[").find(|part| part.starts_with("lib]"));
+        library.is_some_and(|library| library.contains("\ntest = false"))
+    };
+    let wrong: Vec<String> = sources()
+        .iter()
+        .filter(|file| file.text.contains("\n#[cfg(test)]"))
+        .filter_map(|file| {
+            let (krate, _) = file.path.strip_prefix("crates/")?.split_once("/src/")?;
+            is_left_out(krate).then(|| {
+                format!(
+                    "{}: its tests are never run; take `test = false` out of crates/{krate}/Cargo.toml",
                     file.path
                 )
             })
