@@ -61,8 +61,8 @@ figure() {
     printf '%-58s %10s %-4s (limit %s) %s\n' "$1" "$2" "$4" "$3" "$verdict"
 }
 
-leave() {
-    local status=$?
+leave() { # leave [STATUS]
+    local status=${1:-$?}
     stop_server || status=1
     rm -rf "$BENCH_DIR"
     exit "$status"

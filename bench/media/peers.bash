@@ -21,8 +21,9 @@ leave_peers() {
     for pid in "${PEER_PIDS[@]}"; do
         wait "$pid" 2>/dev/null || true
     done
-    (exit "$status")
-    leave
+    # Said, not left behind: a status that is not 0 would end the script here, and
+    # its folder would stay.
+    leave "$status"
 }
 trap leave_peers EXIT
 
