@@ -33,6 +33,17 @@ text_enum! {
     }
 }
 
+/// They are in memory, and few; the list is one like any other all the same.
+impl Listed for EventType {
+    const LIST: &'static str = "event-types";
+    const FIELDS: &'static [Field] = &[
+        Field::new("code", FieldKind::Word(Self::WORDS)),
+        Field::new("description", FieldKind::Text).unsortable(),
+    ];
+    const SHORTCUTS: &'static [&'static str] = &[];
+    const DEFAULT_SORT: &'static str = "code:asc";
+}
+
 impl EventType {
     /// What it means, for a person.
     pub const fn description(self) -> &'static str {

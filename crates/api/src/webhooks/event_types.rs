@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::caller::Authenticated;
 use crate::error::ApiError;
-use crate::page::ListResponse;
+use crate::list::{ListQuery, Listing};
 use crate::path::PathNames;
 
 /// A kind of event.
@@ -45,7 +45,6 @@ pub(crate) fn list_docs(operation: TransformOperation<'_>) -> TransformOperation
         .id("webhooks.event_types")
         .tag("Webhooks")
         .summary("What webhooks may hear of")
-        .description("All of it, on one page.")
 }
 
 pub(crate) fn get_docs(operation: TransformOperation<'_>) -> TransformOperation<'_> {
@@ -58,10 +57,10 @@ pub(crate) fn get_docs(operation: TransformOperation<'_>) -> TransformOperation<
 pub(crate) async fn list(
     State(services): State<Arc<Services>>,
     Authenticated(caller): Authenticated,
-) -> Result<Json<ListResponse<EventTypeResponse>>, ApiError> {
-    let all = services.list_event_types(&caller)?.iter().copied();
-    let items = all.map(EventTypeResponse::from).collect();
-    Ok(Json(ListResponse::new(items, None, None)))
+    query: ListQuery<EventType>,
+) -> Result<Listing<EventTypeResponse>, ApiError> {
+    let page = services.list_event_types(&caller, &query.request)?;
+    Listing::new(query, page, EventTypeResponse::from)
 }
 
 pub(crate) async fn get(

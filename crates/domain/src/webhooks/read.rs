@@ -1,7 +1,8 @@
 //! Reads webhooks.
 
-use runnel_types::list::{ListRequest, Place};
+use runnel_types::list::{self, Field, ListRequest, Place};
 use runnel_types::{EventType, Fault, Page, Scope, Webhook, WebhookId, words};
+use uuid::Uuid;
 
 use super::not_found;
 use crate::{Caller, Services, faults};
@@ -32,13 +33,26 @@ impl Services {
         page.map_err(faults::store)
     }
 
-    /// What webhooks may hear of.
+    /// A page of what webhooks may hear of.
     ///
     /// # Errors
     /// `PERMISSION_DENIED`.
-    pub fn list_event_types(&self, caller: &Caller) -> Result<&'static [EventType], Fault> {
+    pub fn list_event_types(
+        &self,
+        caller: &Caller,
+        request: &ListRequest,
+    ) -> Result<Page<EventType, Place>, Fault> {
         caller.require(Scope::WebhooksRead)?;
-        Ok(EventType::ALL)
+        let value = |event_type: &EventType, field: &Field| {
+            list::Value::Text(match field.name {
+                "description" => event_type.description().to_owned(),
+                _ => event_type.as_str().to_owned(),
+            })
+        };
+        // No two have one code, so nothing else is needed to order them.
+        let id = |_: &EventType| Uuid::nil();
+        let all = EventType::ALL.iter().copied();
+        Ok(list::page_of(all, request, id, value))
     }
 
     /// The event type with this code.

@@ -281,19 +281,44 @@ async fn event_types_tell_what_they_mean(db: Db) {
     assert_eq!(
         codes,
         [
-            "run.completed",
-            "run.failed",
-            "run.cancelled",
-            "run.partial_succeeded",
-            "batch.succeeded",
-            "batch.failed",
-            "batch.partial_succeeded",
-            "batch.cancelled",
             "asset.created",
             "asset.deleted",
+            "batch.cancelled",
+            "batch.failed",
+            "batch.partial_succeeded",
+            "batch.succeeded",
+            "run.cancelled",
+            "run.completed",
+            "run.failed",
+            "run.partial_succeeded",
             "webhook.test",
         ]
     );
+    // A list like any other.
+    let query = "limit=2&q=code!=webhook.test&sort_by=code:desc&fields=code";
+    let first = app.get(&format!("{path}?{query}")).send().await;
+    let first = first.assert(200).json();
+    assert_eq!(first["items"][1], json!({"code": "run.failed"}));
+    let cursor = first["next"].as_str().unwrap();
+    let second = app.get(&format!("{path}?{query}&pq={cursor}")).send().await;
+    assert_eq!(
+        second.assert(200).json()["items"][0]["code"],
+        "run.completed"
+    );
+    for wrong in [
+        "limit=0",
+        "pq=zzz",
+        "q=nope:1",
+        "fields=nope",
+        "sort_by=nope",
+    ] {
+        let refused = app.get(&format!("{path}?{wrong}")).send().await;
+        assert!(
+            matches!(refused.status, 400 | 422),
+            "{wrong}: {}",
+            refused.status
+        );
+    }
     for item in list["items"].as_array().unwrap() {
         let code = item["code"].as_str().unwrap();
         let one = app.get(&format!("{path}/{code}")).send().await;
