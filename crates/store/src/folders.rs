@@ -127,6 +127,26 @@ impl<E: Reader> Folders<E> {
             .map(|rows| rows == 0)
     }
 
+    /// Whether more than `count` assets lie in the folder and in those under it.
+    pub async fn holds_more_than(
+        &mut self,
+        org: OrgId,
+        id: FolderId,
+        count: i64,
+    ) -> Result<bool, StoreError> {
+        // Index: assets_by_folder.
+        let sql = concat!(
+            tree!(),
+            "SELECT id FROM assets
+            WHERE org_id = $1 AND deleted_at IS NULL AND folder_id IN (SELECT id FROM tree)
+            LIMIT 1 OFFSET $3"
+        );
+        let args = Args::new().word(org).word(id).int(count);
+        changed(&mut self.0, Statement::new("assets", sql, args))
+            .await
+            .map(|rows| rows > 0)
+    }
+
     /// Whether `inner` is `outer` or lies somewhere under it.
     pub async fn contains(
         &mut self,
@@ -165,13 +185,6 @@ impl<E: Reader> Folders<E> {
 }
 
 impl Folders<&mut Tx> {
-    /// Keeps every other transaction from changing the organization's tree until
-    /// this one ends: two moves at once could close a circle, and an upload
-    /// could be filed in a folder that is being deleted.
-    pub async fn lock(&mut self, org: OrgId) -> Result<(), StoreError> {
-        self.0.orgs().lock(org).await
-    }
-
     /// Adds a folder.
     ///
     /// # Errors

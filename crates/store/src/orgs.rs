@@ -47,7 +47,8 @@ impl<E: Reader> Orgs<E> {
 
 impl Orgs<&mut Tx> {
     /// Keeps every other transaction that asks for this from going on until this one
-    /// ends, whatever of the organization it is about to change.
+    /// ends, whatever of the organization it is about to change: two moves of folders
+    /// at once could close a circle, two webhooks be one too many.
     pub async fn lock(&mut self, id: OrgId) -> Result<(), StoreError> {
         let lock = self.0.dialect().for_no_key_update();
         let sql = format!("SELECT id FROM orgs WHERE id = $1{lock}");

@@ -56,7 +56,7 @@ impl Services {
         }
         let folder = match found.folder_id {
             Some(folder) => {
-                tx.folders().lock(org).await.map_err(faults::store)?;
+                tx.orgs().lock(org).await.map_err(faults::store)?;
                 let is_there = tx.folders().exists(org, folder).await;
                 is_there.map_err(faults::store)?.then_some(folder)
             }

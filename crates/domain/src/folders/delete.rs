@@ -29,7 +29,7 @@ impl Services {
         caller.require(Scope::AssetsDelete)?;
         let org = caller.org_id;
         if recursive {
-            while self.delete_some_in_folder(caller, id).await? {}
+            while self.delete_some_of_many(caller, id).await? {}
         }
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         super::hold(&mut tx, org, id).await?;
@@ -52,25 +52,24 @@ impl Services {
         tx.commit().await.map_err(faults::store)
     }
 
-    /// Deletes some of what lies in a folder and under it; says whether there may be
-    /// more.
-    async fn delete_some_in_folder(&self, caller: &Caller, id: FolderId) -> Result<bool, Fault> {
+    /// Deletes some of what lies in a folder and under it, if that is more than goes
+    /// with the folders; says whether it was.
+    async fn delete_some_of_many(&self, caller: &Caller, id: FolderId) -> Result<bool, Fault> {
         let org = caller.org_id;
         let mut tx = self.store.begin().await.map_err(faults::store)?;
         super::hold(&mut tx, org, id).await?;
+        let is_much = tx.folders().holds_more_than(org, id, BATCH).await;
+        if !is_much.map_err(faults::store)? {
+            return Ok(false);
+        }
         let deletion = self.tell_of_deletion(&mut tx, org).await?;
         let by = Some(caller.key_id());
-        let deleted = tx
-            .folders()
+        tx.folders()
             .soft_delete_some(org, id, (by, deletion, self.now()), BATCH)
             .await
             .map_err(faults::store)?;
-        let is_whole = deleted as i64 == BATCH;
-        if is_whole {
-            tx.commit().await.map_err(faults::store)?;
-        }
-        // The rest goes with the folders.
-        Ok(is_whole)
+        tx.commit().await.map_err(faults::store)?;
+        Ok(true)
     }
 
     /// Has webhooks hear of what the caller's transaction is about to delete, and names

@@ -1,7 +1,7 @@
 //! Folders: a tree for each organization, in which assets are filed.
 //!
 //! Whatever changes the tree, or files an asset in it, first locks the
-//! organization's tree ([`runnel_store::folders::Folders::lock`]) in its
+//! organization ([`runnel_store::orgs::Orgs::lock`]) in its
 //! transaction: otherwise two moves at once could close a circle, and an asset
 //! could be filed in a folder while that is deleted.
 
@@ -28,7 +28,7 @@ pub(crate) fn not_found(id: FolderId) -> Fault {
 
 /// Locks the tree and makes sure that `folder` is in it.
 pub(crate) async fn hold(tx: &mut Tx, org: OrgId, folder: FolderId) -> Result<(), Fault> {
-    tx.folders().lock(org).await.map_err(faults::store)?;
+    tx.orgs().lock(org).await.map_err(faults::store)?;
     let is_there = tx.folders().exists(org, folder).await;
     is_there
         .map_err(faults::store)?

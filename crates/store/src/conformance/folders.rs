@@ -133,6 +133,14 @@ pub(super) async fn what_is_in_a_tree_goes_some_at_a_time(db: Db) {
         deleted.unwrap()
     };
     assert_eq!(delete(stranger, 1000).await, 0);
+    let holds_more_than = async |org, count| {
+        let read = db.store.read();
+        let found = read.folders().holds_more_than(org, top.id, count).await;
+        found.unwrap()
+    };
+    assert!(holds_more_than(org, 1200).await);
+    assert!(!holds_more_than(org, 1201).await);
+    assert!(!holds_more_than(stranger, 0).await);
     assert_eq!(delete(org, 1000).await, 1000);
     assert_eq!(delete(org, 1000).await, 201);
     assert_eq!(delete(org, 1000).await, 0);
@@ -155,7 +163,7 @@ pub(super) async fn a_tree_goes_as_a_whole_and_nothing_else_does(db: Db) {
     let kept = file(&db, org, beside.id).await;
     let key = nobody(&db).2;
     let mut tx = db.store.begin().await.unwrap();
-    tx.folders().lock(org).await.unwrap();
+    tx.orgs().lock(org).await.unwrap();
     assert!(tx.folders().contains(org, top.id, bottom.id).await.unwrap());
     assert!(tx.folders().contains(org, top.id, top.id).await.unwrap());
     assert!(

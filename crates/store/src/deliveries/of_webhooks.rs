@@ -117,7 +117,8 @@ impl Deliveries<&mut Tx> {
     }
 
     /// Gives at most `limit` deliveries of a webhook up that wait for an attempt;
-    /// says how many. One that is being attempted is left to its worker.
+    /// says how many. One that is being attempted, or claimed just now, is left to its
+    /// worker; nobody waits here for a row, as whoever claims has others already.
     pub async fn give_up_pending(
         &mut self,
         org: OrgId,
@@ -126,17 +127,18 @@ impl Deliveries<&mut Tx> {
         at: Timestamp,
         limit: i64,
     ) -> Result<usize, StoreError> {
-        // The status is asked for again: between look and change a worker may
-        // have begun.
+        let lock = self.0.dialect().for_update_skip_locked();
+        // Materialized, as a claim of jobs is.
         let sql = format!(
-            "UPDATE deliveries SET
+            "WITH waiting AS MATERIALIZED ({PENDING}{lock})
+            UPDATE deliveries SET
                 status = 'failed',
                 failure_reason_code = $4,
                 failure_detail = $5,
                 next_attempt_at = NULL,
                 completed_at = $6,
                 updated_at = $6
-            WHERE status = 'pending' AND id IN ({PENDING})
+            WHERE status = 'pending' AND id IN (SELECT id FROM waiting)
             RETURNING id"
         );
         let args = Args::new()

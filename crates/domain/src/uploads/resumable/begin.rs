@@ -2,6 +2,7 @@
 
 use runnel_types::{AssetId, Fault, Leftovers, OrgId};
 
+use super::lock_upload;
 use super::session::{Position, ResumableGrant, confirmed, gone};
 use super::turns::Turn;
 use crate::uploads::collect::sent_key;
@@ -79,6 +80,7 @@ impl Services {
         id: AssetId,
     ) -> Result<bool, Fault> {
         let mut tx = self.store.begin().await.map_err(faults::store)?;
+        lock_upload(&mut tx, org, id).await?;
         let resumable = tx
             .resumable_uploads()
             .end(org, id)

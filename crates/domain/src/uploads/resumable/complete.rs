@@ -5,6 +5,7 @@ use runnel_blobs::{Appender, Key, Progress};
 use runnel_store::uploads::Recorded;
 use runnel_types::{Fault, Leftovers, Received, ResumableUpload, Upload};
 
+use super::lock_upload;
 use super::session::{Session, overtaken, read_progress};
 use crate::{Services, faults};
 
@@ -31,6 +32,7 @@ impl Services {
             ..row
         };
         let mut tx = self.store.begin().await.map_err(faults::store)?;
+        lock_upload(&mut tx, upload.org_id, upload.asset_id).await?;
         let is_last = tx
             .resumable_uploads()
             .record(&whole)

@@ -33,3 +33,15 @@ pub use append::Chunk;
 pub use checksum::{BadChecksum, Checksum};
 pub use session::{Position, ResumableGrant};
 pub use turns::Turns;
+
+use runnel_store::Tx;
+use runnel_types::{AssetId, Fault, OrgId};
+
+use crate::faults;
+
+/// Holds an upload before its progress is changed with it. A confirmation takes the
+/// two in this order: of two that wait for each other's rows one would fail.
+async fn lock_upload(tx: &mut Tx, org: OrgId, id: AssetId) -> Result<(), Fault> {
+    let locked = tx.uploads().lock_for_update(org, id).await;
+    locked.map(drop).map_err(faults::store)
+}
