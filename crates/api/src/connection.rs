@@ -13,8 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use crate::heads::Heads;
-use crate::lenient::{Lenient, Noted};
+use crate::lenient::{Heads, Lenient, Noted};
 use crate::life::Life;
 use crate::patience::Patience;
 use crate::watched::Watched;

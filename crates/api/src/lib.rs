@@ -3,7 +3,6 @@
 //! [`routes`] lists every operation in one table; a handler's file is found by
 //! its path there. Handlers hold no rules: they read a request, call the
 //! domain, and shape the answer. The only crate that knows HTTP's server side.
-//! [`heads`] and [`lenient`] are public for the tests, which feed them in pieces.
 
 mod assets;
 mod auth;
@@ -20,10 +19,9 @@ mod extract;
 mod folders;
 mod form;
 mod frames;
-pub mod heads;
 mod health;
 mod idempotency;
-pub mod lenient;
+mod lenient;
 mod life;
 mod list;
 mod metrics;

@@ -82,6 +82,7 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
             ("callback_secrets", &[]),
             ("docs", &[]),
             ("folders", &[]),
+            ("lenient", &[]),
             ("models", &[]),
             ("runs", &[]),
             ("storage", &[]),

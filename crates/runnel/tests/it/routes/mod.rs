@@ -8,7 +8,6 @@ mod cors;
 mod document;
 mod folders;
 mod forms;
-mod heads;
 mod idempotency;
 mod inputs;
 mod library;

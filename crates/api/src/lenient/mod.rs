@@ -1,4 +1,6 @@
-//! A connection that takes targets of requests as clients send them: see [`heads`](crate::heads).
+//! A connection that takes targets of requests as clients send them: see [`heads`].
+
+mod heads;
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -9,11 +11,11 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::heads::Heads;
+pub(crate) use self::heads::Heads;
 
 /// A stream whose request lines hold nothing that the parser refuses.
 #[derive(Debug)]
-pub struct Lenient<S> {
+pub(crate) struct Lenient<S> {
     stream: S,
     heads: Arc<Heads>,
     /// What was read and is longer than the buffer that it was read into: at most
@@ -23,7 +25,7 @@ pub struct Lenient<S> {
 
 impl<S> Lenient<S> {
     /// `stream`, whose `heads` are told of each request by who serves them.
-    pub fn new(stream: S, heads: Arc<Heads>) -> Self {
+    pub(crate) fn new(stream: S, heads: Arc<Heads>) -> Self {
         Self {
             stream,
             heads,
@@ -133,3 +135,6 @@ impl<B: Body + Unpin> Body for Noted<B> {
         self.body.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use runnel_api::heads::Heads;
-use runnel_api::lenient::Lenient;
 use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
+
+use super::Lenient;
+use super::heads::Heads;
 
 /// A stream of which each read gets one piece, or as much of it as there is room for.
 struct Pieces(VecDeque<Vec<u8>>);
@@ -169,6 +170,31 @@ fn cut(bytes: &[u8], longest: usize, seed: &mut u64) -> Vec<Vec<u8>> {
     pieces
 }
 
+/// How often a test asks.
+const ROUNDS: usize = 3000;
+
+/// What is sent, and how it comes.
+struct Case {
+    /// The longest piece that arrives at once, in bytes.
+    longest: usize,
+    /// The room of whoever reads, in bytes.
+    buffer: usize,
+    /// In another order each time, and each several times on a connection.
+    order: Vec<&'static Sent>,
+}
+
+impl Case {
+    fn of(round: usize, seed: &mut u64) -> Self {
+        Self {
+            longest: [1, 2, 5, 30, 500][round % 5],
+            buffer: [1, 3, 24, 64, 8192][round / 5 % 5],
+            order: (0..10)
+                .map(|_| &REQUESTS[chance(seed, REQUESTS.len())])
+                .collect(),
+        }
+    }
+}
+
 fn whole(request: &Sent) -> Vec<u8> {
     [request.head, request.body].concat().into_bytes()
 }
@@ -176,13 +202,12 @@ fn whole(request: &Sent) -> Vec<u8> {
 #[tokio::test]
 async fn heads_come_out_readable_and_bodies_as_they_are_however_they_arrive() {
     let mut seed = 1;
-    for round in 0..3000 {
-        let longest = [1, 2, 5, 30, 500][round % 5];
-        let buffer = [1, 3, 24, 64, 8192][round / 5 % 5];
-        // In another order each time, and each several times on a connection.
-        let order: Vec<&Sent> = (0..10)
-            .map(|_| &REQUESTS[chance(&mut seed, REQUESTS.len())])
-            .collect();
+    for round in 0..ROUNDS {
+        let Case {
+            longest,
+            buffer,
+            order,
+        } = Case::of(round, &mut seed);
         // A client that waits: no piece holds bytes of two requests.
         let pieces: Vec<Vec<u8>> = order
             .iter()
@@ -200,12 +225,12 @@ async fn heads_come_out_readable_and_bodies_as_they_are_however_they_arrive() {
 #[tokio::test]
 async fn requests_that_do_not_wait_are_left_alone_where_nobody_knows_what_they_are() {
     let mut seed = 2;
-    for round in 0..3000 {
-        let longest = [1, 2, 5, 30, 500][round % 5];
-        let buffer = [1, 3, 24, 64, 8192][round / 5 % 5];
-        let order: Vec<&Sent> = (0..10)
-            .map(|_| &REQUESTS[chance(&mut seed, REQUESTS.len())])
-            .collect();
+    for round in 0..ROUNDS {
+        let Case {
+            longest,
+            buffer,
+            order,
+        } = Case::of(round, &mut seed);
         let stream: Vec<u8> = order.iter().flat_map(|request| whole(request)).collect();
         let mut server = Server::of(cut(&stream, longest, &mut seed), buffer);
         for (place, request) in order.into_iter().enumerate() {

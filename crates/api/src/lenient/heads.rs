@@ -24,7 +24,7 @@ const HEX: &[u8; 16] = b"0123456789ABCDEF";
 
 /// The heads of one connection.
 #[derive(Debug, Default)]
-pub struct Heads(Mutex<At>);
+pub(crate) struct Heads(Mutex<At>);
 
 /// The last bytes after a head, the newest at the end.
 type Tail = [u8; LAST_CHUNK.len()];
@@ -60,7 +60,7 @@ enum At {
 
 impl Heads {
     /// Those of a connection that was just opened.
-    pub fn begin() -> Arc<Self> {
+    pub(crate) fn begin() -> Arc<Self> {
         Arc::default()
     }
 
@@ -70,7 +70,7 @@ impl Heads {
 
     /// A head was read, and this is the length of its body; `None` when it comes
     /// in chunks, whose end is to be told.
-    pub fn told(&self, length: Option<u64>) {
+    pub(crate) fn told(&self, length: Option<u64>) {
         let mut at = self.at();
         *at = match (&*at, length) {
             (At::Unknown { passed, .. }, Some(length)) if *passed == length => At::Start,
@@ -84,7 +84,7 @@ impl Heads {
     }
 
     /// The body in chunks has ended.
-    pub fn ended(&self) {
+    pub(crate) fn ended(&self) {
         let mut at = self.at();
         if let At::Chunks { tail } = &*at {
             // What came behind it would have another end, or be the whole of a next
@@ -98,13 +98,13 @@ impl Heads {
     }
 
     /// Nothing is to be touched any more: the connection speaks another protocol.
-    pub fn lose(&self) {
+    pub(crate) fn lose(&self) {
         *self.at() = At::Lost;
     }
 
     /// The bytes that are to be handed on in the place of `bytes`, which came from
     /// the client; `None` when these are as they should be.
-    pub fn pass(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn pass(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         let mut at = self.at();
         let mut encoded = Encoded::default();
         let mut done = 0;
