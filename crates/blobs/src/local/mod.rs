@@ -7,6 +7,7 @@
 
 mod list;
 mod stage;
+mod writes;
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -41,6 +42,7 @@ pub(crate) struct Local {
     /// id: in two containers on one folder both may be process 1.
     name: u64,
     is_synced: bool,
+    writes: Arc<writes::Writes>,
 }
 
 impl Local {
@@ -51,6 +53,7 @@ impl Local {
             staged: Arc::default(),
             name: RandomState::new().hash_one(std::process::id()),
             is_synced,
+            writes: Arc::default(),
         };
         let opened = local.clone();
         blocking(move || opened.prepare()).await?;
@@ -85,6 +88,7 @@ impl Local {
     pub(crate) fn stage(&self, key: &Key) -> LocalStaged {
         LocalStaged::begin(
             Arc::clone(&self.root),
+            Arc::clone(&self.writes),
             self.temporary(),
             self.path(key),
             self.is_synced,

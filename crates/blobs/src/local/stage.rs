@@ -6,15 +6,19 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
+use super::writes::Writes;
 use super::{blocking, create_private};
 use crate::error::BlobError;
 use crate::object::Stored;
+use crate::sha256::Sha256;
 
 /// How much of a body is gathered before it is written and hashed, in bytes:
 /// enough to keep the disk busy, little enough for many uploads at once.
 const BUFFER: usize = 256 * 1024;
+
+/// A part of so many bytes is taken to be followed by others: the buffer is made
+/// large at once, and need not be moved as it grows.
+const LARGE: usize = 32 * 1024;
 
 /// A body that is arriving. Dropped before it is finished, it leaves nothing.
 ///
@@ -23,6 +27,7 @@ const BUFFER: usize = 256 * 1024;
 #[derive(Debug)]
 pub(crate) struct LocalStaged {
     root: Arc<PathBuf>,
+    writes: Arc<Writes>,
     target: PathBuf,
     is_synced: bool,
     buffer: Vec<u8>,
@@ -30,39 +35,38 @@ pub(crate) struct LocalStaged {
     place: Option<Place>,
 }
 
+/// Where a body goes.
 #[derive(Debug)]
-enum Place {
+pub(super) enum Place {
     /// Where the file will be.
     Intended(PathBuf),
     Opened(Writer),
 }
 
 impl Place {
-    /// Writes and hashes the next bytes.
-    fn write(self, bytes: &[u8]) -> io::Result<Writer> {
-        let mut writer = match self {
-            Self::Opened(writer) => writer,
+    /// Makes the file where there is none yet.
+    pub(super) fn open(self) -> io::Result<Writer> {
+        match self {
+            Self::Opened(writer) => Ok(writer),
             Self::Intended(temporary) => {
                 let path = TemporaryPath(Some(temporary));
-                Writer {
+                Ok(Writer {
                     file: create_locked(path.0.as_deref().unwrap_or(Path::new("")))?,
                     path,
-                    hasher: Sha256::new(),
-                    size_bytes: 0,
-                }
+                    hash: Sha256::new(),
+                })
             }
-        };
-        writer.write(bytes)?;
-        Ok(writer)
+        }
     }
 }
 
+/// A file that is being written, and the hash of what was.
 #[derive(Debug)]
-struct Writer {
+pub(super) struct Writer {
     path: TemporaryPath,
     file: File,
-    hasher: Sha256,
-    size_bytes: u64,
+    /// Of what was written; whoever appends bytes hashes them first.
+    pub(super) hash: Sha256,
 }
 
 /// A file that is removed unless it was moved to its place.
@@ -78,9 +82,8 @@ impl Drop for TemporaryPath {
 }
 
 impl Writer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hasher.update(bytes);
-        self.size_bytes += bytes.len() as u64;
+    /// Writes bytes that were hashed.
+    pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)
     }
 }
@@ -89,12 +92,14 @@ impl LocalStaged {
     /// Gets ready for a file at `temporary`, to be moved to `target` below `root`.
     pub(super) fn begin(
         root: Arc<PathBuf>,
+        writes: Arc<Writes>,
         temporary: PathBuf,
         target: PathBuf,
         is_synced: bool,
     ) -> Self {
         Self {
             root,
+            writes,
             target,
             is_synced,
             buffer: Vec::new(),
@@ -107,21 +112,19 @@ impl LocalStaged {
             if self.buffer.len() + part.len() > BUFFER {
                 self.flush().await?;
             }
+            if self.buffer.is_empty() && part.len() >= LARGE {
+                self.buffer.reserve_exact(BUFFER);
+            }
             self.buffer.extend_from_slice(part);
         }
         Ok(())
     }
 
-    /// Writes and hashes what was gathered, both on one blocking thread.
+    /// Hashes and writes what was gathered.
     async fn flush(&mut self) -> Result<(), BlobError> {
         let place = self.take_place()?;
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let (writer, buffer) = blocking(move || {
-            let writer = place.write(&buffer)?;
-            buffer.clear();
-            Ok((writer, buffer))
-        })
-        .await?;
+        let buffer = std::mem::take(&mut self.buffer);
+        let (writer, buffer) = self.writes.write(place, buffer).await?;
         self.place = Some(Place::Opened(writer));
         self.buffer = buffer;
         Ok(())
@@ -137,7 +140,9 @@ impl LocalStaged {
         let (root, path, is_synced) = (self.root, self.target, self.is_synced);
         let buffer = self.buffer;
         blocking(move || {
-            let mut writer = place.write(&buffer)?;
+            let mut writer = place.open()?;
+            writer.hash.update(&buffer);
+            writer.append(&buffer)?;
             if is_synced {
                 writer.file.sync_all()?;
             }
@@ -152,8 +157,8 @@ impl LocalStaged {
                 fs_err::File::open(folder)?.sync_all()?;
             }
             Ok(Stored {
-                size_bytes: writer.size_bytes,
-                sha256: hex::encode(writer.hasher.finalize()),
+                size_bytes: writer.hash.length(),
+                sha256: writer.hash.finish(),
             })
         })
         .await

@@ -50,6 +50,33 @@ async fn what_was_stored_is_read_back_whole_and_in_part() {
 }
 
 #[tokio::test]
+async fn bodies_that_arrive_at_once_are_kept_apart() {
+    let (_folder, blobs) = storage().await;
+    let bodies: Vec<Vec<u8>> = (1..13_u32)
+        .map(|body| {
+            let bytes = (0..body * 170_001).map(|number| ((number * body) >> 5) as u8);
+            bytes.collect()
+        })
+        .collect();
+    let storing = bodies.iter().enumerate().map(|(number, bytes)| {
+        let key = key(&format!("{number}.bin"));
+        let mut staged = blobs.stage(&key);
+        async move {
+            for part in bytes.chunks(60_007) {
+                staged.write(part).await.unwrap();
+            }
+            (key, staged.finish().await.unwrap())
+        }
+    });
+    let stored = futures_util::future::join_all(storing).await;
+    for ((key, stored), bytes) in stored.into_iter().zip(&bodies) {
+        assert_eq!(stored.size_bytes, bytes.len() as u64);
+        assert_eq!(stored.sha256, hex::encode(Sha256::digest(bytes)));
+        assert!(blobs.read_all(&key).await.unwrap() == *bytes, "{key}");
+    }
+}
+
+#[tokio::test]
 async fn a_dropped_body_leaves_nothing() {
     let (folder, blobs) = storage().await;
     let mut staged = blobs.stage(&key("a.bin"));
