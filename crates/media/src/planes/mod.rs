@@ -1,6 +1,10 @@
 //! A picture as brightness and two planes of colour of half its sides, in the
 //! ranges of WebP: what JPEG has and WebP wants, so that nothing between the two
 //! has to go by way of red, green and blue.
+#![expect(
+    clippy::inline_always,
+    reason = "vector instructions are chosen in `dispatch`, for what is inlined into it"
+)]
 
 mod scale;
 
@@ -110,6 +114,19 @@ fn rgb(luma: u8, blue: u8, red: u8) -> [u8; 3] {
 
 /// The means of boxes of `side` pixels, fewer at the right and lower edge.
 fn means(plane: &[u8], width: usize, side: usize) -> Vec<u8> {
+    struct Means<'a>(&'a [u8], usize, usize);
+    impl pulp::WithSimd for Means<'_> {
+        type Output = Vec<u8>;
+        #[inline(always)]
+        fn with_simd<S: pulp::Simd>(self, _: S) -> Vec<u8> {
+            means_of_boxes(self.0, self.1, self.2)
+        }
+    }
+    pulp::Arch::new().dispatch(Means(plane, width, side))
+}
+
+#[inline(always)]
+fn means_of_boxes(plane: &[u8], width: usize, side: usize) -> Vec<u8> {
     let mut means = Vec::new();
     let mut sums = vec![0u32; width];
     for band in plane.chunks(width * side) {

@@ -9,6 +9,8 @@
     reason = "vector instructions are chosen in `dispatch`, for what is inlined into it"
 )]
 
+use super::channel::pixel;
+
 /// One number for each place within a block (row by row) and each block.
 ///
 /// Sixteen bits are enough: what is left of a guess is at most 255, and no
@@ -115,7 +117,7 @@ pub(crate) fn restore<const L: usize>(mut blocks: Blocks<L>, guess: &Blocks<L>) 
     }
     for (row, guess) in blocks.iter_mut().zip(guess) {
         for (left, guess) in row.iter_mut().zip(guess) {
-            *left = (*left + guess).clamp(0, 255);
+            *left = pixel(*left + guess);
         }
     }
     blocks

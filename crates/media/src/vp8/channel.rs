@@ -109,7 +109,7 @@ impl<'a, const PLANES: usize, const BLOCKS: usize, const L: usize> Channel<'a, P
                 for (place, blocks) in blocks.iter_mut().enumerate() {
                     for (lane, number) in blocks.iter_mut().enumerate() {
                         let rise = self.left[place / 4][lane] - self.corner[lane];
-                        *number = (above[place % 4][lane] + rise).clamp(0, 255);
+                        *number = pixel(above[place % 4][lane] + rise);
                     }
                 }
             }
@@ -154,12 +154,13 @@ impl<'a, const PLANES: usize, const BLOCKS: usize, const L: usize> Channel<'a, P
                 *lane += part;
             }
         }
+        // A power of two, by which a shift divides.
         let count = i32::from(sides) * (BLOCKS * 4) as i32;
         for plane in lanes.chunks_exact_mut(L / PLANES) {
             let all: i32 = plane.iter().copied().map(i32::from).sum();
             let mean = match all / BLOCKS as i32 {
                 _ if count == 0 => 128,
-                all => (all + count / 2) / count,
+                all => (all + count / 2) >> count.trailing_zeros(),
             };
             plane.fill(mean as i16);
         }
@@ -193,6 +194,16 @@ fn beyond(line: &[u8], start: usize) -> u32 {
     let last = line.last().copied().unwrap_or_default();
     let pixel = |x| line.get(start + x).copied().unwrap_or(last);
     u32::from_le_bytes([0, 1, 2, 3].map(pixel))
+}
+
+/// The nearest value that a pixel can have.
+#[inline(always)]
+#[expect(
+    clippy::manual_clamp,
+    reason = "that becomes branches, which eight lanes are not turned into vectors with"
+)]
+pub(super) fn pixel(number: i16) -> i16 {
+    number.max(0).min(255)
 }
 
 /// How far apart blocks and their guess are.

@@ -62,34 +62,42 @@ pub(super) fn present<const L: usize>(levels: &Blocks<L>) -> [u16; L] {
     present
 }
 
-/// The most choices of one block; no value takes more than nineteen.
+/// The most choices of one block, a power of two; no value takes more than nineteen.
 const ROOM: usize = 512;
 
-/// The choices of values from 0 to 4 after the choice that there is one, the
-/// sign left out, and how many they are with the sign.
-const SMALL: [([Choice; 8], usize); 5] = [
-    ([YES, 1, 0, 0, 0, 0, 0, 0], 2),
-    ([YES, 1 | YES, 2, 0, 0, 0, 0, 0], 4),
-    ([YES, 1 | YES, 2 | YES, 3, 4, 0, 0, 0], 6),
-    ([YES, 1 | YES, 2 | YES, 3, 4 | YES, 5, 0, 0], 7),
-    ([YES, 1 | YES, 2 | YES, 3, 4 | YES, 5 | YES, 0, 0], 7),
-];
+/// What is written at once, and may be too much.
+const BEYOND: usize = 8;
 
-/// [`SMALL`] as it is, and without the first choice, which is not there after a zero.
-const SMALL_AFTER: [[([Choice; 8], usize); 5]; 2] = {
-    let mut after = [SMALL, SMALL];
+/// How many values have their choices in [`SMALL`].
+const SMALL_VALUES: usize = 5;
+
+/// Where in [`SMALL`] stand those after a zero: without the first choice, which
+/// is not there then.
+const AFTER_ZERO: usize = 8;
+
+/// The choices of values from 0 to 4, the sign left out. What follows them is
+/// written over; it differs, so that the compiler takes all eight together.
+const SMALL: [[Choice; 8]; 2 * AFTER_ZERO] = {
+    let mut small = [[0; 8]; 2 * AFTER_ZERO];
+    small[0] = [YES, 1, 0, 1, 2, 3, 4, 5];
+    small[1] = [YES, 1 | YES, 2, 0, 1, 2, 3, 4];
+    small[2] = [YES, 1 | YES, 2 | YES, 3, 4, 0, 1, 2];
+    small[3] = [YES, 1 | YES, 2 | YES, 3, 4 | YES, 5, 0, 1];
+    small[4] = [YES, 1 | YES, 2 | YES, 3, 4 | YES, 5 | YES, 1, 0];
     let mut value = 0;
-    while value < 5 {
+    while value < SMALL_VALUES {
         let mut at = 0;
         while at < 7 {
-            after[1][value].0[at] = SMALL[value].0[at + 1];
+            small[AFTER_ZERO + value][at] = small[value][at + 1];
             at += 1;
         }
-        after[1][value].1 -= 1;
         value += 1;
     }
-    after
+    small
 };
+
+/// How many choices each of [`SMALL`] has, with the sign.
+const SMALL_COUNTS: [u8; 2 * AFTER_ZERO] = [2, 4, 6, 7, 7, 0, 0, 0, 1, 3, 5, 6, 6, 0, 0, 0];
 
 /// The blocks of a macroblock: luma, its means, and chroma.
 const BLOCKS: usize = 16 + 1 + 8;
@@ -112,7 +120,7 @@ impl Tokens {
         let room = (macroblocks / STREAMS * 768).min(1 << 17);
         Self {
             streams: std::array::from_fn(|_| Vec::with_capacity(room)),
-            macroblock: vec![0; BLOCKS * ROOM],
+            macroblock: vec![0; BLOCKS * ROOM + BEYOND],
             length: 0,
             counts: Box::new([0; PLACES]),
         }
@@ -131,50 +139,50 @@ impl Tokens {
         present: u16,
     ) -> bool {
         // INVARIANT: a macroblock has so many blocks at most, and then it ends.
-        let room: &mut [Choice; ROOM] = self.macroblock[self.length..]
+        let room: &mut [Choice; ROOM + BEYOND] = self.macroblock[self.length..]
             .first_chunk_mut()
             .expect("a block has its room");
         let first = kind.first();
         let after_last = (16 - present.leading_zeros()) as usize;
+        let of_kind = kind as usize * BANDS * CONTEXTS * NODE;
         let mut written = 0;
-        let mut context = context;
+        let mut context = context * NODE;
         let mut after_zero = 0;
         for at in first..after_last {
             let level = levels[usize::from(ZIGZAG[at % 16])][lane];
-            let band = BAND[at % 16];
-            let node = (kind as usize * BANDS + usize::from(band)) * CONTEXTS + context;
-            let base = (node * NODE) as Choice;
+            let base = of_kind + usize::from(BAND[at % 16]) * CONTEXTS * NODE + context;
             let size = usize::from(level.unsigned_abs());
             let sign = if level < 0 { YES } else { 0 };
             let outcome;
-            if let Some((choices, count)) = SMALL_AFTER[after_zero].get(size) {
+            if size < SMALL_VALUES {
                 // All eight at once; what is too much is written over.
-                let choices = choices.map(|choice| choice.wrapping_add(base));
-                if let Some(place) = room[written..].first_chunk_mut() {
-                    *place = choices;
-                }
+                let which = after_zero + size;
+                let choices = SMALL[which].map(|choice| choice.wrapping_add(base as Choice));
+                let start = written % ROOM;
+                room[start..start + BEYOND].copy_from_slice(&choices);
                 // Whether a level is zero cannot be foretold, so no branch depends on
                 // it: without a sign, what follows is written over.
-                written += count;
-                room[written - usize::from(size > 0)] = fixed(128) | sign;
+                written += usize::from(SMALL_COUNTS[which]);
+                room[(written - usize::from(size > 0)) % ROOM] = fixed(128) | sign;
                 outcome = size + 1;
             } else {
                 let count;
-                (count, outcome) = large(&mut room[written..], after_zero, base, size);
+                let is_after_zero = usize::from(after_zero > 0);
+                (count, outcome) = large(&mut room[written..], is_after_zero, base as Choice, size);
                 written += count;
                 room[written] = fixed(128) | sign;
                 written += 1;
             }
-            self.counts[(node * NODE + outcome) % PLACES] += 1;
-            context = size.min(2);
-            after_zero = usize::from(size == 0);
+            self.counts[(base + outcome) % PLACES] += 1;
+            context = size.min(2) * NODE;
+            after_zero = if size == 0 { AFTER_ZERO } else { 0 };
         }
         if after_last < 16 {
             let at = after_last.max(first);
-            let node = (kind as usize * BANDS + usize::from(BAND[at])) * CONTEXTS + context;
-            room[written] = (node * NODE) as Choice;
+            let base = of_kind + usize::from(BAND[at]) * CONTEXTS * NODE + context;
+            room[written] = base as Choice;
             written += 1;
-            self.counts[node * NODE % PLACES] += 1;
+            self.counts[base % PLACES] += 1;
         }
         self.length += written;
         present != 0

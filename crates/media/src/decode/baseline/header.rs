@@ -11,8 +11,8 @@ pub(super) struct Component {
     pub(super) down: usize,
     pub(super) quantiser: usize,
     /// Its tables: of first coefficients, and of the others.
-    pub(super) first: usize,
-    pub(super) others: usize,
+    first: usize,
+    others: usize,
 }
 
 /// What the segments before the scan say.
@@ -23,8 +23,10 @@ pub(super) struct Header {
     pub(super) components: Vec<Component>,
     /// Divisors in the order of coefficients.
     pub(super) quantisers: [Option<[i16; 64]>; 4],
-    pub(super) first: [Option<Box<Table>>; 2],
-    pub(super) others: [Option<Box<Table>>; 2],
+    first: [Option<Box<Table>>; 2],
+    others: [Option<Box<Table>>; 2],
+    /// The tables of first coefficients, as they are used before those of the others.
+    before: [[Option<Box<Table>>; 2]; 2],
     /// After how many units the scan begins anew; 0 for never.
     pub(super) restart: usize,
     /// Where the scan begins.
@@ -154,10 +156,21 @@ impl Header {
         for (component, &[id, which]) in self.components.iter_mut().zip(tables) {
             component.first = usize::from(which >> 4);
             component.others = usize::from(which & 15);
+            let first = self.first.get(component.first)?.as_deref()?;
+            let others = self.others.get(component.others)?.as_deref()?;
+            self.before[component.first][component.others]
+                .get_or_insert_with(|| first.before(others));
             if component.id != id {
                 return None;
             }
         }
         Some(())
+    }
+
+    /// The tables of a component: for first coefficients, and for the others.
+    pub(super) fn tables_of(&self, component: &Component) -> Option<(&Table, &Table)> {
+        let first = self.before.get(component.first)?.get(component.others)?;
+        let others = self.others.get(component.others)?;
+        Some((first.as_deref()?, others.as_deref()?))
     }
 }

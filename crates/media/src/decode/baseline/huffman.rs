@@ -1,7 +1,9 @@
 //! Huffman codes of a JPEG as tables, of two coefficients an entry.
 //!
 //! A table has an entry for each value of the next bits: a coefficient, its code
-//! and the bits of its value, and the one after it where both fit.
+//! and the bits of its value, and the one after it where both fit. What follows a
+//! block's first coefficient has codes of another table, which is known, so that
+//! the two may share an entry as well ([`Table::before`]).
 #![expect(
     clippy::inline_always,
     reason = "vector instructions are chosen in `dispatch`, for what is inlined into it"
@@ -87,6 +89,20 @@ impl Pair {
     pub(super) const fn bits_of_first(self) -> u64 {
         self.0 >> 48 & 0xff
     }
+
+    /// The first one alone.
+    const fn first(self) -> Entry {
+        let bits = self.bits_of_first() as u8;
+        Entry {
+            value: self.values()[0],
+            advance: if bits == 0 {
+                0
+            } else {
+                self.advances()[0] as u8
+            },
+            bits,
+        }
+    }
 }
 
 /// A table as the file describes it.
@@ -139,9 +155,25 @@ impl Table {
             return None;
         }
         for (start, pair) in table.pairs.iter_mut().enumerate() {
-            *pair = pair_at(&entries, start, is_ac);
+            *pair = if is_ac {
+                let one = entries[start];
+                together(one, entries[(start << one.bits) % ENTRIES])
+            } else {
+                alone(entries[start])
+            };
         }
         Some(table)
+    }
+
+    /// This table of first coefficients, for blocks whose others have that one.
+    pub(super) fn before(&self, others: &Self) -> Box<Self> {
+        let mut table = Box::new(self.clone());
+        for (start, pair) in table.pairs.iter_mut().enumerate() {
+            let one = pair.first();
+            let two = others.pairs[(start << one.bits) % ENTRIES].first();
+            *pair = together(one, two);
+        }
+        table
     }
 
     /// What the next bits begin with.
@@ -189,21 +221,12 @@ fn enter(entries: &mut [Entry; ENTRIES], code: u32, length: u32, symbol: u8, is_
     }
 }
 
-/// Puts the entry of these bits together with the next one.
-fn pair_at(entries: &[Entry; ENTRIES], bits: usize, is_ac: bool) -> Pair {
-    let one = entries[bits];
-    if one.advance == 0 {
-        let rare = Entry {
-            advance: RARE as u8,
-            ..one
-        };
-        return Pair::new(rare, rare);
-    }
-    let two = entries[(bits << one.bits) % ENTRIES];
-    let is_coefficient = is_ac && (1..=16).contains(&one.advance);
+/// Puts an entry together with that of the bits behind it.
+fn together(one: Entry, two: Entry) -> Pair {
+    let is_coefficient = (1..=16).contains(&one.advance);
     let is_pair = is_coefficient && !matches!(u32::from(two.advance), 0 | RARE);
     if !is_pair || u32::from(one.bits + two.bits) > LOOKUP {
-        return Pair::new(one, one);
+        return alone(one);
     }
     let both = Entry {
         value: two.value,
@@ -211,6 +234,18 @@ fn pair_at(entries: &[Entry; ENTRIES], bits: usize, is_ac: bool) -> Pair {
         bits: one.bits + two.bits,
     };
     Pair::new(one, both)
+}
+
+/// An entry with nothing behind it.
+fn alone(one: Entry) -> Pair {
+    if one.advance == 0 {
+        let rare = Entry {
+            advance: RARE as u8,
+            ..one
+        };
+        return Pair::new(rare, rare);
+    }
+    Pair::new(one, one)
 }
 
 /// How many places the coefficient of a symbol goes on.

@@ -191,10 +191,11 @@ impl<'a> Decoding<'a> {
                 .find(|scale| side * scale / 8 >= wanted)?;
             let quantiser = header.quantisers[component.quantiser].as_ref()?;
             let (across, down) = (units.0 * component.across, units.1 * component.down);
+            let (first, others) = header.tables_of(component)?;
             parts.push(Part {
                 component,
-                first: header.first.get(component.first)?.as_deref()?,
-                others: header.others.get(component.others)?.as_deref()?,
+                first,
+                others,
                 scaled: Scaled::new(scale, across, down, quantiser),
                 batch: Batch::default(),
                 last: 0,
@@ -237,7 +238,7 @@ impl<'a> Decoding<'a> {
         let in_unit = self.parts.iter().map(Part::blocks_of_unit).sum::<usize>();
         let units_at_once = ROW / in_unit;
         let tables = self.tables();
-        let mut row = Box::new([0; ROW * ROOM]);
+        let mut row = [0; ROW * ROOM];
         for &(start, end) in &scan.pieces {
             let mut bits = Bits::new(&scan.bytes, start);
             let count = self.piece.min(left);

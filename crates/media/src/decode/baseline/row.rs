@@ -257,6 +257,7 @@ mod tests {
             of_others.extend(rest);
             let (first, first_codes) = code(&of_first, false);
             let (others, other_codes) = code(&of_others, true);
+            let before = first.before(&others);
             let mut text = String::new();
             for block in &blocks {
                 let (size, bits) = value_bits(block[0]);
@@ -285,10 +286,12 @@ mod tests {
                     put(&mut text, 0x00);
                 }
             }
-            let (row, place) = read_row(&first, &others, &text, blocks.len()).unwrap();
-            prop_assert_eq!(place, text.len());
-            for (written, read) in blocks.iter().zip(row.as_chunks::<ROOM>().0) {
-                prop_assert_eq!(&written[..], &read[1..65]);
+            for first in [first, before] {
+                let (row, place) = read_row(&first, &others, &text, blocks.len()).unwrap();
+                prop_assert_eq!(place, text.len());
+                for (written, read) in blocks.iter().zip(row.as_chunks::<ROOM>().0) {
+                    prop_assert_eq!(&written[..], &read[1..65]);
+                }
             }
         }
     }
