@@ -1,7 +1,7 @@
 # Every task of the house by its name; the work itself is in scripts/ and bench/.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench bench-media bench-runs bench-callbacks test-comfyui fuzz doc setup
+.PHONY: help demo dist test lint fmt bench bench-media bench-runs bench-callbacks test-comfyui fuzz doc setup
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -10,6 +10,10 @@ demo: ## build Runnel and watch it do its whole job on a photo
 	@scripts/setup.sh build
 	cargo build --release --locked -p runnel
 	@"$${CARGO_TARGET_DIR:-target}/release/runnel" demo
+
+dist: ## build what is handed out, optimised as a whole: target/dist/runnel
+	@scripts/setup.sh build
+	cargo build --profile dist --locked -p runnel
 
 test: ## set up, then every check and every test
 	@scripts/setup.sh test
@@ -33,8 +37,8 @@ bench: ## the figures of the README, from a release build
 
 bench-media: ## uploads, large files and long lists beside other servers, which it installs
 	@scripts/setup.sh test
-	cargo build --release --locked -p runnel
-	@bench/media/run.sh
+	cargo build --profile dist --locked -p runnel
+	@RUNNEL_BIN="$${CARGO_TARGET_DIR:-target}/dist/runnel" bench/media/run.sh
 
 bench-runs: ## runs a second and one background removal beside LitServe, Cog and a Python script, which it installs
 	@scripts/setup.sh test
