@@ -49,10 +49,11 @@ impl Place {
         match self {
             Self::Opened(writer) => Ok(writer),
             Self::Intended(temporary) => {
-                let path = TemporaryPath(Some(temporary));
+                // ORDER: a file that another has made is not to be removed.
+                let file = create_locked(&temporary)?;
                 Ok(Writer {
-                    file: create_locked(path.0.as_deref().unwrap_or(Path::new("")))?,
-                    path,
+                    file,
+                    path: TemporaryPath(Some(temporary)),
                     hash: Sha256::new(),
                 })
             }

@@ -28,13 +28,17 @@ fn put(url: &str, body: &[u8]) -> Request {
         .body(body)
 }
 
-/// The file of a body of which some has arrived, when it is none of `known`.
+/// What is on the disk of the 800,000 bytes that are sent at first, at least, once
+/// all of them have arrived: the server gathers 256 KiB before it writes them.
+const WRITTEN: u64 = 800_000 - 256 * 1024;
+
+/// The file of a body of which that much has arrived, when it is none of `known`.
 async fn arriving(app: &TestApp, known: &[PathBuf]) -> PathBuf {
     wait_until("bytes of a body to be on the disk", || async move {
         let of_this_one = |path: &PathBuf| {
             !known.contains(path)
                 // Another may be removed just now.
-                && std::fs::metadata(path).is_ok_and(|file| file.len() > 0)
+                && std::fs::metadata(path).is_ok_and(|file| file.len() >= WRITTEN)
         };
         app.objects().into_iter().find(of_this_one)
     })
@@ -113,7 +117,7 @@ async fn a_body_that_paused_gives_its_place_to_a_newer_one(db: Db) {
     arriving(&app, std::slice::from_ref(&file)).await;
     app.advance(Duration::from_secs(6));
     let (app_ref, url_ref, body_ref) = (&app, &url, &body);
-    // A pause begins when what came before it is on the disk, a moment after the file.
+    // A pause begins a moment after what came before it is on the disk.
     wait_until("the newer one to be taken", || async move {
         let sent = put(url_ref, body_ref).send().await;
         app_ref.advance(Duration::from_secs(1));
