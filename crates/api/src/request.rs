@@ -1,9 +1,10 @@
-//! What happens around every request: its id, its log line.
+//! What happens around every request: its id, its log line, its count.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::http::HeaderValue;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use runnel_domain::Services;
@@ -20,7 +21,30 @@ pub(crate) struct Id(pub(crate) RequestId);
 /// The longest `X-Request-Id` of a caller that is echoed.
 const MAX_ECHO: usize = 255;
 
-/// Gives the request its id, echoes the caller's, and writes the log line.
+/// Notes at the answer which route it is of, for [`observe`]: that is around the
+/// look for one.
+pub(crate) async fn note_route(path: MatchedPath, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(path);
+    response
+}
+
+/// The name of a method among those that the server knows: a client may send any.
+const fn name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// Gives the request its id, echoes the caller's, writes the log line and
+/// counts it.
 pub(crate) async fn observe(
     State(services): State<Arc<Services>>,
     mut request: Request,
@@ -41,6 +65,13 @@ pub(crate) async fn observe(
     let mut response = next.run(request).instrument(span).await;
     let duration_ms = services.now().millis_since(started);
     let status = response.status().as_u16();
+    let route = response.extensions_mut().remove::<MatchedPath>();
+    services.meters.answered(
+        name(&method),
+        route.as_ref().map_or("none", MatchedPath::as_str),
+        status,
+        Duration::from_millis(duration_ms.unsigned_abs()),
+    );
     let told = response
         .extensions_mut()
         .remove::<Told>()

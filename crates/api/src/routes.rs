@@ -71,6 +71,7 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
                 .delete(storage::tus::serve)
                 .options(storage::tus::options),
         )
+        .route_layer(from_fn(request::note_route))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(Arc::clone(&services));

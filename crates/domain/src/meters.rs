@@ -3,6 +3,7 @@
 //! Nothing here names an organization, a receiver or a file: the page is read
 //! without a key. Which receiver is away, the log says.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -17,6 +18,15 @@ use crate::Services;
 
 /// Bounds of the buckets of an attempt's duration, in seconds; ten is its limit.
 const DURATIONS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+
+/// Bounds of the buckets of a request's duration, in seconds; who waits for the end
+/// of a run waits for a minute at most.
+const ANSWERS: [f64; 13] = [
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+];
+
+/// Labels of a request: its method and route, and the status of its answer.
+type Labels<const N: usize> = [(&'static str, Cow<'static, str>); N];
 
 /// One label of few values.
 type Label = [(&'static str, &'static str); 1];
@@ -36,6 +46,8 @@ pub(crate) enum Attempted {
 #[derive(Debug)]
 pub struct Meters {
     registry: Registry,
+    requests: Family<Labels<3>, Counter>,
+    answers: Family<Labels<1>, Histogram, fn() -> Histogram>,
     attempts: Family<Label, Counter>,
     durations: Histogram,
     receivers: Family<Label, Gauge>,
@@ -44,6 +56,19 @@ pub struct Meters {
 impl Default for Meters {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("runnel");
+        let requests = Family::default();
+        registry.register(
+            "http_requests",
+            "Requests that were answered, by method, route and status",
+            requests.clone(),
+        );
+        let buckets: fn() -> Histogram = || Histogram::new(ANSWERS);
+        let answers = Family::new_with_constructor(buckets);
+        registry.register(
+            "http_request_duration_seconds",
+            "How long requests took until their answer began, by route",
+            answers.clone(),
+        );
         let attempts = Family::default();
         registry.register(
             "callback_attempts",
@@ -64,6 +89,8 @@ impl Default for Meters {
         );
         Self {
             registry,
+            requests,
+            answers,
             attempts,
             durations,
             receivers,
@@ -72,6 +99,20 @@ impl Default for Meters {
 }
 
 impl Meters {
+    /// Counts a request that was answered after so long. Method and route are to be
+    /// of the few that the server knows, not what a client sent.
+    pub fn answered(&self, method: &'static str, route: &str, status: u16, took: Duration) {
+        let route = Cow::<str>::Owned(route.to_owned());
+        let labels = [
+            ("method", method.into()),
+            ("route", route.clone()),
+            ("status", status.to_string().into()),
+        ];
+        self.requests.get_or_create(&labels).inc();
+        let answers = self.answers.get_or_create(&[("route", route)]);
+        answers.observe(took.as_secs_f64());
+    }
+
     /// Counts an attempt that took so long.
     pub(crate) fn attempted(&self, outcome: Attempted, took: Duration) {
         let outcome = match outcome {

@@ -1,9 +1,13 @@
 //! `/metrics`: what is counted, without a key and without a name.
 
+use runnel_media::sample;
 use runnel_testkit::{Db, Receiver, Request, TestApp, on_both_databases};
 use serde_json::json;
 
-on_both_databases!(attempts_are_counted_and_nobody_is_named);
+on_both_databases!(
+    attempts_are_counted_and_nobody_is_named,
+    requests_are_counted_by_their_routes,
+);
 
 async fn attempts_are_counted_and_nobody_is_named(db: Db) {
     let app = TestApp::start_with(db, |settings| {
@@ -35,5 +39,50 @@ async fn attempts_are_counted_and_nobody_is_named(db: Db) {
     }
     assert!(text.ends_with("# EOF\n"), "{text}");
     assert!(!text.contains("127.0.0.1"), "{text}");
+    app.stop().await;
+}
+
+async fn requests_are_counted_by_their_routes(db: Db) {
+    let app = TestApp::start(db).await;
+    let asset = app.asset("image/png", &sample::gradient_png(40, 30)).await;
+    let id = asset["id"].as_str().unwrap();
+    app.get(&format!("/v1/assets/{id}"))
+        .send()
+        .await
+        .assert(200);
+    let other = "/v1/assets/0192f0c1-7aaa-7bbb-8ccc-0123456789ab";
+    app.get(other).send().await.assert(404);
+    let body = json!({"input": {}});
+    let run = app.post("/v1/models/topaz/upscale/image/runs", &body);
+    run.send().await.assert(404);
+    for path in ["/absent/altogether", "/v1/absent"] {
+        app.get(path).send().await.assert(404);
+    }
+    let odd = Request::new("BREW", &app.url("/v1/assets")).send().await;
+    odd.assert(405);
+    let page = app.get("/metrics").send().await.assert(200);
+    let text = String::from_utf8(page.body).unwrap();
+    for (method, route, status, count) in [
+        ("POST", "/v1/asset-uploads", 201, 1),
+        ("PUT", "/storage/{*key}", 200, 1),
+        ("POST", "/v1/asset-uploads/{id}/confirmations", 201, 1),
+        ("GET", "/v1/assets/{id}", 200, 1),
+        ("GET", "/v1/assets/{id}", 404, 1),
+        ("POST", "/v1/models/{owner}/{slug}/runs", 404, 1),
+        ("GET", "none", 404, 2),
+    ] {
+        let line = format!(
+            "runnel_http_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}} {count}"
+        );
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
+    let durations = "runnel_http_request_duration_seconds_count{route=\"/v1/assets/{id}\"} 2";
+    assert!(text.lines().any(|found| found == durations), "{text}");
+    // What a client sends makes no label.
+    let odd = text.lines().find(|line| line.contains("status=\"405\""));
+    assert!(odd.unwrap().contains("method=\"other\""), "{text}");
+    for sent in [id, "BREW", "topaz", "absent"] {
+        assert!(!text.contains(sent), "{sent}: {text}");
+    }
     app.stop().await;
 }
