@@ -16,10 +16,6 @@ use crate::sha256::Sha256;
 /// enough to keep the disk busy, little enough for many uploads at once.
 const BUFFER: usize = 256 * 1024;
 
-/// A part of so many bytes is taken to be followed by others: the buffer is made
-/// large at once, and need not be moved as it grows.
-const LARGE: usize = 32 * 1024;
-
 /// A body that is arriving. Dropped before it is finished, it leaves nothing.
 ///
 /// The file is made when the first bytes are written to it: a body that fits
@@ -112,9 +108,6 @@ impl LocalStaged {
         for part in bytes.chunks(BUFFER) {
             if self.buffer.len() + part.len() > BUFFER {
                 self.flush().await?;
-            }
-            if self.buffer.is_empty() && part.len() >= LARGE {
-                self.buffer.reserve_exact(BUFFER);
             }
             self.buffer.extend_from_slice(part);
         }
