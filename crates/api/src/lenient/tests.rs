@@ -203,18 +203,12 @@ fn whole(request: &Sent) -> Vec<u8> {
 async fn heads_come_out_readable_and_bodies_as_they_are_however_they_arrive() {
     let mut seed = 1;
     for round in 0..ROUNDS {
-        let Case {
-            longest,
-            buffer,
-            order,
-        } = Case::of(round, &mut seed);
+        let case = Case::of(round, &mut seed);
         // A client that waits: no piece holds bytes of two requests.
-        let pieces: Vec<Vec<u8>> = order
-            .iter()
-            .flat_map(|request| cut(&whole(request), longest, &mut seed))
-            .collect();
-        let mut server = Server::of(pieces, buffer);
-        for request in order {
+        let requests = case.order.iter();
+        let pieces = requests.flat_map(|request| cut(&whole(request), case.longest, &mut seed));
+        let mut server = Server::of(pieces, case.buffer);
+        for request in case.order {
             assert_eq!(server.head().await, request.readable, "round {round}");
             assert_eq!(server.body(request).await, request.body, "round {round}");
         }
@@ -226,14 +220,11 @@ async fn heads_come_out_readable_and_bodies_as_they_are_however_they_arrive() {
 async fn requests_that_do_not_wait_are_left_alone_where_nobody_knows_what_they_are() {
     let mut seed = 2;
     for round in 0..ROUNDS {
-        let Case {
-            longest,
-            buffer,
-            order,
-        } = Case::of(round, &mut seed);
-        let stream: Vec<u8> = order.iter().flat_map(|request| whole(request)).collect();
-        let mut server = Server::of(cut(&stream, longest, &mut seed), buffer);
-        for (place, request) in order.into_iter().enumerate() {
+        let case = Case::of(round, &mut seed);
+        let requests = case.order.iter();
+        let stream: Vec<u8> = requests.flat_map(|request| whole(request)).collect();
+        let mut server = Server::of(cut(&stream, case.longest, &mut seed), case.buffer);
+        for (place, request) in case.order.into_iter().enumerate() {
             let head = server.head().await;
             let is_first = place == 0;
             assert!(
