@@ -1,7 +1,7 @@
 //! Parts of bodies on their way to the disk: hashed two at a time, and by no more
 //! threads than there are processors.
 //!
-//! Hashing is most of what a large upload costs, and two parts of different
+//! Hashing is a third of what a large upload costs, and two parts of different
 //! bodies are hashed in little more time than one. So parts wait in one queue, and
 //! a thread takes two of them where there are two.
 
@@ -221,6 +221,28 @@ mod tests {
                 oneshot::error::TryRecvError::Closed
             );
         }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_thread_that_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = Writes {
+            state: Mutex::default(),
+            most: 1,
+        };
+        let (waiting, mut written) = part(&folder.path().join("a"), b"bytes");
+        assert!(queue.add(waiting));
+        let failed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _failing = Failing(&queue);
+            panic!("on purpose");
+        }));
+        assert!(failed.is_err());
+        assert_eq!(
+            written.try_recv().unwrap_err(),
+            oneshot::error::TryRecvError::Closed
+        );
+        let (again, _written) = part(&folder.path().join("b"), b"bytes");
+        assert!(queue.add(again), "another thread takes its place");
     }
 
     #[test]
