@@ -17,11 +17,11 @@ use runnel_types::Fault;
 use crate::Services;
 
 /// Bounds of the buckets of an attempt's duration, in seconds; ten is its limit.
-const DURATIONS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+const ATTEMPT_DURATIONS: [f64; 10] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 
 /// Bounds of the buckets of a request's duration, in seconds; who waits for the end
 /// of a run waits for a minute at most.
-const ANSWERS: [f64; 13] = [
+const REQUEST_DURATIONS: [f64; 13] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 ];
 
@@ -47,9 +47,9 @@ pub(crate) enum Attempted {
 pub struct Meters {
     registry: Registry,
     requests: Family<Labels<3>, Counter>,
-    answers: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    request_durations: Family<Labels<1>, Histogram, fn() -> Histogram>,
     attempts: Family<Label, Counter>,
-    durations: Histogram,
+    attempt_durations: Histogram,
     receivers: Family<Label, Gauge>,
 }
 
@@ -62,12 +62,12 @@ impl Default for Meters {
             "Requests that were answered, by method, route and status",
             requests.clone(),
         );
-        let buckets: fn() -> Histogram = || Histogram::new(ANSWERS);
-        let answers = Family::new_with_constructor(buckets);
+        let buckets: fn() -> Histogram = || Histogram::new(REQUEST_DURATIONS);
+        let request_durations = Family::new_with_constructor(buckets);
         registry.register(
             "http_request_duration_seconds",
             "How long requests took until their answer began, by route",
-            answers.clone(),
+            request_durations.clone(),
         );
         let attempts = Family::default();
         registry.register(
@@ -75,11 +75,11 @@ impl Default for Meters {
             "Attempts to deliver a callback, by how they ended",
             attempts.clone(),
         );
-        let durations = Histogram::new(DURATIONS);
+        let attempt_durations = Histogram::new(ATTEMPT_DURATIONS);
         registry.register(
             "callback_attempt_duration_seconds",
             "How long receivers took, up to the end of their answer or of the patience with them",
-            durations.clone(),
+            attempt_durations.clone(),
         );
         let receivers = Family::default();
         registry.register(
@@ -90,9 +90,9 @@ impl Default for Meters {
         Self {
             registry,
             requests,
-            answers,
+            request_durations,
             attempts,
-            durations,
+            attempt_durations,
             receivers,
         }
     }
@@ -109,8 +109,8 @@ impl Meters {
             ("status", status.to_string().into()),
         ];
         self.requests.get_or_create(&labels).inc();
-        let answers = self.answers.get_or_create(&[("route", route)]);
-        answers.observe(took.as_secs_f64());
+        let durations = self.request_durations.get_or_create(&[("route", route)]);
+        durations.observe(took.as_secs_f64());
     }
 
     /// Counts an attempt that took so long.
@@ -121,7 +121,7 @@ impl Meters {
             Attempted::Failed => "failed",
         };
         self.attempts.get_or_create(&[("outcome", outcome)]).inc();
-        self.durations.observe(took.as_secs_f64());
+        self.attempt_durations.observe(took.as_secs_f64());
     }
 }
 
