@@ -7,6 +7,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 
 use super::{Stored, Want, jpeg, png};
 use crate::orient::Orientation;
@@ -41,6 +42,7 @@ pub(super) fn decode(
         return Err(failed(RunError::Missing(CONVERTERS[1])));
     };
     let folder = Workspace::new()?;
+    let changes = probe::heif::others_hidden(source, format)?;
     source.seek(SeekFrom::Start(0))?;
     let mut input = File::create(folder.path().join("in"))?;
     let copied = io::copy(&mut source.take(budget.max_bytes + 1), &mut input)?;
@@ -49,6 +51,9 @@ pub(super) fn decode(
             size_bytes: copied,
             max_bytes: budget.max_bytes,
         });
+    }
+    for (at, byte) in changes {
+        input.write_all_at(&[byte], at)?;
     }
     let is_quick = !facts.has_alpha && want != Want::Full;
     let name = if is_quick { "out.jpg" } else { "out.png" };
@@ -63,12 +68,10 @@ pub(super) fn decode(
         &limits,
     )
     .map_err(failed)?;
-    // A file with several pictures gives as many, numbered.
-    let first = name.replace('.', "-1.");
-    let written = [name, first.as_str()].map(|name| folder.path().join(name));
-    let Some(written) = written.iter().find(|path| path.is_file()) else {
+    let written = folder.path().join(name);
+    if !written.is_file() {
         return Err(probe::refused_by(format, &done));
-    };
+    }
     let mut file = fs::File::open(written)?;
     let made = probe(&mut file, budget)?;
     file.rewind()?;

@@ -7,7 +7,7 @@
 
 mod bmp;
 pub(crate) mod gif;
-mod heif;
+pub(crate) mod heif;
 pub(crate) mod jpeg;
 mod png;
 pub(crate) mod svg;

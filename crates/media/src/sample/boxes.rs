@@ -24,9 +24,12 @@ pub fn avif_of(width: u32, height: u32, more: &[([u8; 4], Vec<u8>)]) -> Vec<u8> 
         table.push(0x82 + at as u8);
     }
     let all = [iso_box(*b"ipco", &properties), iso_box(*b"ipma", &table)].concat();
+    // One item: number 1, not protected, of a type and with no name.
+    let item = iso_box(*b"infe", b"\x02\0\0\0\0\x01\0\0av01\0");
     let meta = [
         vec![0; 4],
         iso_box(*b"pitm", &[0, 0, 0, 0, 0, 1]),
+        iso_box(*b"iinf", &[&[0, 0, 0, 0, 0, 1], item.as_slice()].concat()),
         iso_box(*b"iprp", &all),
     ]
     .concat();

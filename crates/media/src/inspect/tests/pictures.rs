@@ -10,8 +10,12 @@ const BLUE: [u8; 3] = [30, 60, 200];
 
 /// Red at the left, blue at the right.
 fn halves(width: u32, height: u32) -> Vec<u8> {
-    let left = width as usize / 2;
-    let row = [RED.repeat(left), BLUE.repeat(width as usize - left)].concat();
+    halves_of([RED, BLUE], width, height)
+}
+
+fn halves_of([left, right]: [[u8; 3]; 2], width: u32, height: u32) -> Vec<u8> {
+    let middle = width as usize / 2;
+    let row = [left.repeat(middle), right.repeat(width as usize - middle)].concat();
     let pixels = row.repeat(height as usize);
     let picture = Picture::new(width, height, Channels::Rgb, pixels).unwrap();
     encode_png(&picture).unwrap()
@@ -63,6 +67,36 @@ fn heic_and_avif_of_even_and_odd_sides_are_decoded() {
     }
     let deep = made::heif(&halves(64, 48), "-q 90 -b 10", "a.avif");
     assert_halves(&deep, MediaType::Avif, (64, 48), "ten bits");
+}
+
+/// The same file with the last picture that it shows as its primary one.
+fn last_is_primary(mut file: Vec<u8>) -> Vec<u8> {
+    let places = |kind: &[u8]| -> Vec<usize> {
+        let here = |at: &usize| file[*at..].starts_with(kind);
+        (0..file.len()).filter(here).collect()
+    };
+    // After the type a version, flags of which the last bit hides, and the number.
+    let shown: Vec<usize> = places(b"infe")
+        .into_iter()
+        .filter(|at| file[at + 7] & 1 == 0)
+        .collect();
+    assert_eq!(shown.len(), 2);
+    let (primary, last) = (places(b"pitm")[0] + 8, shown[1] + 8);
+    let number = [file[last], file[last + 1]];
+    assert_ne!(file[primary..primary + 2], number);
+    file[primary..primary + 2].copy_from_slice(&number);
+    file
+}
+
+#[test]
+fn of_several_pictures_the_primary_one_is_shown_wherever_it_stands() {
+    let (wanted, other) = (halves(64, 48), halves_of([BLUE, RED], 64, 48));
+    for (out, media_type) in [("a.heic", MediaType::Heic), ("a.avif", MediaType::Avif)] {
+        let first = made::heif_of_two([&wanted, &other], out);
+        assert_halves(&first, media_type, (64, 48), out);
+        let last = last_is_primary(made::heif_of_two([&other, &wanted], out));
+        assert_halves(&last, media_type, (64, 48), out);
+    }
 }
 
 #[test]

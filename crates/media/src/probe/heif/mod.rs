@@ -1,24 +1,23 @@
 //! The header of a HEIC or AVIF still: the properties of its primary picture
 //! (ISO 23008-12), read from boxes without any program's help.
 
+mod boxes;
+mod others;
+
 use std::io::{BufReader, Read, Seek};
 
-use super::{Header, damaged, read_array};
+use self::boxes::{Meta, Property, boxes, find};
+use super::{Header, damaged};
 use crate::{MediaError, MediaType};
 
-/// Boxes before the one with the properties; files have two or three.
-const MAX_BOXES: u32 = 64;
-
-/// The most bytes of that box; one with a thousand tiles stays below.
-const MAX_META_BYTES: u64 = 4 << 20;
+pub(crate) use others::others_hidden;
 
 pub(super) fn header<S: Read + Seek>(
     reader: &mut BufReader<S>,
     format: MediaType,
 ) -> Result<Header, MediaError> {
-    let meta = find_meta(reader, format)?;
-    // A version and flags come before the boxes inside.
-    let meta = meta.get(4..).unwrap_or_default();
+    let meta = Meta::read(reader, format)?;
+    let meta = meta.boxes.as_slice();
     let primary = find(meta, *b"pitm").and_then(primary_item);
     let properties = find(meta, *b"iprp").unwrap_or_default();
     let all: Vec<Property<'_>> = find(properties, *b"ipco")
@@ -74,62 +73,6 @@ pub(super) fn header<S: Read + Seek>(
         has_alpha: all.iter().any(is_alpha),
         ..Header::default()
     })
-}
-
-/// A box's type and payload.
-type Property<'a> = ([u8; 4], &'a [u8]);
-
-/// The payload of the file's `meta` box.
-fn find_meta<S: Read + Seek>(
-    reader: &mut BufReader<S>,
-    format: MediaType,
-) -> Result<Vec<u8>, MediaError> {
-    for _ in 0..MAX_BOXES {
-        let short = u64::from(u32::from_be_bytes(read_array(reader)?));
-        let kind: [u8; 4] = read_array(reader)?;
-        let (length, header) = match short {
-            0 => (MAX_META_BYTES, 8),
-            1 => (u64::from_be_bytes(read_array(reader)?), 16),
-            length => (length, 8),
-        };
-        let Some(length) = length.checked_sub(header) else {
-            return Err(damaged(format, "a box has an impossible length"));
-        };
-        if &kind == b"meta" {
-            if length > MAX_META_BYTES {
-                return Err(damaged(format, "its description is too long"));
-            }
-            let mut payload = Vec::new();
-            reader.take(length).read_to_end(&mut payload)?;
-            if (payload.len() as u64) < length && short != 0 {
-                return Err(damaged(format, "it ends too early"));
-            }
-            return Ok(payload);
-        }
-        let Ok(skipped) = i64::try_from(length) else {
-            break;
-        };
-        reader.seek_relative(skipped)?;
-    }
-    Err(damaged(format, "it describes no picture"))
-}
-
-/// The boxes in a payload, as far as they are whole.
-fn boxes(mut rest: &[u8]) -> impl Iterator<Item = Property<'_>> {
-    std::iter::from_fn(move || {
-        let (length, after) = rest.split_first_chunk::<4>()?;
-        let (kind, _) = after.split_first_chunk::<4>()?;
-        let length = u32::from_be_bytes(*length) as usize;
-        let payload = rest.get(8..length)?;
-        rest = &rest[length..];
-        Some((*kind, payload))
-    })
-}
-
-fn find(payload: &[u8], kind: [u8; 4]) -> Option<&[u8]> {
-    boxes(payload)
-        .find(|(found, _)| *found == kind)
-        .map(|(_, payload)| payload)
 }
 
 /// The number in a `pitm` box: two bytes, or four in its version 1.
