@@ -15,6 +15,6 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 pub(crate) async fn metrics(
     State(services): State<Arc<Services>>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let text = services.metrics()?;
+    let text = services.metrics().await?;
     Ok(([(CONTENT_TYPE, OPENMETRICS)], text))
 }

@@ -77,7 +77,13 @@ impl Services {
         files: impl IntoIterator<Item = &Asset>,
     ) -> Result<(), Fault> {
         match written {
-            Ok(tx) => tx.commit().await.map_err(faults::store),
+            Ok(tx) => {
+                tx.commit().await.map_err(faults::store)?;
+                files
+                    .into_iter()
+                    .for_each(|asset| self.meters.stored(asset));
+                Ok(())
+            }
             Err(fault) => {
                 self.discard_files(files).await;
                 Err(fault)

@@ -56,10 +56,12 @@ impl Services {
             .lock_open_of_batch(org, id)
             .await
             .map_err(faults::store)?;
+        let mut cancelled = Vec::new();
         for run in &open {
-            self.cancel_in(&mut tx, org, run.id, reason).await?;
+            cancelled.extend(self.cancel_in(&mut tx, org, run.id, reason).await?);
         }
         tx.commit().await.map_err(faults::store)?;
+        cancelled.iter().for_each(|run| self.count_end(run));
         if !open.is_empty() {
             tracing::info!(batch.id = %id, items = open.len(), "a batch was cancelled");
         }

@@ -49,6 +49,7 @@ impl Services {
             tx.commit().await.map_err(faults::store)?;
             if let Some(run) = cancelled {
                 tracing::info!(run.id = %id, "a run was cancelled");
+                self.count_end(&run);
                 let run = self.show_run(run).await?;
                 return Ok(Cancellation { run, is_new: true });
             }

@@ -275,15 +275,20 @@ impl Services {
         if !held.map_err(faults::store)? {
             return Ok(None);
         }
+        let now = self.now();
         let run = tx
             .runs()
-            .mark_running(org, id, self.now())
+            .mark_running(org, id, now)
             .await
             .map_err(faults::store)?;
         if let Some(run) = &run {
             self.note_batch_start(&mut tx, run).await?;
         }
         tx.commit().await.map_err(faults::store)?;
+        // An attempt before has begun it otherwise.
+        if let Some(run) = run.as_ref().filter(|run| run.started_at == Some(now)) {
+            self.meters.began(run);
+        }
         Ok(run)
     }
 

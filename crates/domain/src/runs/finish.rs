@@ -22,15 +22,18 @@ impl Services {
         lease: &Lease,
     ) -> Result<Execution, Fault> {
         let stored = files.iter().map(Described::asset);
-        let written = match self.write_end(run, result, &files, log, lease).await {
-            Ok(Some(tx)) => Ok(tx),
+        let (written, ended) = match self.write_end(run, result, &files, log, lease).await {
+            Ok(Some((tx, ended))) => (Ok(tx), Some(ended)),
             Ok(None) => {
                 self.discard_files(stored).await;
                 return Ok(Execution::Stale);
             }
-            Err(fault) => Err(fault),
+            Err(fault) => (Err(fault), None),
         };
         self.commit_files(written, stored).await?;
+        if let Some(ended) = ended {
+            self.count_end(&ended);
+        }
         Ok(Execution::Recorded)
     }
 
@@ -57,7 +60,7 @@ impl Services {
         tx.commit().await.map_err(faults::store)
     }
 
-    /// Writes all that; to be committed. `None` when there is nothing to commit.
+    /// Writes all that, to be committed, and the run as it ended. `None` when there is nothing to commit.
     async fn write_end(
         &self,
         run: &Run,
@@ -65,7 +68,7 @@ impl Services {
         files: &[Described],
         log: Option<(LogLevel, String)>,
         lease: &Lease,
-    ) -> Result<Option<Tx>, Fault> {
+    ) -> Result<Option<(Tx, Run)>, Fault> {
         let now = self.now();
         let outcome = match result {
             Ok(output) => Outcome {
@@ -97,7 +100,7 @@ impl Services {
         let ended = self
             .end_in(&mut tx, (run.org_id, run.id), &outcome, line, files)
             .await?;
-        Ok(ended.map(|_run| tx))
+        Ok(ended.map(|run| (tx, run)))
     }
 
     /// Writes the end of a run, whoever ends it, into the caller's transaction:

@@ -235,6 +235,7 @@ impl Services {
         self.enqueue_abandonment(&mut tx, upload.org_id, pieces)
             .await?;
         tx.commit().await.map_err(faults::store)?;
+        self.meters.stored(&new.asset);
         Ok(Some(new.asset))
     }
 

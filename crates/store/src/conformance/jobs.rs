@@ -7,11 +7,12 @@ use runnel_types::{Job, JobId, Queue, Timestamp};
 use tokio::time::timeout;
 
 use super::fixtures::{PLACE, at, job, queued_run, stored_jobs, stored_run};
+use super::plans::plan;
 use super::{Db, NOW};
-use crate::Store;
 use crate::column::Args;
-use crate::jobs::{Claimed, Held, Place, Room, Stretch};
+use crate::jobs::{BACKLOG, Backlog, Claimed, Held, Place, Room, Stretch};
 use crate::reader::{Statement, changed};
+use crate::{Dialect, Store};
 
 /// Claims of every lane, one after the other.
 pub(super) async fn claim(
@@ -299,6 +300,32 @@ pub(super) async fn deliveries_are_a_queue_of_their_own(db: Db) {
         claim_deliveries(&db, &receivers[1], "x", at(31)).await,
         there
     );
+}
+
+pub(super) async fn what_there_is_to_do_is_counted_by_where_it_stands(db: Db) {
+    for flow in ["a", "b", "c", "d"] {
+        stored(&db, "m/m", flow).await;
+    }
+    stored_deliveries(&db, "org/https://here.example", 2).await;
+    let taken = claim(&db.store, 3, "w", NOW).await;
+    let mut tx = db.store.begin().await.unwrap();
+    let put_off = tx.jobs().retry_at(taken[0].id, "w", at(5)).await;
+    assert!(put_off.unwrap());
+    tx.commit().await.unwrap();
+    let counted = Backlog {
+        ready: 1,
+        deliverable: 2,
+        working: 2,
+        delayed: 1,
+    };
+    assert_eq!(db.store.read().jobs().backlog().await.unwrap(), counted);
+    if db.store.dialect() == Dialect::Sqlite {
+        let statement = Statement::new("plan", BACKLOG, Args::new());
+        let plan = plan(&db, statement).await;
+        for line in plan.lines().filter(|line| line.contains("jobs")) {
+            assert!(line.contains("INDEX jobs_"), "{plan}");
+        }
+    }
 }
 
 pub(super) async fn many_are_kept_given_back_and_completed_at_once(db: Db) {

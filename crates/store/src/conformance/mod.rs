@@ -206,6 +206,7 @@ suite! {
         a_retry_waits_for_its_time,
         what_was_put_off_can_be_due_before_its_time,
         deliveries_are_a_queue_of_their_own,
+        what_there_is_to_do_is_counted_by_where_it_stands,
         many_are_kept_given_back_and_completed_at_once,
         who_keeps_leases_waits_for_nobody_who_ends_them,
         a_job_and_its_state_are_written_together_or_not_at_all,

@@ -78,6 +78,27 @@ pub struct UnknownJob {
     pub reason: String,
 }
 
+/// How many jobs there are, by where they stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// For any worker to take.
+    pub ready: i64,
+    /// For any worker to deliver.
+    pub deliverable: i64,
+    /// In the hands of a worker, which may be dead.
+    pub working: i64,
+    /// Put off until later.
+    pub delayed: i64,
+}
+
+/// Counts jobs by where they stand. Index: one of those of each state, of which
+/// nothing but the entries is read, except of the few that workers have.
+pub(crate) const BACKLOG: &str =
+    "SELECT (SELECT COUNT(*) FROM jobs WHERE state = 'ready') AS ready,
+        (SELECT COUNT(*) FROM jobs WHERE state = 'deliverable') AS deliverable,
+        (SELECT COUNT(*) FROM jobs WHERE state = 'waiting' AND worker_id IS NOT NULL) AS working,
+        (SELECT COUNT(*) FROM jobs WHERE state = 'waiting') AS waiting";
+
 /// Statements on `jobs`.
 #[derive(Debug)]
 pub struct Jobs<E>(pub(crate) E);
@@ -108,6 +129,21 @@ impl<E: Reader> Jobs<E> {
             Statement::new(TABLE, sql, Args::new().time(now)),
             |row| row.int("n"),
         )
+        .await
+    }
+
+    /// How much there is to do.
+    pub async fn backlog(&mut self) -> Result<Backlog, StoreError> {
+        let statement = Statement::new(TABLE, BACKLOG, Args::new());
+        one(&mut self.0, statement, |row| {
+            let working = row.int("working")?;
+            Ok(Backlog {
+                ready: row.int("ready")?,
+                deliverable: row.int("deliverable")?,
+                working,
+                delayed: row.int("waiting")? - working,
+            })
+        })
         .await
     }
 

@@ -344,6 +344,7 @@ impl Services {
             .await
             .map_err(faults::store)?;
         tx.commit().await.map_err(faults::store)?;
+        self.meters.stored(new.asset());
         Ok(true)
     }
 }

@@ -164,7 +164,7 @@ mod tests {
     }
 
     /// A box whose length is written in eight bytes.
-    fn long_box(kind: &[u8; 4], length: u64) -> Vec<u8> {
+    fn long_box(kind: [u8; 4], length: u64) -> Vec<u8> {
         [&1u32.to_be_bytes(), kind.as_slice(), &length.to_be_bytes()].concat()
     }
 
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(file[start..], plain.boxes);
         let meta_at = start - 12;
         let (before, meta) = file.split_at(meta_at);
-        let skipped = [before, &long_box(b"free", 16), meta].concat();
+        let skipped = [before, &long_box(*b"free", 16), meta].concat();
         let behind = read(skipped).unwrap();
         assert_eq!(
             (behind.at, behind.boxes),
@@ -195,10 +195,10 @@ mod tests {
     fn a_length_beyond_the_file_is_damage_and_no_failure_of_the_disk() {
         let file = sample::avif_header(40, 30, None);
         for length in [1 << 40, i64::MAX as u64, u64::MAX] {
-            let far = [&long_box(b"free", length), file.as_slice()].concat();
+            let far = [&long_box(*b"free", length), file.as_slice()].concat();
             assert!(refused(far).contains("ends too early"), "{length}");
         }
-        let inside = [&long_box(b"free", 15), file.as_slice()].concat();
+        let inside = [&long_box(*b"free", 15), file.as_slice()].concat();
         assert!(refused(inside).contains("impossible length"));
     }
 
@@ -207,7 +207,7 @@ mod tests {
         let file = sample::avif_header(40, 30, None);
         let twice = refused([file.clone(), file.clone()].concat());
         assert!(twice.contains("twice"), "{twice}");
-        let many = [file, long_box(b"free", 16).repeat(1000)].concat();
+        let many = [file, long_box(*b"free", 16).repeat(1000)].concat();
         assert!(refused(many).contains("too many boxes"));
     }
 }

@@ -1,5 +1,7 @@
 //! `/metrics`: what is counted, without a key and without a name.
 
+use std::time::Duration;
+
 use runnel_media::sample;
 use runnel_testkit::{Db, Receiver, Request, TestApp, on_both_databases};
 use serde_json::json;
@@ -7,7 +9,95 @@ use serde_json::json;
 on_both_databases!(
     attempts_are_counted_and_nobody_is_named,
     requests_are_counted_by_their_routes,
+    assets_and_runs_are_counted_when_they_are_recorded,
+    the_queue_is_counted_once_in_five_seconds,
 );
+
+const ECHO: &str = "/v1/models/runnel/echo/runs";
+const COLOUR: &str = "/v1/models/runflow/background-color/runs";
+
+async fn page(app: &TestApp) -> String {
+    let page = app.get("/metrics").send().await.assert(200);
+    String::from_utf8(page.body).unwrap()
+}
+
+#[track_caller]
+fn assert_lines(text: &str, lines: &[&str]) {
+    for line in lines {
+        assert!(text.lines().any(|found| found == *line), "{line}: {text}");
+    }
+}
+
+async fn assets_and_runs_are_counted_when_they_are_recorded(db: Db) {
+    let app = TestApp::start(db).await;
+    let png = sample::gradient_png(40, 30);
+    let asset = app.asset("image/png", &png).await;
+    let named = asset["id"].as_str().unwrap();
+    let escaped = png
+        .iter()
+        .fold(String::new(), |text, byte| text + &format!("%{byte:02x}"));
+    let picture = format!("data:image/png,{escaped}");
+    let input =
+        json!({"image_url": picture, "color_red": 51, "color_green": 102, "color_blue": 255});
+    let run = app.post(COLOUR, &json!({"input": input}));
+    run.send().await.assert(201);
+    app.advance(Duration::from_secs(2));
+    app.run_jobs().await;
+    let run = app.post(ECHO, &json!({"input": {"text": "hi"}}));
+    let run = run.send().await.assert(201).json();
+    let id = run["id"].as_str().unwrap().to_owned();
+    let cancellation = app.post(&format!("/v1/runs/{id}/cancellation"), &json!({}));
+    cancellation.send().await.assert(201);
+    let text = page(&app).await;
+    let bytes = format!(
+        "runnel_asset_bytes_total{{source=\"upload\"}} {}",
+        png.len()
+    );
+    assert_lines(
+        &text,
+        &[
+            "runnel_assets_total{source=\"upload\"} 1",
+            &bytes,
+            "runnel_assets_total{source=\"inline\"} 1",
+            "runnel_assets_total{source=\"run_output\"} 1",
+            "runnel_runs_total{engine=\"builtin\",status=\"succeeded\"} 1",
+            "runnel_runs_total{engine=\"builtin\",status=\"canceled\"} 1",
+            "runnel_run_wait_seconds_sum 2.0",
+            "runnel_run_wait_seconds_count 1",
+            "runnel_run_duration_seconds_count{engine=\"builtin\"} 1",
+        ],
+    );
+    for named in ["echo", "color", named, &id] {
+        assert!(!text.contains(named), "{named}: {text}");
+    }
+    app.stop().await;
+}
+
+async fn the_queue_is_counted_once_in_five_seconds(db: Db) {
+    let app = TestApp::start(db).await;
+    let accept = || async {
+        let run = app.post(ECHO, &json!({"input": {"text": "hi"}}));
+        run.send().await.assert(201);
+    };
+    accept().await;
+    assert_lines(
+        &page(&app).await,
+        &[
+            "runnel_jobs{state=\"ready\"} 1",
+            "runnel_jobs{state=\"deliverable\"} 0",
+            "runnel_jobs{state=\"working\"} 0",
+        ],
+    );
+    accept().await;
+    app.advance(Duration::from_secs(4));
+    assert_lines(&page(&app).await, &["runnel_jobs{state=\"ready\"} 1"]);
+    app.advance(Duration::from_secs(1));
+    assert_lines(&page(&app).await, &["runnel_jobs{state=\"ready\"} 2"]);
+    app.run_jobs().await;
+    app.advance(Duration::from_secs(5));
+    assert_lines(&page(&app).await, &["runnel_jobs{state=\"ready\"} 0"]);
+    app.stop().await;
+}
 
 async fn attempts_are_counted_and_nobody_is_named(db: Db) {
     let app = TestApp::start_with(db, |settings| {
