@@ -79,9 +79,9 @@ impl Services {
         match written {
             Ok(tx) => {
                 tx.commit().await.map_err(faults::store)?;
-                files
-                    .into_iter()
-                    .for_each(|asset| self.meters.stored(asset));
+                for asset in files {
+                    self.meters.stored(asset);
+                }
                 Ok(())
             }
             Err(fault) => {

@@ -61,7 +61,9 @@ impl Services {
             cancelled.extend(self.cancel_in(&mut tx, org, run.id, reason).await?);
         }
         tx.commit().await.map_err(faults::store)?;
-        cancelled.iter().for_each(|run| self.count_end(run));
+        for run in &cancelled {
+            self.count_end(run);
+        }
         if !open.is_empty() {
             tracing::info!(batch.id = %id, items = open.len(), "a batch was cancelled");
         }

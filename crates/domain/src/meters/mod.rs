@@ -175,8 +175,8 @@ impl Meters {
     pub(crate) fn stored(&self, asset: &Asset) {
         let source = [("source", asset.source_type.as_str())];
         self.assets.get_or_create(&source).inc();
-        let bytes = u64::try_from(asset.size_bytes).unwrap_or(0);
-        self.asset_bytes.get_or_create(&source).inc_by(bytes);
+        let bytes = self.asset_bytes.get_or_create(&source);
+        bytes.inc_by(asset.size_bytes);
     }
 
     /// Counts a run whose engine begins for the first time.

@@ -37,7 +37,7 @@ impl Story<'_> {
             .client
             .fetch("thumbnail_url (signed)", text(&read, "thumbnail_url")?)
             .await?;
-        let run = self.run(id).await?;
+        let (run, callback) = self.run(id).await?;
         let picture = run["output"]["image_urls"][0].as_str().ok_or_else(|| {
             Failure::new(format!(
                 "the run's output has no picture: {}",
@@ -48,7 +48,6 @@ impl Story<'_> {
             .client
             .fetch("output.image_urls[0] (signed)", picture)
             .await?;
-        let callback = self.callback(text(&run, "id")?).await?;
         Ok(Outcome {
             asset: read,
             run,
@@ -82,7 +81,8 @@ impl Story<'_> {
         Ok(asset)
     }
 
-    async fn run(&self, asset_id: &str) -> Result<Value, Failure> {
+    /// The run when it has ended, and its callback.
+    async fn run(&self, asset_id: &str) -> Result<(Value, Bytes), Failure> {
         let body = json!({
             "input": {"asset_id": asset_id, "prompt": self.prompt},
             "callback_url": self.receiver.url(),
@@ -97,8 +97,18 @@ impl Story<'_> {
                 201,
             )
             .await?;
-        let path = format!("/v1/runs/{}", text(&run, "id")?);
-        let started = Instant::now();
+        let id = text(&run, "id")?;
+        let accepted = Instant::now();
+        // Both at once: the callback may come before the next look at the run.
+        let (run, (callback, took)) =
+            tokio::try_join!(self.end(id, accepted), self.callback(id, accepted))?;
+        line("POST  callback_url, received here", "received", took);
+        Ok((run, callback))
+    }
+
+    /// Looks at a run until it has ended.
+    async fn end(&self, id: &str, accepted: Instant) -> Result<Value, Failure> {
+        let path = format!("/v1/runs/{id}");
         loop {
             let (run, _) = self.client.peek(&path).await?;
             match run["status_code"].as_str() {
@@ -106,7 +116,7 @@ impl Story<'_> {
                     line(
                         &format!("GET   {path} until it ends"),
                         "succeeded",
-                        started.elapsed(),
+                        accepted.elapsed(),
                     );
                     return Ok(run);
                 }
@@ -116,7 +126,7 @@ impl Story<'_> {
                         run["status_code"], run["failure_message"]
                     )));
                 }
-                _ if started.elapsed() > self.patience => {
+                _ if accepted.elapsed() > self.patience => {
                     return Err(Failure::new("the run did not end in time"));
                 }
                 _ => tokio::time::sleep(POLL).await,
@@ -124,17 +134,17 @@ impl Story<'_> {
         }
     }
 
-    async fn callback(&self, run_id: &str) -> Result<Bytes, Failure> {
-        let started = Instant::now();
+    /// Waits for the callback of a run; says how long after its acceptance it came.
+    async fn callback(
+        &self,
+        run_id: &str,
+        accepted: Instant,
+    ) -> Result<(Bytes, Duration), Failure> {
         let waiting = tokio::time::timeout(self.patience, self.receiver.next());
         let body = waiting
             .await
             .map_err(|_| Failure::new("the callback did not arrive").hint("GET /v1/runs/{id}/callback shows why; the server must run on this machine, with RUNNEL_EGRESS_ALLOW=127.0.0.1/32"))??;
-        line(
-            "POST  callback_url, received here",
-            "received",
-            started.elapsed(),
-        );
+        let took = accepted.elapsed();
         let callback: Value = serde_json::from_slice(&body)
             .map_err(|error| Failure::new(format!("the callback is no JSON: {error}")))?;
         if callback["event"] != "run.completed" || callback["run_id"] != run_id {
@@ -142,7 +152,7 @@ impl Story<'_> {
                 "the callback is not the one promised: {callback}"
             )));
         }
-        Ok(body)
+        Ok((body, took))
     }
 }
 
