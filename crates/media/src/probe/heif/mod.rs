@@ -174,6 +174,10 @@ mod tests {
             // Other sides may well be told, and are held against the budget by
             // the caller.
             let _: Result<Header, MediaError> = read(&file);
+            let hidden = others_hidden(&mut Cursor::new(&file), MediaType::Avif);
+            for (at, byte) in hidden.unwrap_or_default() {
+                prop_assert_eq!(file[at as usize] | 1, byte);
+            }
         }
     }
 }
