@@ -48,4 +48,4 @@ mod webhooks;
 mod weight;
 
 pub use cors::Cors;
-pub use routes::router;
+pub use routes::{router, watch_router};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aide::axum::ApiRouter;
 use aide::axum::routing::{get_with, patch_with, post_with};
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -79,6 +79,19 @@ pub fn router(services: Arc<Services>, cors: &Cors) -> Router {
     let router = Router::new().fallback_service(router.map_request(model_path::fold));
     // Outermost, so that answers to browsers' questions carry an id too.
     answering_pages(router, cors).layer(from_fn_with_state(services, request::observe))
+}
+
+/// The routes of a process without the API: how it is.
+pub fn watch_router(services: Arc<Services>) -> Router {
+    Router::new()
+        .route("/v1/health", get(health::health))
+        .route("/v1/readiness", get(health::readiness))
+        .route("/metrics", get(metrics::metrics))
+        .route_layer(from_fn(request::note_route))
+        .fallback(no_api)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(Arc::clone(&services))
+        .layer(from_fn_with_state(services, request::observe))
 }
 
 /// What the server says of itself and of its caller.
@@ -334,6 +347,14 @@ async fn unknown_path(request: Request) -> Response {
     let message = format!(
         "there is nothing at {}; the paths are listed at {OPENAPI}",
         request.uri().path()
+    );
+    ApiError(Fault::not_found("NOT_FOUND", message)).into_response()
+}
+
+async fn no_api(State(services): State<Arc<Services>>) -> Response {
+    let message = format!(
+        "this process works off the queue and serves no API; that is at {}",
+        services.public_url
     );
     ApiError(Fault::not_found("NOT_FOUND", message)).into_response()
 }

@@ -1,9 +1,9 @@
 //! What a process stands on and leaves behind: the database, the storage, and
 //! the key of the secrets.
 //!
-//! A server makes what is missing. A command works on what is there: a wrong
-//! folder must not become a second, empty server. What is wrong is told with the
-//! place and the reason, since whoever starts the program can mend both.
+//! A server makes what is missing. A worker and a command go by what is there: a
+//! wrong folder must not become a second, empty server. What is wrong is told with
+//! the place and the reason, since whoever starts the program can mend both.
 
 use std::path::{Path, PathBuf};
 
@@ -16,13 +16,15 @@ use crate::Failure;
 use crate::config::Settings;
 use crate::secret_key;
 
-/// What becomes of what is not there.
+/// What the process is to the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Missing {
-    /// It is made.
-    Made,
-    /// Its absence is told.
-    Told,
+pub(crate) enum Role {
+    /// Makes what is not there.
+    Server,
+    /// Goes by what a server has made.
+    Worker,
+    /// The same, and reads no secrets.
+    Command,
 }
 
 /// The parts, open.
@@ -42,10 +44,10 @@ pub(crate) struct Parts {
 pub(crate) async fn open(
     settings: &Settings,
     ids: &IdSource,
-    missing: Missing,
+    role: Role,
 ) -> Result<Parts, Failure> {
-    let store = open_store(settings, missing).await?;
-    match open_rest(settings, ids, missing, &store).await {
+    let store = open_store(settings, role).await?;
+    match open_rest(settings, ids, role, &store).await {
         Ok(parts) => Ok(parts),
         Err(failure) => {
             // So that SQLite's log is folded into its file.
@@ -55,9 +57,9 @@ pub(crate) async fn open(
     }
 }
 
-async fn open_store(settings: &Settings, missing: Missing) -> Result<Store, Failure> {
+async fn open_store(settings: &Settings, role: Role) -> Result<Store, Failure> {
     let url: DatabaseUrl = settings.database_url().parse()?;
-    if missing == Missing::Told
+    if role != Role::Server
         && let Some(file) = url.file().filter(|file| !file.exists())
     {
         let message = format!("there is no database at {}", file.display());
@@ -71,26 +73,26 @@ async fn open_store(settings: &Settings, missing: Missing) -> Result<Store, Fail
 async fn open_rest(
     settings: &Settings,
     ids: &IdSource,
-    missing: Missing,
+    role: Role,
     store: &Store,
 ) -> Result<Parts, Failure> {
     Ok(Parts {
         store: store.clone(),
-        sealer: match missing {
-            Missing::Made => secret_key::sealer(settings, ids, store).await?,
-            // A command seals and opens nothing, so any key will do.
-            Missing::Told => Sealer::new(&fresh_key(ids)),
+        sealer: match role {
+            Role::Server | Role::Worker => secret_key::sealer(settings, ids, role, store).await?,
+            // It seals and opens nothing, so any key will do.
+            Role::Command => Sealer::new(&fresh_key(ids)),
         },
-        blobs: open_blobs(settings, missing).await?,
+        blobs: open_blobs(settings, role).await?,
         signing_key: signing_key(store, ids).await?,
     })
 }
 
-async fn open_blobs(settings: &Settings, missing: Missing) -> Result<Blobs, Failure> {
+async fn open_blobs(settings: &Settings, role: Role) -> Result<Blobs, Failure> {
     let url = settings.storage_url()?;
     let folder = folder(&url);
     if let Some(folder) = &folder
-        && missing == Missing::Told
+        && role != Role::Server
         && !folder.exists()
     {
         let message = format!("there is no folder of objects at {}", folder.display());

@@ -15,6 +15,7 @@ use runnel_types::IdSource;
 
 use crate::Failure;
 use crate::config::Settings;
+use crate::parts::Role;
 
 /// The file's name in the data folder.
 const FILE: &str = "secret.key";
@@ -22,11 +23,12 @@ const FILE: &str = "secret.key";
 /// What the database calls the mark of its key.
 const SETTING: &str = "secret_key_fingerprint";
 
-/// Makes what encrypts, from the setting or from the file, which is made when
-/// nothing was encrypted yet.
+/// Makes what encrypts, from the setting or from the file, which a server makes
+/// when nothing was encrypted yet.
 pub(crate) async fn sealer(
     settings: &Settings,
     ids: &IdSource,
+    role: Role,
     store: &Store,
 ) -> Result<Sealer, Failure> {
     let key = if let Some(text) = &settings.secret_key {
@@ -41,6 +43,13 @@ pub(crate) async fn sealer(
                 // ORDER: before the file is made, which would stay.
                 if store.read().settings().get(SETTING).await?.is_some() {
                     return Err(missing(&path));
+                }
+                if role != Role::Server {
+                    return Err(Failure::new(format!(
+                        "there is no {}, and no server has used this database yet",
+                        path.display()
+                    ))
+                    .hint(format!("start runnel serve first; then give its {FILE} in the data folder, or the same RUNNEL_SECRET_KEY")));
                 }
                 make(&path, ids)
             }

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Failure;
 use crate::config::Settings;
 use crate::models::{Changes, Engines, ModelSource};
-use crate::parts::{self, Missing};
+use crate::parts::{self, Role};
 use crate::secret_key;
 use crate::tls;
 
@@ -113,6 +113,26 @@ impl App {
     /// # Errors
     /// What is wrong with a setting, or what could not be opened.
     pub async fn start(settings: Settings, environment: Environment) -> Result<Self, Failure> {
+        Self::start_as(Role::Server, settings, environment).await
+    }
+
+    /// The same without the API: what listens tells how the process is. It makes
+    /// neither a database nor a storage.
+    ///
+    /// # Errors
+    /// What is wrong with a setting, what could not be opened, or what is not there.
+    pub async fn start_worker(
+        settings: Settings,
+        environment: Environment,
+    ) -> Result<Self, Failure> {
+        Self::start_as(Role::Worker, settings, environment).await
+    }
+
+    async fn start_as(
+        role: Role,
+        settings: Settings,
+        environment: Environment,
+    ) -> Result<Self, Failure> {
         let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
             Failure::new(format!("cannot listen on {}: {error}", settings.listen))
                 .hint("choose another address with --listen; port 0 picks a free port")
@@ -126,7 +146,7 @@ impl App {
             .public_url
             .clone()
             .unwrap_or_else(|| base_url.clone());
-        let services = open_services(&settings, &environment, public_url).await?;
+        let services = services(&settings, &environment, public_url, role).await?;
         let models = model_source(&settings, &environment, &services);
         if let Err(failure) = prepare(&settings, &services, &models).await {
             // So that SQLite's log is folded into its file.
@@ -137,7 +157,11 @@ impl App {
         // Other processes' commits wake this one's workers too.
         services.store.listen();
         let stop = services.stopping.clone();
-        let router = runnel_api::router(Arc::clone(&services), &settings.cors);
+        let shared = Arc::clone(&services);
+        let router = match role {
+            Role::Server => runnel_api::router(shared, &settings.cors),
+            Role::Worker | Role::Command => runnel_api::watch_router(shared),
+        };
         let (acceptor, ca_path) = tls.map_or((None, None), |tls| (Some(tls.acceptor), tls.ca_path));
         let serving = tokio::spawn(runnel_api::server::serve(
             listener,
@@ -281,7 +305,7 @@ pub async fn open_services(
     environment: &Environment,
     public_url: String,
 ) -> Result<Arc<Services>, Failure> {
-    services(settings, environment, public_url, Missing::Made).await
+    services(settings, environment, public_url, Role::Server).await
 }
 
 /// The same for a command, which makes nothing.
@@ -293,7 +317,7 @@ pub(crate) async fn open_for_command(settings: &Settings) -> Result<Arc<Services
         settings,
         &Environment::system(),
         String::new(),
-        Missing::Told,
+        Role::Command,
     )
     .await
 }
@@ -302,7 +326,7 @@ async fn services(
     settings: &Settings,
     environment: &Environment,
     public_url: String,
-    missing: Missing,
+    role: Role,
 ) -> Result<Arc<Services>, Failure> {
     let policy = Policy::parse(&settings.egress_allow).map_err(|error| {
         Failure::new(format!("RUNNEL_EGRESS_ALLOW: {error}"))
@@ -317,7 +341,7 @@ async fn services(
         Arc::clone(&environment.clock),
         Arc::clone(&environment.entropy),
     );
-    let parts = parts::open(settings, &ids, missing).await?;
+    let parts = parts::open(settings, &ids, role).await?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     Ok(Arc::new(Services {
         store: parts.store,

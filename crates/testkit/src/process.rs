@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-/// A running `runnel serve`. Killed when it is dropped.
+/// A running `runnel serve` or `runnel worker`. Killed when it is dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
@@ -21,10 +21,23 @@ impl Process {
     /// Starts `executable serve` on `data_dir`, with no variable of the test's
     /// own beyond `variables`, and waits until it listens.
     pub fn serve(executable: &str, data_dir: &Path, variables: &[(&str, &str)]) -> Self {
+        let arguments = ["serve", "--listen", "127.0.0.1:0"];
+        Self::start(executable, &arguments, data_dir, variables)
+    }
+
+    /// The same with `executable worker`.
+    pub fn worker(executable: &str, data_dir: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::start(executable, &["worker"], data_dir, variables)
+    }
+
+    fn start(
+        executable: &str,
+        arguments: &[&str],
+        data_dir: &Path,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let mut command = Command::new(executable);
-        command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
-            .arg(data_dir);
+        command.args(arguments).arg("--data-dir").arg(data_dir);
         for (name, _) in std::env::vars()
             .filter(|(name, _)| name.starts_with("RUNNEL_") || name.starts_with("RUNFLOW_"))
         {

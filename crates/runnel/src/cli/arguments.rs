@@ -6,12 +6,13 @@ use std::ffi::OsStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
-use super::Cli;
+use super::{Cli, worker};
 
 /// Reads them. Ends the process with a message when they make no sense, and
 /// after `--help`.
 pub(super) fn read() -> Cli {
-    let mut command = without_empty_variables(Cli::command());
+    let command = Cli::command().mut_subcommand("worker", worker::flags);
+    let mut command = without_empty_variables(command);
     let read = command.try_get_matches_from_mut(std::env::args_os());
     let read = read.and_then(|matches| {
         Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))

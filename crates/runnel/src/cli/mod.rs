@@ -6,6 +6,7 @@ mod doctor;
 mod keys;
 mod listen;
 mod serve;
+mod worker;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,15 +44,14 @@ struct Cli {
 enum Command {
     /// Serve the API and work off the queue
     Serve(Box<ServeFlags>),
+    /// Work off the queue beside a server, without the API
+    Worker(Box<ServeFlags>),
     /// Make, list and revoke API keys
     Keys(KeysFlags),
     /// Show the whole way on a photo: upload, run, callback
     Demo(DemoFlags),
     /// Receive callbacks on this machine and print them, for development
     Listen(listen::ListenFlags),
-    /// Work off the queue without serving the API (not supported yet)
-    #[command(hide = true)]
-    Worker,
     /// Look whether everything is there, and whether objects and rows fit together
     Doctor(doctor::DoctorFlags),
     /// Make organizations (not supported yet)
@@ -176,7 +176,7 @@ pub fn main() -> ExitCode {
 /// Commands that talk to a person keep the server's log out of the way.
 const fn quiet(command: &Command) -> Option<&'static str> {
     match command {
-        Command::Serve(_) => None,
+        Command::Serve(_) | Command::Worker(_) => None,
         _ => Some("warn"),
     }
 }
@@ -187,10 +187,7 @@ async fn run(command: Command, format: LogFormat) -> Result<(), Failure> {
         Command::Keys(flags) => keys::run(flags.command).await,
         Command::Demo(flags) => demo::run(flags).await,
         Command::Listen(flags) => listen::run(flags).await,
-        Command::Worker => Err(later(
-            "worker",
-            "runnel serve works off the queue too; --workers says with how many workers",
-        )),
+        Command::Worker(flags) => worker::run((*flags).try_into()?).await,
         Command::Doctor(flags) => doctor::run(flags).await,
         Command::Orgs(_) => Err(later(
             "orgs",

@@ -7,16 +7,25 @@ use crate::{Failure, first_start, printer};
 
 /// Serves until a signal asks to stop.
 pub(super) async fn run(settings: Settings, format: LogFormat) -> Result<(), Failure> {
-    // ORDER: before anything else, and long before the line that says that the
-    // server listens: whoever reads it may ask it to stop at once.
-    let mut signals = Signals::catch()
-        .and_then(|signals| signals.and_hang_ups(settings.models.is_some()))
-        .map_err(|error| Failure::new(format!("signals cannot be received: {error}")))?;
+    let signals = signals(&settings)?;
     let app = App::start(settings, Environment::system()).await?;
     match format {
         LogFormat::Text => greet(&app).await?,
         LogFormat::Json => first_start::log(&app).await?,
     }
+    until_stopped(app, signals).await
+}
+
+/// Catches signals. Called before anything else, and long before the line that says
+/// that the process listens: whoever reads it may ask it to stop at once.
+pub(super) fn signals(settings: &Settings) -> Result<Signals, Failure> {
+    Signals::catch()
+        .and_then(|signals| signals.and_hang_ups(settings.models.is_some()))
+        .map_err(|error| Failure::new(format!("signals cannot be received: {error}")))
+}
+
+/// Says where it listens, and works until a signal asks to stop.
+pub(super) async fn until_stopped(app: App, mut signals: Signals) -> Result<(), Failure> {
     printer::data(&format!("listening on {}", app.base_url()));
     while let Asked::ToReload = signals.asked().await {
         reload(&app).await;

@@ -9,6 +9,7 @@ mod models;
 mod serve;
 mod start;
 mod tls;
+mod worker;
 
 use std::process::{Command, Output};
 

@@ -61,10 +61,11 @@ const FOLDERS: &[(&str, &[Arrow])] = &[
     (
         "domain",
         &[
+            ("meters", &[]),
             ("folders", &[]),
             ("assets", &["folders"]),
             ("models", &[]),
-            ("deliveries", &["jobs", "runs"]),
+            ("deliveries", &["jobs", "meters", "runs"]),
             ("webhooks", &["assets", "deliveries", "runs"]),
             ("uploads", &["assets", "folders"]),
             ("runs", &["assets", "models"]),
