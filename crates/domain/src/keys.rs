@@ -209,20 +209,12 @@ impl Services {
         plain: &str,
     ) -> Result<ApiKey, Fault> {
         let now = self.now();
-        let slug = slug(org.unwrap_or("default"));
         let mut tx = self.store.begin().await.map_err(faults::store)?;
-        let org = if let Some(known) = tx.orgs().get_by_slug(&slug).await.map_err(faults::store)? {
-            known
+        let org = if let Some(name) = org {
+            self.find_or_make_org(&mut tx, name).await?.0
         } else {
-            let name = org.unwrap_or("Default").to_owned();
-            let new = Org {
-                id: self.ids.next(),
-                name,
-                slug,
-                created_at: now,
-            };
-            tx.orgs().insert(&new).await.map_err(faults::store)?;
-            new
+            let default = tx.orgs().default_org(&self.ids, now).await;
+            default.map_err(faults::store)?
         };
         let record = ApiKey {
             id: self.ids.next(),
@@ -272,27 +264,6 @@ fn hash(plain: &str) -> String {
     hex::encode(Sha256::digest(plain.as_bytes()))
 }
 
-fn slug(name: &str) -> String {
-    let dashed: String = name
-        .trim()
-        .to_lowercase()
-        .chars()
-        .map(|letter| {
-            if letter.is_ascii_alphanumeric() {
-                letter
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    let parts: Vec<&str> = dashed.split('-').filter(|part| !part.is_empty()).collect();
-    if parts.is_empty() {
-        "org".to_owned()
-    } else {
-        parts.join("-")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,11 +280,5 @@ mod tests {
         ] {
             assert!(!is_well_formed(bad), "{bad}");
         }
-    }
-
-    #[test]
-    fn slugs_are_plain() {
-        assert_eq!(slug(" Acme & Söhne, Ltd. "), "acme-s-hne-ltd");
-        assert_eq!(slug("東京"), "org");
     }
 }

@@ -21,6 +21,7 @@ pub mod keys;
 mod memory;
 mod meters;
 pub mod models;
+mod orgs;
 mod rates;
 mod readiness;
 mod removals;

@@ -26,6 +26,15 @@ impl Failure {
         }
     }
 
+    /// Says of what it happened.
+    #[must_use]
+    pub fn of(self, what: &str) -> Self {
+        Self {
+            message: format!("{what}: {}", self.message),
+            ..self
+        }
+    }
+
     /// What to do about it, when that is known.
     pub fn advice(&self) -> Option<&str> {
         self.hint.as_deref()

@@ -100,6 +100,11 @@ impl Response {
         self.inner.status().as_u16()
     }
 
+    /// A header field, if it is there and a text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.inner.headers().get(name)?.to_str().ok()
+    }
+
     /// The whole body, which must have at most `limit` bytes.
     ///
     /// # Errors

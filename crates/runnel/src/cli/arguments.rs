@@ -1,9 +1,8 @@
 //! From the command line and the environment to the definitions: what clap does,
-//! but for two of its ways.
+//! but for what it takes an empty variable for.
 
 use std::ffi::OsStr;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 
 use super::{Cli, worker};
@@ -17,7 +16,7 @@ pub(super) fn read() -> Cli {
     let read = read.and_then(|matches| {
         Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     });
-    read.unwrap_or_else(|error| without_hidden_commands(error, &command).exit())
+    read.unwrap_or_else(|error| error.exit())
 }
 
 /// Takes a variable that is set to nothing for one that is not set. Whoever
@@ -30,25 +29,4 @@ fn without_empty_variables(command: Command) -> Command {
             _ => argument,
         })
         .mut_subcommands(without_empty_variables)
-}
-
-/// A command that is not part of this version yet is no answer to a typing error.
-fn without_hidden_commands(mut error: clap::Error, command: &Command) -> clap::Error {
-    if error.kind() != ErrorKind::InvalidSubcommand {
-        return error;
-    }
-    let is_shown = |name: &String| {
-        let found = command.find_subcommand(name);
-        found.is_none_or(|found| !found.is_hide_set())
-    };
-    if let Some(ContextValue::Strings(names)) = error.remove(ContextKind::SuggestedSubcommand) {
-        let names: Vec<String> = names.into_iter().filter(is_shown).collect();
-        if !names.is_empty() {
-            error.insert(
-                ContextKind::SuggestedSubcommand,
-                ContextValue::Strings(names),
-            );
-        }
-    }
-    error
 }

@@ -22,9 +22,9 @@ pub(super) async fn run(command: KeysCommand) -> Result<(), Failure> {
     }
 }
 
-/// Does something with the keys of the database, which is closed whatever comes
+/// Does something with the keys or the organizations of the database, which is closed whatever comes
 /// of it: a process that ends before leaves work to the next one, and says so.
-async fn on_keys<T>(
+pub(super) async fn on_keys<T>(
     places: &Places,
     work: impl AsyncFnOnce(&Services) -> Result<T, Fault>,
 ) -> Result<T, Failure> {

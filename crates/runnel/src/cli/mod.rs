@@ -1,11 +1,15 @@
 //! The command line: its definitions, from which help and completions come.
 
 mod arguments;
+mod client;
 mod demo;
 mod doctor;
 mod keys;
 mod listen;
+mod orgs;
+mod run;
 mod serve;
+mod upload;
 mod worker;
 
 use std::path::PathBuf;
@@ -48,28 +52,18 @@ enum Command {
     Worker(Box<ServeFlags>),
     /// Make, list and revoke API keys
     Keys(KeysFlags),
+    /// Make and list organizations
+    Orgs(OrgsFlags),
+    /// Upload files to a server, and print the ids of their assets
+    Upload(upload::UploadFlags),
+    /// Run a model on a server, and print the id of the run or its output
+    Run(run::RunFlags),
     /// Show the whole way on a photo: upload, run, callback
     Demo(DemoFlags),
     /// Receive callbacks on this machine and print them, for development
     Listen(listen::ListenFlags),
     /// Look whether everything is there, and whether objects and rows fit together
     Doctor(doctor::DoctorFlags),
-    /// Make organizations (not supported yet)
-    #[command(hide = true)]
-    Orgs(Rest),
-    /// Upload files (not supported yet)
-    #[command(hide = true)]
-    Upload(Rest),
-    /// Run a model (not supported yet)
-    #[command(hide = true)]
-    Run(Rest),
-}
-
-/// The arguments of a command that is refused.
-#[derive(Debug, Args)]
-struct Rest {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    _rest: Vec<String>,
 }
 
 /// The flags of `runnel keys`.
@@ -104,6 +98,29 @@ enum KeysCommand {
     Revoke {
         /// Its id or its shown prefix, as `runnel keys list` prints them
         key: String,
+        #[command(flatten)]
+        places: Places,
+    },
+}
+
+/// The flags of `runnel orgs`.
+#[derive(Debug, Args)]
+struct OrgsFlags {
+    #[command(subcommand)]
+    command: OrgsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum OrgsCommand {
+    /// Make an organization; its id is printed alone on stdout
+    Create {
+        /// What to call it
+        name: String,
+        #[command(flatten)]
+        places: Places,
+    },
+    /// List the organizations, a line each
+    List {
         #[command(flatten)]
         places: Places,
     },
@@ -160,7 +177,7 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(run(cli.command, format));
+    let outcome = runtime.block_on(execute(cli.command, format));
     // What threads still work on, nobody waits for any more: an upload that was
     // not answered, or a frame of a film. None of it is worth a late exit.
     runtime.shutdown_timeout(LAST_GRACE);
@@ -181,7 +198,7 @@ const fn quiet(command: &Command) -> Option<&'static str> {
     }
 }
 
-async fn run(command: Command, format: LogFormat) -> Result<(), Failure> {
+async fn execute(command: Command, format: LogFormat) -> Result<(), Failure> {
     match command {
         Command::Serve(flags) => serve::run((*flags).try_into()?, format).await,
         Command::Keys(flags) => keys::run(flags.command).await,
@@ -189,21 +206,8 @@ async fn run(command: Command, format: LogFormat) -> Result<(), Failure> {
         Command::Listen(flags) => listen::run(flags).await,
         Command::Worker(flags) => worker::run((*flags).try_into()?).await,
         Command::Doctor(flags) => doctor::run(flags).await,
-        Command::Orgs(_) => Err(later(
-            "orgs",
-            "runnel keys create --org NAME makes the organization along with a key",
-        )),
-        Command::Upload(_) => Err(later(
-            "upload",
-            "runnel demo shows the three requests of an upload",
-        )),
-        Command::Run(_) => Err(later(
-            "run",
-            "POST /v1/models/{owner}/{slug}/runs runs a model",
-        )),
+        Command::Orgs(flags) => orgs::run(flags.command).await,
+        Command::Upload(flags) => upload::run(flags, format).await,
+        Command::Run(flags) => run::run(flags).await,
     }
-}
-
-fn later(command: &str, instead: &str) -> Failure {
-    Failure::new(format!("runnel {command} is not part of this version yet")).hint(instead)
 }

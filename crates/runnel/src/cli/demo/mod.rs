@@ -53,7 +53,7 @@ pub(super) async fn run(flags: DemoFlags) -> Result<(), Failure> {
         _ => return Err(Failure::new("--base-url and --api-key go together")),
     };
     printer::note(&format!("Runnel demo on {base_url}\n"));
-    let client = Client::new(base_url, key, authority)?;
+    let client = Client(super::client::Client::new(base_url, key, authority)?);
     let story = Story {
         client: &client,
         receiver: &receiver,

@@ -10,6 +10,7 @@ use super::client::{Client, line};
 use super::outcome::Outcome;
 use super::receiver::Receiver;
 use crate::Failure;
+use crate::cli::client::text;
 
 /// The model that the demo runs.
 const MODEL: &str = "runflow/background-replace";
@@ -110,7 +111,7 @@ impl Story<'_> {
     async fn end(&self, id: &str, accepted: Instant) -> Result<Value, Failure> {
         let path = format!("/v1/runs/{id}");
         loop {
-            let (run, _) = self.client.peek(&path).await?;
+            let run = self.client.peek(&path).await?;
             match run["status_code"].as_str() {
                 Some("succeeded") => {
                     line(
@@ -154,12 +155,6 @@ impl Story<'_> {
         }
         Ok((body, took))
     }
-}
-
-fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str, Failure> {
-    value[field]
-        .as_str()
-        .ok_or_else(|| Failure::new(format!("the answer has no {field}: {value}")))
 }
 
 fn mime_type(photo: &[u8]) -> Result<&'static str, Failure> {

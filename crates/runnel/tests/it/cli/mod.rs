@@ -6,9 +6,12 @@ mod doctor;
 mod keys;
 mod listen;
 mod models;
+mod orgs;
+mod run;
 mod serve;
 mod start;
 mod tls;
+mod upload;
 mod worker;
 
 use std::process::{Command, Output};

@@ -221,18 +221,6 @@ fn a_variable_that_is_set_to_nothing_is_not_set() {
 }
 
 #[test]
-fn no_command_is_suggested_that_is_not_there() {
-    for (typed, suggested) in [("bogus", None), ("lisen", Some("'listen'"))] {
-        let output = runnel(&[typed]);
-        let told = stderr(&output);
-        assert_eq!(output.status.code(), Some(2));
-        assert!(!told.contains("orgs"), "{told}");
-        assert_eq!(told.contains("tip:"), suggested.is_some(), "{told}");
-        assert!(suggested.is_none_or(|name| told.contains(name)), "{told}");
-    }
-}
-
-#[test]
 fn a_log_in_json_is_json_line_by_line_and_holds_no_key() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");

@@ -1,0 +1,75 @@
+//! A file on this machine that is to be sent.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+use bytes::Bytes;
+use runnel_media::{HEAD_BYTES, MediaType, sniff, types};
+
+use crate::Failure;
+
+/// An open file.
+#[derive(Debug)]
+pub(super) struct File {
+    inner: fs_err::File,
+    pub(super) name: String,
+    pub(super) mime_type: &'static str,
+    pub(super) length: u64,
+}
+
+impl File {
+    /// Opens a file, and tells its type from its bytes, or else from its name.
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        let failed = |error: std::io::Error| Failure::new(error.to_string());
+        let mut inner = fs_err::File::open(path).map_err(failed)?;
+        let metadata = inner.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Err(Failure::new("this is no file"));
+        }
+        let mut head = Vec::new();
+        let most = HEAD_BYTES as u64;
+        (&mut inner)
+            .take(most)
+            .read_to_end(&mut head)
+            .map_err(failed)?;
+        let Some(found) = sniff(&head).media_type.or_else(|| by_name(path)) else {
+            let known: Vec<&str> = types().map(|info| info.media_type.name()).collect();
+            let hint = format!("what can be uploaded: {}", known.join(", "));
+            return Err(Failure::new("its type is not known").hint(hint));
+        };
+        let name = path.file_name().unwrap_or(path.as_os_str());
+        Ok(Self {
+            inner,
+            name: name.to_string_lossy().into_owned(),
+            mime_type: found.as_mime(),
+            length: metadata.len(),
+        })
+    }
+
+    /// Reads so many bytes from the beginning.
+    pub(super) fn read(&mut self, length: u64) -> Result<Bytes, Failure> {
+        self.read_at(0, length)
+    }
+
+    /// Reads so many bytes, which must be there.
+    pub(super) fn read_at(&mut self, start: u64, length: u64) -> Result<Bytes, Failure> {
+        let mut bytes = Vec::new();
+        let read = self.inner.seek(SeekFrom::Start(start)).and_then(|_| {
+            let room = usize::try_from(length).map_err(std::io::Error::other)?;
+            bytes.reserve_exact(room);
+            (&mut self.inner).take(length).read_to_end(&mut bytes)
+        });
+        let read = read.map_err(|error| Failure::new(error.to_string()))?;
+        if read as u64 != length {
+            return Err(Failure::new("it became shorter while it was sent"));
+        }
+        Ok(bytes.into())
+    }
+}
+
+fn by_name(path: &Path) -> Option<MediaType> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    types()
+        .find(|info| info.extensions.contains(&extension.as_str()))
+        .map(|info| info.media_type)
+}

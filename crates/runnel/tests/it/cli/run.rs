@@ -1,0 +1,133 @@
+//! `runnel run`.
+
+use std::process::{Command, Stdio};
+
+use runnel_media::sample;
+use runnel_testkit::{Process, Request, wait_until};
+use serde_json::{Value, json};
+
+use super::{runnel, stderr, stdout};
+
+const KEY: &str = "rf_live_0123456789abcdefghijRUNS";
+const COLOUR: &str = "runflow/background-color";
+
+fn serve(folder: &std::path::Path, workers: &str) -> Process {
+    let variables = [
+        ("RUNNEL_BOOTSTRAP_API_KEY", KEY),
+        ("RUNNEL_LOG", "error"),
+        ("RUNNEL_WORKERS", workers),
+    ];
+    Process::serve(
+        env!("CARGO_BIN_EXE_runnel"),
+        &folder.join("data"),
+        &variables,
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_goes_in_and_the_output_comes_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = serve(folder.path(), "1");
+    let run = |arguments: &[&str]| {
+        let to = ["run", "--base-url", &server.base_url, "--api-key", KEY];
+        runnel(&[&to, arguments].concat())
+    };
+    let path = folder.path().join("a.png");
+    std::fs::write(&path, sample::gradient_png(40, 30)).unwrap();
+    let file = path.to_str().unwrap();
+    let colour = [
+        "-i",
+        "color_red=51",
+        "-i",
+        "color_green=102",
+        "-i",
+        "color_blue=255",
+    ];
+    for name in ["image_url", "asset_id"] {
+        let picture = format!("{name}=@{file}");
+        let arguments = [&[COLOUR, "--wait", "-i", &picture], &colour[..]].concat();
+        let ended = run(&arguments);
+        assert!(ended.status.success(), "{}", stderr(&ended));
+        let output: Value = serde_json::from_str(&stdout(&ended)).unwrap();
+        let made = output["image_urls"][0].as_str().unwrap();
+        let bytes = Request::new("GET", made).send().await.assert(200).body;
+        assert!(bytes.starts_with(b"\x89PNG"), "{made}");
+    }
+
+    // A text stays one, whatever it looks like.
+    let echo = run(&["runnel/echo", "--wait", "--json", "--input", "text=42"]);
+    let ended: Value = serde_json::from_str(&stdout(&echo)).unwrap();
+    assert_eq!(
+        (&ended["status_code"], &ended["input"]),
+        (&json!("succeeded"), &json!({"text": "42"}))
+    );
+    let id = stdout(&run(&["runnel/echo", "-i", "text=a=b"]));
+    let url = server.url(&format!("/v1/runs/{}", id.trim()));
+    let made = Request::new("GET", &url).key(KEY).send().await.assert(200);
+    assert_eq!(made.json()["input"]["text"], "a=b");
+
+    for (arguments, told) in [
+        (
+            ["-i", "color_red=red"],
+            "the input color_red takes a whole number, not \"red\"",
+        ),
+        (["-i", "color_red"], "-i image_url=@photo.jpg"),
+        (["-i", "image_url=@absent.png"], "absent.png"),
+        (["-i", "color=1"], "did you mean"),
+    ] {
+        let refused = run(&[&[COLOUR], &arguments[..]].concat());
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(
+            stderr(&refused).contains(told),
+            "{told}: {}",
+            stderr(&refused)
+        );
+        assert_eq!(stdout(&refused), "");
+    }
+    let twice = run(&["runnel/echo", "-i", "text=a", "-i", "text=b"]);
+    assert!(stderr(&twice).contains("given twice"), "{}", stderr(&twice));
+    let absent = run(&["nobody/nothing"]);
+    assert!(
+        stderr(&absent).contains("nobody/nothing"),
+        "{}",
+        stderr(&absent)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_does_not_succeed_is_a_failure_of_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody works, so it waits until it is cancelled.
+    let server = serve(folder.path(), "0");
+    let waiting = Command::new(env!("CARGO_BIN_EXE_runnel"))
+        .args([
+            "run",
+            "runnel/echo",
+            "--wait",
+            "--base-url",
+            &server.base_url,
+        ])
+        .args(["--api-key", KEY, "-i", "text=hi"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let id = wait_until("the run", || async {
+        let runs = Request::new("GET", &server.url("/v1/runs"))
+            .key(KEY)
+            .send()
+            .await;
+        runs.assert(200).json()["items"][0]["id"]
+            .as_str()
+            .map(str::to_owned)
+    })
+    .await;
+    let url = server.url(&format!("/v1/runs/{id}/cancellation"));
+    let cancellation = Request::new("POST", &url).key(KEY).json(&json!({}));
+    cancellation.send().await.assert(201);
+    let ended = waiting.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(stdout(&ended), "");
+    let told = format!("the run {id} ended as canceled");
+    assert!(stderr(&ended).contains(&told), "{}", stderr(&ended));
+}
