@@ -177,7 +177,7 @@ impl Answer {
         }
         let reason = reason(&self.body);
         Err(Failure::new(format!(
-            "expected status {status}, got {}: {reason}",
+            "the server answered {}: {reason}",
             self.status
         )))
     }
@@ -232,7 +232,9 @@ fn reason(body: &[u8]) -> String {
         return format!("{} bytes that are no error of this API", body.len());
     };
     let mut told = format!("{code}: {message}");
-    for field in parsed["errors"].as_array().into_iter().flatten() {
+    let fields = parsed["errors"].as_array().filter(|all| all.len() > 1);
+    // Of one field alone the message speaks itself.
+    for field in fields.into_iter().flatten() {
         if let (Some(name), Some(message)) = (field["field"].as_str(), field["message"].as_str()) {
             // Writing to a string cannot fail.
             let _ = write!(told, "\n  {name}: {message}");
