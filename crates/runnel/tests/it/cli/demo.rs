@@ -122,7 +122,7 @@ fn what_a_server_lacks_for_it_is_named() {
     let told = demo(&start("guarded", &[]));
     let hint = "hint: the demo receives the callback on this machine: start that server with RUNNEL_EGRESS_ALLOW=127.0.0.1/32";
     assert!(told.contains(hint), "{told}");
-    assert!(told.contains("\n  callback_url: "), "{told}");
+    assert!(told.contains(": callback_url: "), "{told}");
     assert!(!told.contains('{'), "no raw JSON: {told}");
     let told = demo(&start("secure", &[("RUNNEL_TLS_SELF_SIGNED", "true")]));
     assert!(
