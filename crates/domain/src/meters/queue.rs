@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use runnel_types::Timestamp;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::Services;
 
 /// How long the numbers are good: anybody may ask, and as often as they like.
 const FRESH: Duration = Duration::from_secs(5);
+
+/// How long the database may take: whoever asks has other numbers to read.
+const PROMPT: Duration = Duration::from_secs(2);
 
 /// When the jobs were counted last. Who comes while they are counted waits.
 #[derive(Debug, Default)]
@@ -17,6 +21,9 @@ pub(super) struct Last(Mutex<Option<Timestamp>>);
 impl Services {
     /// Counts the jobs, unless that was done a moment ago. A database that does not
     /// answer leaves no numbers: old ones would look like a queue that stands still.
+    ///
+    /// # Cancel safety
+    /// What nobody waited for is counted again.
     pub(super) async fn count_jobs(&self) {
         let mut last = self.meters.queue.0.lock().await;
         let now = self.now();
@@ -24,9 +31,11 @@ impl Services {
         if last.is_some_and(is_fresh) {
             return;
         }
+        let read = self.store.read();
+        let counted = timeout(PROMPT, read.jobs().backlog()).await;
         *last = Some(now);
         let jobs = &self.meters.jobs;
-        let Ok(backlog) = self.store.read().jobs().backlog().await else {
+        let Ok(Ok(backlog)) = counted else {
             jobs.clear();
             return;
         };

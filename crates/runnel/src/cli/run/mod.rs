@@ -15,6 +15,9 @@ use crate::{Failure, printer};
 /// How long waiting pauses between two looks, at first and at most.
 const LOOKS: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
 
+/// How many looks in a row may fail: a server that starts again is waited for.
+const FAILED_LOOKS: u32 = 10;
+
 /// The flags of `runnel run`.
 #[derive(Debug, Args)]
 pub(super) struct RunFlags {
@@ -83,8 +86,21 @@ async fn end(client: &Client, id: &str) -> Result<Value, Failure> {
     let path = format!("/v1/runs/{id}");
     let shown = spinner();
     let [mut pause, longest] = LOOKS;
+    let mut failed = 0;
     loop {
-        let run = client.ask(Method::GET, &path, None).await?.json(200)?;
+        let looked = client.ask(Method::GET, &path, None).await;
+        let run = match looked.and_then(|answer| answer.json(200)) {
+            Ok(run) => run,
+            Err(failure) if failed == FAILED_LOOKS => {
+                return Err(failure.of(&format!("the run {id} was made and cannot be followed")));
+            }
+            Err(_) => {
+                failed += 1;
+                tokio::time::sleep(longest).await;
+                continue;
+            }
+        };
+        failed = 0;
         let status = text(&run, "status_code")?;
         if !matches!(status, "queued" | "running") {
             shown.finish_and_clear();

@@ -24,7 +24,7 @@ impl File {
         let mut inner = fs_err::File::open(path).map_err(failed)?;
         let metadata = inner.metadata().map_err(failed)?;
         if !metadata.is_file() {
-            return Err(Failure::new("this is no file"));
+            return Err(Failure::new(format!("{} is no file", path.display())));
         }
         let mut head = Vec::new();
         let most = HEAD_BYTES as u64;
@@ -35,7 +35,8 @@ impl File {
         let Some(found) = sniff(&head).media_type.or_else(|| by_name(path)) else {
             let known: Vec<&str> = types().map(|info| info.media_type.name()).collect();
             let hint = format!("what can be uploaded: {}", known.join(", "));
-            return Err(Failure::new("its type is not known").hint(hint));
+            let message = format!("{}: its type is not known", path.display());
+            return Err(Failure::new(message).hint(hint));
         };
         let name = path.file_name().unwrap_or(path.as_os_str());
         Ok(Self {
@@ -46,12 +47,7 @@ impl File {
         })
     }
 
-    /// Reads so many bytes from the beginning.
-    pub(super) fn read(&mut self, length: u64) -> Result<Bytes, Failure> {
-        self.read_at(0, length)
-    }
-
-    /// Reads so many bytes, which must be there.
+    /// Reads so many bytes from `start`, which must be there.
     pub(super) fn read_at(&mut self, start: u64, length: u64) -> Result<Bytes, Failure> {
         let mut bytes = Vec::new();
         let read = self.inner.seek(SeekFrom::Start(start)).and_then(|_| {

@@ -6,6 +6,7 @@ mod pieces;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use indicatif::ProgressBar;
 use runnel_egress::Method;
 use serde_json::{Value, json};
 
@@ -79,7 +80,7 @@ pub(super) async fn run(flags: UploadFlags, format: LogFormat) -> Result<(), Fai
 /// Makes an asset of a file.
 pub(super) async fn upload(client: &Client, path: &Path) -> Result<Value, Refused> {
     let named = |failure: Failure| failure.of(&path.display().to_string());
-    let file = File::open(path).map_err(|failure| Refused::File(named(failure)))?;
+    let file = File::open(path).map_err(Refused::File)?;
     send(client, file).await.map_err(|refused| match refused {
         Refused::File(failure) => Refused::File(named(failure)),
         Refused::Server(failure) => Refused::Server(named(failure)),
@@ -103,9 +104,7 @@ async fn send(client: &Client, mut file: File) -> Result<Value, Refused> {
     let sent = if is_long {
         pieces::send(client, url, &mut file, &bar).await
     } else {
-        let bytes = file.read(file.length).map_err(Refused::File)?;
-        let put = client.put(url, file.mime_type, bytes, &bar).await?;
-        judged(&put, 200).map(drop)
+        send_whole(client, url, &mut file, &bar).await
     };
     bar.finish_and_clear();
     sent?;
@@ -114,6 +113,17 @@ async fn send(client: &Client, mut file: File) -> Result<Value, Refused> {
         text(&session, "asset_id")?
     );
     of_file(&client.ask(Method::POST, &path, None).await?, 201)
+}
+
+async fn send_whole(
+    client: &Client,
+    url: &str,
+    file: &mut File,
+    bar: &ProgressBar,
+) -> Result<(), Refused> {
+    let bytes = file.read_at(0, file.length).map_err(Refused::File)?;
+    let put = client.put(url, file.mime_type, bytes, bar).await?;
+    judged(&put, 200)
 }
 
 /// The answer's JSON, or whose fault it is that it is another one.

@@ -1,9 +1,9 @@
 //! `runnel run`.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use runnel_media::sample;
-use runnel_testkit::{Process, Request, wait_until};
+use runnel_testkit::{Process, Relay, Request, wait_until};
 use serde_json::{Value, json};
 
 use super::{runnel, stderr, stdout};
@@ -94,25 +94,20 @@ async fn a_file_goes_in_and_the_output_comes_out() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_does_not_succeed_is_a_failure_of_the_command() {
-    let folder = tempfile::tempdir().unwrap();
-    // Nobody works, so it waits until it is cancelled.
-    let server = serve(folder.path(), "0");
-    let waiting = Command::new(env!("CARGO_BIN_EXE_runnel"))
-        .args([
-            "run",
-            "runnel/echo",
-            "--wait",
-            "--base-url",
-            &server.base_url,
-        ])
-        .args(["--api-key", KEY, "-i", "text=hi"])
+/// Runs the echo and waits, in the background.
+fn waiting(base_url: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_runnel"))
+        .args(["run", "runnel/echo", "--wait", "-i", "text=hi"])
+        .args(["--base-url", base_url, "--api-key", KEY])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
-    let id = wait_until("the run", || async {
+        .unwrap()
+}
+
+/// The id of the only run, when it is there.
+async fn only_run(server: &Process) -> String {
+    wait_until("the run", || async {
         let runs = Request::new("GET", &server.url("/v1/runs"))
             .key(KEY)
             .send()
@@ -121,7 +116,16 @@ async fn a_run_that_does_not_succeed_is_a_failure_of_the_command() {
             .as_str()
             .map(str::to_owned)
     })
-    .await;
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_does_not_succeed_is_a_failure_of_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody works, so it waits until it is cancelled.
+    let server = serve(folder.path(), "0");
+    let waiting = waiting(&server.base_url);
+    let id = only_run(&server).await;
     let url = server.url(&format!("/v1/runs/{id}/cancellation"));
     let cancellation = Request::new("POST", &url).key(KEY).json(&json!({}));
     cancellation.send().await.assert(201);
@@ -130,4 +134,25 @@ async fn a_run_that_does_not_succeed_is_a_failure_of_the_command() {
     assert_eq!(stdout(&ended), "");
     let told = format!("the run {id} ended as canceled");
     assert!(stderr(&ended).contains(&told), "{}", stderr(&ended));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_starts_again_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let relay = Relay::start();
+    let mut server = serve(folder.path(), "0");
+    relay.lead_to(Some(&server.base_url));
+    let waiting = waiting(&relay.url());
+    only_run(&server).await;
+    relay.lead_to(None);
+    server.kill();
+    wait_until("a look that finds nobody", || async {
+        (relay.in_vain() > 0).then_some(())
+    })
+    .await;
+    let server = serve(folder.path(), "1");
+    relay.lead_to(Some(&server.base_url));
+    let ended = waiting.wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", stderr(&ended));
+    assert!(stdout(&ended).contains("hi"), "{}", stdout(&ended));
 }

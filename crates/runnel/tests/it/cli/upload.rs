@@ -1,13 +1,9 @@
 //! `runnel upload`.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use runnel_media::sample;
-use runnel_testkit::Process;
+use runnel_testkit::{Process, Relay};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -114,56 +110,6 @@ fn a_server_that_refuses_all_is_asked_once() {
     );
 }
 
-/// Passes connections on to a server, and cuts each of the first few after so many
-/// bytes of the client's.
-struct Shears {
-    address: SocketAddr,
-    cut: Arc<AtomicUsize>,
-}
-
-const CUTS: usize = 4;
-const CUT_AFTER: usize = 5 << 20;
-
-impl Shears {
-    fn start(to: impl Fn() -> SocketAddr + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let cut = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&cut);
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let (client, count) = (client.unwrap(), Arc::clone(&count));
-                let server = TcpStream::connect(to()).unwrap();
-                let (mut back, mut to_client) =
-                    (server.try_clone().unwrap(), client.try_clone().unwrap());
-                std::thread::spawn(move || {
-                    let _ = std::io::copy(&mut back, &mut to_client);
-                    let _ = to_client.shutdown(Shutdown::Write);
-                });
-                std::thread::spawn(move || pass_on(client, server, &count));
-            }
-        });
-        Self { address, cut }
-    }
-}
-
-fn pass_on(mut client: TcpStream, mut server: TcpStream, count: &AtomicUsize) {
-    let mut chunk = vec![0; 64 << 10];
-    let mut passed = 0;
-    while let Ok(read @ 1..) = client.read(&mut chunk) {
-        if server.write_all(&chunk[..read]).is_err() {
-            break;
-        }
-        passed += read;
-        if passed > CUT_AFTER && count.load(Ordering::SeqCst) < CUTS {
-            count.fetch_add(1, Ordering::SeqCst);
-            break;
-        }
-    }
-    let _ = server.shutdown(Shutdown::Both);
-    let _ = client.shutdown(Shutdown::Both);
-}
-
 #[test]
 fn a_long_file_goes_in_pieces_and_goes_on_when_it_is_cut_off() {
     let folder = tempfile::tempdir().unwrap();
@@ -177,22 +123,16 @@ fn a_long_file_goes_in_pieces_and_goes_on_when_it_is_cut_off() {
         bytes.extend_from_slice(&state.to_be_bytes());
     }
     let path = write(folder.path(), "long.png", &bytes);
-    let target = Arc::new(std::sync::OnceLock::new());
-    let known = Arc::clone(&target);
-    let shears = Shears::start(move || *known.get().unwrap());
-    let public_url = format!("http://{}", shears.address);
-    let server = serve(
-        &folder.path().join("data"),
-        &[("RUNNEL_PUBLIC_URL", &public_url)],
-    );
-    let address = server.base_url.strip_prefix("http://").unwrap();
-    target.set(address.parse().unwrap()).unwrap();
-
+    let relay = Relay::start();
+    relay.cut(4, 5 << 20);
+    let url = relay.url();
+    let server = serve(&folder.path().join("data"), &[("RUNNEL_PUBLIC_URL", &url)]);
+    relay.lead_to(Some(&server.base_url));
     let sent = runnel(&[
         "upload",
         "--json",
         "--base-url",
-        &public_url,
+        &url,
         "--api-key",
         KEY,
         &path,
@@ -200,5 +140,5 @@ fn a_long_file_goes_in_pieces_and_goes_on_when_it_is_cut_off() {
     assert!(sent.status.success(), "{}", stderr(&sent));
     let asset: Value = serde_json::from_str(&stdout(&sent)).unwrap();
     assert_eq!(asset["sha256"], hex::encode(Sha256::digest(&bytes)));
-    assert_eq!(shears.cut.load(Ordering::SeqCst), CUTS);
+    assert_eq!(relay.cuts_left(), 0);
 }
