@@ -46,6 +46,11 @@ impl Services {
             let message = format!("must have 1 to {MAX_NAME} characters");
             return Err(Fault::invalid_field("org", "length", message));
         }
+        // It stands in lines between tabs, and in the log.
+        if name.chars().any(char::is_control) {
+            let message = "must not have control characters such as a new line";
+            return Err(Fault::invalid_field("org", "characters", message));
+        }
         let known = tx.orgs().list().await.map_err(faults::store)?;
         let is_meant =
             |org: &Org| org.slug == name || org.name.to_lowercase() == name.to_lowercase();

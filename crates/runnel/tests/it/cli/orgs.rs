@@ -45,6 +45,12 @@ async fn organizations_of_any_name_are_apart(db: Db) {
         let me = me.send().await.assert(200).json();
         assert_eq!(me["memberships"][0]["org"]["id"], *ids[3], "{name}: {me}");
     }
+    let lines = run(&["keys", "create", "--org", "a\nb"]);
+    assert!(
+        stderr(&lines).contains("control characters"),
+        "{}",
+        stderr(&lines)
+    );
     let empty = run(&["orgs", "create", " "]);
     assert!(
         stderr(&empty).contains("1 to 255 characters"),
