@@ -1,7 +1,6 @@
 //! What happens around every request: its id, its log line, its count.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method};
@@ -63,14 +62,15 @@ pub(crate) async fn observe(
     let started = services.now();
     let span = tracing::info_span!("request", request.id = %id);
     let mut response = next.run(request).instrument(span).await;
-    let duration_ms = services.now().millis_since(started);
+    let ended = services.now();
+    let duration_ms = ended.millis_since(started);
     let status = response.status().as_u16();
     let route = response.extensions_mut().remove::<MatchedPath>();
     services.meters.answered(
         name(&method),
         route.as_ref().map_or("none", MatchedPath::as_str),
         status,
-        Duration::from_millis(duration_ms.unsigned_abs()),
+        ended.since(started),
     );
     let told = response
         .extensions_mut()

@@ -52,6 +52,12 @@ impl Timestamp {
         (self.0 - earlier.0).max(0) / 1000
     }
 
+    /// What has passed since `earlier`, to the microsecond; nothing when the clock
+    /// stepped back.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
     /// The beginning of a day written `2026-04-01`, in UTC, and of the day after.
     pub fn day(text: &str) -> Option<(Self, Self)> {
         let date: jiff::civil::Date = text.parse().ok().filter(|_| text.len() == 10)?;
@@ -213,5 +219,8 @@ mod tests {
             INSTANT.millis_since(INSTANT.plus(Duration::from_hours(1))),
             0
         );
+        let later = INSTANT.plus(Duration::from_micros(1500));
+        assert_eq!(later.since(INSTANT), Duration::from_micros(1500));
+        assert_eq!(INSTANT.since(later), Duration::ZERO);
     }
 }

@@ -182,8 +182,8 @@ impl Meters {
     /// Counts a run whose engine begins for the first time.
     pub(crate) fn began(&self, run: &Run) {
         if let Some(began_at) = run.started_at {
-            let waited = began_at.millis_since(run.created_at);
-            self.run_waits.observe(seconds(waited));
+            let waited = began_at.since(run.created_at);
+            self.run_waits.observe(waited.as_secs_f64());
         }
     }
 
@@ -193,7 +193,7 @@ impl Meters {
         self.runs.get_or_create(&labels).inc();
         if let (Some(began_at), Some(ended_at)) = (run.started_at, run.completed_at) {
             let durations = self.run_durations.get_or_create(&[("engine", engine)]);
-            durations.observe(seconds(ended_at.millis_since(began_at)));
+            durations.observe(ended_at.since(began_at).as_secs_f64());
         }
     }
 
@@ -207,11 +207,6 @@ impl Meters {
         self.attempts.get_or_create(&[("outcome", outcome)]).inc();
         self.attempt_durations.observe(took.as_secs_f64());
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "bounded by the age of a run")]
-fn seconds(millis: i64) -> f64 {
-    millis as f64 / 1000.0
 }
 
 impl Services {
