@@ -46,7 +46,11 @@ pub(crate) async fn open(
     ids: &IdSource,
     role: Role,
 ) -> Result<Parts, Failure> {
-    let store = open_store(settings, role).await?;
+    if role != Role::Server {
+        database_is_there(settings)?;
+    }
+    let url: DatabaseUrl = settings.database_url().parse()?;
+    let store = Store::open(&url).await?;
     match open_rest(settings, ids, role, &store).await {
         Ok(parts) => Ok(parts),
         Err(failure) => {
@@ -57,17 +61,18 @@ pub(crate) async fn open(
     }
 }
 
-async fn open_store(settings: &Settings, role: Role) -> Result<Store, Failure> {
+/// Looks whether the file of the database is there, if it is one.
+///
+/// # Errors
+/// That it is not.
+pub(crate) fn database_is_there(settings: &Settings) -> Result<(), Failure> {
     let url: DatabaseUrl = settings.database_url().parse()?;
-    if role != Role::Server
-        && let Some(file) = url.file().filter(|file| !file.exists())
-    {
-        let message = format!("there is no database at {}", file.display());
-        return Err(Failure::new(message).hint(
-            "name the server's with --data-dir or --database-url; runnel serve makes a new one",
-        ));
-    }
-    Ok(Store::open(&url).await?)
+    let Some(file) = url.file().filter(|file| !file.exists()) else {
+        return Ok(());
+    };
+    let message = format!("there is no database at {}", file.display());
+    Err(Failure::new(message)
+        .hint("name the server's with --data-dir or --database-url; runnel serve makes a new one"))
 }
 
 async fn open_rest(

@@ -140,6 +140,10 @@ impl App {
         let address = listener
             .local_addr()
             .map_err(|error| Failure::new(format!("cannot listen: {error}")))?;
+        // ORDER: before a certificate is made in a folder that is none of a server's.
+        if role != Role::Server {
+            parts::database_is_there(&settings)?;
+        }
         let tls = tls::acceptor(&settings, &environment)?;
         let base_url = base_url(address, settings.is_tls());
         let public_url = settings
