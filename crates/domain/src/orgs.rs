@@ -52,9 +52,10 @@ impl Services {
             return Err(Fault::invalid_field("org", "characters", message));
         }
         let known = tx.orgs().list().await.map_err(faults::store)?;
-        let is_meant =
-            |org: &Org| org.slug == name || org.name.to_lowercase() == name.to_lowercase();
-        if let Some(found) = known.iter().find(|org| is_meant(org)) {
+        let lower = name.to_lowercase();
+        // ORDER: the name first, which may be what the slug of another one is.
+        let by_name = known.iter().find(|org| org.name.to_lowercase() == lower);
+        if let Some(found) = by_name.or_else(|| known.iter().find(|org| org.slug == name)) {
             return Ok((found.clone(), false));
         }
         let org = Org {
