@@ -37,7 +37,8 @@ pub(crate) struct Parts {
     pub(crate) signing_key: [u8; 32],
 }
 
-/// Opens the parts that the settings name.
+/// Opens the parts that the settings name; of those that are no server's, see
+/// [`database_is_there`] first, which the opening would make.
 ///
 /// # Errors
 /// What is in the way; nothing stays open.
@@ -46,9 +47,6 @@ pub(crate) async fn open(
     ids: &IdSource,
     role: Role,
 ) -> Result<Parts, Failure> {
-    if role != Role::Server {
-        database_is_there(settings)?;
-    }
     let url: DatabaseUrl = settings.database_url().parse()?;
     let store = Store::open(&url).await?;
     match open_rest(settings, ids, role, &store).await {

@@ -317,6 +317,7 @@ pub async fn open_services(
 /// # Errors
 /// Also when the database or the storage is not there.
 pub(crate) async fn open_for_command(settings: &Settings) -> Result<Arc<Services>, Failure> {
+    parts::database_is_there(settings)?;
     services(
         settings,
         &Environment::system(),

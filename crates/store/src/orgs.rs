@@ -27,17 +27,6 @@ impl<E: Reader> Orgs<E> {
         .await
     }
 
-    /// The organization that has this slug.
-    pub async fn get_by_slug(&mut self, slug: &str) -> Result<Option<Org>, StoreError> {
-        let sql = "SELECT id, name, slug, created_at FROM orgs WHERE slug = $1";
-        optional(
-            &mut self.0,
-            Statement::new(TABLE, sql, Args::new().text(slug)),
-            decode,
-        )
-        .await
-    }
-
     /// Every organization, oldest first, for the operator.
     pub async fn list(&mut self) -> Result<Vec<Org>, StoreError> {
         let sql = "SELECT id, name, slug, created_at FROM orgs ORDER BY created_at, id";

@@ -136,7 +136,7 @@ impl Meters {
         );
         registry.register(
             "jobs",
-            "Jobs of all processes: ready is work and deliverable are callbacks that wait for a worker, working is in the hands of one, delayed is due later",
+            "Jobs of all processes: ready is work and deliverable are callbacks that wait for a worker, working is in the hands of one, delayed is put off",
             self.jobs.clone(),
         );
         registry.register(

@@ -60,7 +60,8 @@ impl Services {
         tx.commit().await.map_err(faults::store)
     }
 
-    /// Writes all that, to be committed, and the run as it ended. `None` when there is nothing to commit.
+    /// Writes all that, to be committed, and the run as it ended. `None` when there
+    /// is nothing to commit.
     async fn write_end(
         &self,
         run: &Run,

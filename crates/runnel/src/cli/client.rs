@@ -1,7 +1,7 @@
 //! The HTTP client of the commands that talk to a server.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -47,16 +47,16 @@ pub(super) struct ServerFlags {
 impl ServerFlags {
     /// A client of that server.
     pub(super) fn client(self) -> Result<Client, Failure> {
-        let authority = match &self.tls_ca {
-            Some(path) => {
-                let read = fs_err::read(path);
-                Some(read.map_err(|error| Failure::new(error.to_string()))?)
-            }
-            None => None,
-        };
+        let authority = authority(self.tls_ca.as_deref())?;
         let base_url = self.base_url.trim_end_matches('/').to_owned();
         Client::new(base_url, self.api_key, authority)
     }
+}
+
+/// Reads the file of an authority that a server's certificate is from.
+pub(super) fn authority(path: Option<&Path>) -> Result<Option<Vec<u8>>, Failure> {
+    let read = path.map(fs_err::read).transpose();
+    read.map_err(|error| Failure::new(error.to_string()))
 }
 
 /// A client of one server, with a key.

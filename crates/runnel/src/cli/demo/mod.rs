@@ -14,6 +14,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::DemoFlags;
+use super::client::{Client as Inner, authority};
 use crate::config::Settings;
 use crate::wire::{App, Environment};
 use crate::{Failure, printer};
@@ -37,10 +38,7 @@ pub(super) async fn run(flags: DemoFlags) -> Result<(), Failure> {
         ),
         None => ("coffee.png".to_owned(), PHOTO.to_vec()),
     };
-    let authority = match &flags.tls_ca {
-        Some(path) => Some(fs_err::read(path).map_err(|error| Failure::new(error.to_string()))?),
-        None => None,
-    };
+    let authority = authority(flags.tls_ca.as_deref())?;
     fs_err::create_dir_all(&flags.output).map_err(|error| Failure::new(error.to_string()))?;
     let receiver = Receiver::start().await?;
     let own = match (&flags.base_url, &flags.api_key) {
@@ -53,7 +51,7 @@ pub(super) async fn run(flags: DemoFlags) -> Result<(), Failure> {
         _ => return Err(Failure::new("--base-url and --api-key go together")),
     };
     printer::note(&format!("Runnel demo on {base_url}\n"));
-    let client = Client(super::client::Client::new(base_url, key, authority)?);
+    let client = Client(Inner::new(base_url, key, authority)?);
     let story = Story {
         client: &client,
         receiver: &receiver,

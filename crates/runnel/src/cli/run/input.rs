@@ -65,8 +65,11 @@ enum Kind {
     File,
     /// Several of them.
     List,
-    /// A number, a flag, or any JSON.
-    Json(&'static str),
+    Integer,
+    Number,
+    Boolean,
+    /// Any JSON.
+    Json,
     /// A text, or what is not known here: the server judges it.
     Text,
 }
@@ -82,12 +85,27 @@ impl Kind {
         match kind {
             Some("image" | "video") => Self::File,
             Some("image_list") => Self::List,
-            Some("integer") => Self::Json("a whole number"),
-            Some("number") => Self::Json("a number"),
-            Some("boolean") => Self::Json("true or false"),
-            Some("json") => Self::Json("JSON"),
+            Some("integer") => Self::Integer,
+            Some("number") => Self::Number,
+            Some("boolean") => Self::Boolean,
+            Some("json") => Self::Json,
             _ => Self::Text,
         }
+    }
+
+    /// Reads a value that is no file; fails with what it takes.
+    fn read(self, text: &str) -> Result<Value, &'static str> {
+        let (what, is_meant): (_, fn(&Value) -> bool) = match self {
+            Self::AssetId | Self::File | Self::List | Self::Text => {
+                return Ok(Value::String(text.to_owned()));
+            }
+            Self::Integer => ("a whole number", |value| value.is_i64() || value.is_u64()),
+            Self::Number => ("a number", Value::is_number),
+            Self::Boolean => ("true or false", Value::is_boolean),
+            Self::Json => ("JSON", |_| true),
+        };
+        let read: Option<Value> = serde_json::from_str(text).ok();
+        read.filter(is_meant).ok_or(what)
     }
 
     /// How an uploaded file is named there.
@@ -108,21 +126,9 @@ impl Given {
         let kind = Kind::of(name, model);
         let value = match (kind, text.strip_prefix('@')) {
             (Kind::AssetId | Kind::File | Kind::List, Some(path)) => Part::File(path.to_owned()),
-            (Kind::Json(what), _) => {
-                let read: Option<Value> = serde_json::from_str(text).ok();
-                let is_meant = |value: &Value| match what {
-                    "true or false" => value.is_boolean(),
-                    "a whole number" => value.is_i64() || value.is_u64(),
-                    "a number" => value.is_number(),
-                    _ => true,
-                };
-                let Some(value) = read.filter(is_meant) else {
-                    let message = format!("the input {name} takes {what}, not {text:?}");
-                    return Err(Failure::new(message));
-                };
-                Part::Value(value)
-            }
-            _ => Part::Value(Value::String(text.to_owned())),
+            _ => Part::Value(kind.read(text).map_err(|what| {
+                Failure::new(format!("the input {name} takes {what}, not {text:?}"))
+            })?),
         };
         Ok(Self {
             name: name.to_owned(),

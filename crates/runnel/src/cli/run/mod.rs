@@ -63,7 +63,7 @@ pub(super) async fn run(flags: RunFlags) -> Result<(), Failure> {
         });
         return Ok(());
     }
-    let run = end(&client, id).await?;
+    let run = follow(&client, id).await?;
     let status = text(&run, "status_code")?;
     if flags.json {
         printer::data(&run.to_string());
@@ -82,7 +82,7 @@ pub(super) async fn run(flags: RunFlags) -> Result<(), Failure> {
 }
 
 /// Looks at a run until it has ended. Whoever stops looking stops nothing else.
-async fn end(client: &Client, id: &str) -> Result<Value, Failure> {
+async fn follow(client: &Client, id: &str) -> Result<Value, Failure> {
     let path = format!("/v1/runs/{id}");
     let shown = spinner();
     let [mut pause, longest] = LOOKS;

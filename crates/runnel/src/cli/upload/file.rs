@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use bytes::Bytes;
-use runnel_media::{HEAD_BYTES, MediaType, sniff, types};
+use runnel_media::{HEAD_BYTES, sniff, types};
 
 use crate::Failure;
 
@@ -18,7 +18,7 @@ pub(super) struct File {
 }
 
 impl File {
-    /// Opens a file, and tells its type from its bytes, or else from its name.
+    /// Opens a file, and tells its type from its bytes, as the server will.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let failed = |error: std::io::Error| Failure::new(error.to_string());
         let mut inner = fs_err::File::open(path).map_err(failed)?;
@@ -32,7 +32,7 @@ impl File {
             .take(most)
             .read_to_end(&mut head)
             .map_err(failed)?;
-        let Some(found) = sniff(&head).media_type.or_else(|| by_name(path)) else {
+        let Some(found) = sniff(&head).media_type else {
             let known: Vec<&str> = types().map(|info| info.media_type.name()).collect();
             let hint = format!("what can be uploaded: {}", known.join(", "));
             let message = format!("{}: its type is not known", path.display());
@@ -61,11 +61,4 @@ impl File {
         }
         Ok(bytes.into())
     }
-}
-
-fn by_name(path: &Path) -> Option<MediaType> {
-    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-    types()
-        .find(|info| info.extensions.contains(&extension.as_str()))
-        .map(|info| info.media_type)
 }

@@ -12,11 +12,16 @@ const KEY: &str = "rf_live_0123456789abcdefghijRUNS";
 const COLOUR: &str = "runflow/background-color";
 
 fn serve(folder: &std::path::Path, workers: &str) -> Process {
-    let variables = [
+    serve_with(folder, workers, &[])
+}
+
+fn serve_with(folder: &std::path::Path, workers: &str, more: &[(&str, &str)]) -> Process {
+    let own = [
         ("RUNNEL_BOOTSTRAP_API_KEY", KEY),
         ("RUNNEL_LOG", "error"),
         ("RUNNEL_WORKERS", workers),
     ];
+    let variables = [&own, more].concat();
     Process::serve(
         env!("CARGO_BIN_EXE_runnel"),
         &folder.join("data"),
@@ -92,6 +97,84 @@ async fn a_file_goes_in_and_the_output_comes_out() {
         "{}",
         stderr(&absent)
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_are_read_by_the_types_of_the_inputs() {
+    const MODEL: &str = r#"
+        [models."acme/all"]
+        engine = "http"
+        url = "http://127.0.0.1:9/"
+        [models."acme/all".inputs]
+        pictures = "image_list"
+        share = "number"
+        count = "integer"
+        flag = "boolean"
+        more = "json"
+        colour = "color"
+        words = "string"
+    "#;
+    let folder = tempfile::tempdir().unwrap();
+    let models = folder.path().join("models.toml");
+    std::fs::write(&models, MODEL).unwrap();
+    let path = folder.path().join("a.png");
+    std::fs::write(&path, sample::gradient_png(40, 30)).unwrap();
+    // Nobody works: what is asked is the input that the server has.
+    let more = [
+        ("RUNNEL_MODELS", models.to_str().unwrap()),
+        ("RUNNEL_EGRESS_ALLOW", "127.0.0.0/8"),
+    ];
+    let server = serve_with(folder.path(), "0", &more);
+    let run = |inputs: &[&str]| {
+        let mut all = vec!["run", "acme/all", "--json"];
+        all.extend(["--base-url", &server.base_url, "--api-key", KEY]);
+        all.extend(["--callback-url", "http://127.0.0.1:9/hook"]);
+        all.extend(inputs.iter().flat_map(|input| ["-i", input]));
+        runnel(&all)
+    };
+    let picture = format!("pictures=@{}", path.display());
+    let made = run(&[
+        &picture,
+        "share=0.5",
+        &picture,
+        "count=3",
+        "flag=true",
+        "more={\"a\":[1]}",
+        "colour=#1f6feb",
+        "words=@home=7",
+    ]);
+    assert!(made.status.success(), "{}", stderr(&made));
+    let made: Value = serde_json::from_str(&stdout(&made)).unwrap();
+    assert_eq!(made["callback_url"], "http://127.0.0.1:9/hook");
+    let mut input = made["input"].clone();
+    let pictures = input.as_object_mut().unwrap().remove("pictures").unwrap();
+    let mut ids = Vec::new();
+    for shown in pictures.as_array().unwrap() {
+        let bytes = Request::new("GET", shown.as_str().unwrap()).send().await;
+        assert!(bytes.assert(200).body.starts_with(b"\x89PNG"), "{shown}");
+        ids.push(shown);
+    }
+    assert_eq!(ids.len(), 2);
+    assert_ne!(ids[0], ids[1]);
+    let typed = json!({
+        "share": 0.5, "count": 3, "flag": true, "more": {"a": [1]},
+        "colour": "#1f6feb", "words": "@home=7",
+    });
+    assert_eq!(input, typed);
+    for (wrong, what) in [
+        ("share=half", "a number"),
+        ("count=1.5", "a whole number"),
+        ("flag=yes", "true or false"),
+        ("more={", "JSON"),
+    ] {
+        let refused = run(&[wrong]);
+        let told = format!("takes {what}, not");
+        assert!(
+            stderr(&refused).contains(&told),
+            "{wrong}: {}",
+            stderr(&refused)
+        );
+    }
 }
 
 /// Runs the echo and waits, in the background.
