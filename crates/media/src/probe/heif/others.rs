@@ -25,6 +25,7 @@ pub(crate) fn others_hidden<S: Read + Seek>(
     let unreadable = || damaged(format, "its list of pictures cannot be read");
     let of_kind = |kind: &[u8; 4]| placed(&meta.boxes).find(|(_, (found, _))| found == kind);
     let primary = of_kind(b"pitm").and_then(|(_, (_, payload))| primary_item(payload));
+    let primary = primary.ok_or_else(unreadable)?;
     let (list_at, (_, list)) = of_kind(b"iinf").ok_or_else(unreadable)?;
     // A version, flags, and how many there are: in two bytes, or in four.
     let head = if list.first() == Some(&0) { 6 } else { 8 };
@@ -37,7 +38,7 @@ pub(crate) fn others_hidden<S: Read + Seek>(
         let &[version, _, _, flags, ..] = entry else {
             return Err(unreadable());
         };
-        if item(version, entry) == primary {
+        if item(version, entry) == Some(primary) {
             is_listed = true;
         } else {
             let place = list_at + head + at + 3;
