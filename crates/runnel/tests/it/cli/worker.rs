@@ -62,12 +62,14 @@ async fn it_works_off_what_a_server_accepts(db: Db) {
     for path in ["/v1/health", "/v1/readiness"] {
         get(&worker, path).await.assert(200);
     }
-    let page = get(&worker, "/metrics").await.assert(200).body;
-    let page = String::from_utf8(page).unwrap();
-    assert!(
-        page.contains("runnel_runs_total{engine=\"builtin\",status=\"succeeded\"} 1"),
-        "{page}"
-    );
+    // Counted a moment after the commit that the callback follows.
+    let ended = "runnel_runs_total{engine=\"builtin\",status=\"succeeded\"} 1";
+    wait_until("the run in the metrics", || async {
+        let page = get(&worker, "/metrics").await.assert(200).body;
+        let page = String::from_utf8(page).unwrap();
+        page.contains(ended).then_some(())
+    })
+    .await;
     for path in ["/v1/assets", "/docs", "/v1/openapi.json", "/storage/a"] {
         let refused = get(&worker, path).await.assert_error(404, "NOT_FOUND");
         let message = refused["message"].as_str().unwrap();
