@@ -20,7 +20,10 @@ pub(super) async fn a_slug_is_unique(db: Db) {
     );
     drop(tx);
     let read = db.store.read();
-    assert_eq!(read.orgs().list().await.unwrap(), [org.clone()]);
+    assert_eq!(
+        read.orgs().list().await.unwrap(),
+        std::slice::from_ref(&org)
+    );
     assert_eq!(read.orgs().get(org.id).await.unwrap(), Some(org));
     assert_eq!(read.orgs().get(twin.id).await.unwrap(), None);
 }
