@@ -71,12 +71,22 @@ pub(super) fn quantise<const L: usize>(
     blocks: &mut Blocks<L>,
     [first, others]: [Step; 2],
 ) -> Blocks<L> {
-    let mut known = [[0; L]; 16];
-    for (place, (row, known)) in blocks.iter_mut().zip(&mut known).enumerate() {
-        let step = if place == 0 { first } else { others };
-        // One after the other: as pairs they are not turned into vectors.
-        *row = row.map(|coefficient| step.level(coefficient));
-        *known = row.map(|level| step.known(level));
+    // In one run over all of them: of loops in loops the compiler may make vectors
+    // of what lies below one another.
+    let mut first_row = blocks[0];
+    for level in blocks.as_flattened_mut() {
+        *level = others.level(*level);
+    }
+    for level in &mut first_row {
+        *level = first.level(*level);
+    }
+    blocks[0] = first_row;
+    let mut known = *blocks;
+    for level in known.as_flattened_mut() {
+        *level = others.known(*level);
+    }
+    for (known, level) in known[0].iter_mut().zip(first_row) {
+        *known = first.known(level);
     }
     known
 }

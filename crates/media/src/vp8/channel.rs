@@ -71,12 +71,14 @@ impl<'a, const PLANES: usize, const BLOCKS: usize, const L: usize> Channel<'a, P
                 let (plane, below) = (at / BLOCKS, at % BLOCKS);
                 let line = (top + below * 4 + y).min(self.height - 1);
                 let line = &self.pixels[plane][line * self.width..][..self.width];
-                for (beside, quad) in quads.iter_mut().enumerate() {
-                    let start = left + beside * 4;
-                    *quad = match line.get(start..).and_then(<[u8]>::first_chunk) {
-                        Some(pixels) => u32::from_le_bytes(*pixels),
-                        None => beyond(line, start),
-                    };
+                if let Some(run) = line.get(left..left + side) {
+                    for (quad, pixels) in quads.iter_mut().zip(run.as_chunks().0) {
+                        *quad = u32::from_le_bytes(*pixels);
+                    }
+                } else {
+                    for (beside, quad) in quads.iter_mut().enumerate() {
+                        *quad = beyond(line, left + beside * 4);
+                    }
                 }
             }
             for x in 0..4 {

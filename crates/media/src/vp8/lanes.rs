@@ -11,22 +11,20 @@
 )]
 
 use super::coder::Coder;
+use super::tokens::{Stream, Token};
+use super::tree::{MOST, Tree};
 
 /// How many streams the coefficients of a frame lie in.
 pub(super) const STREAMS: usize = 8;
 
-/// A choice to be coded: its place among the probabilities, and above it which way
-/// it went.
+/// A choice to be coded: how likely "no" is, of 256, and [`IS_YES`] or not.
 pub(super) type Choice = u16;
 
-/// The bit of a [`Choice`] that says which way it went.
-pub(super) const YES: Choice = PLACES as Choice;
-
-/// How many places there are: a power of two, so that a masked one is inside.
-pub(super) const PLACES: usize = 2048;
-
-/// What the places of choices point into.
-pub(super) type Probabilities = [u8; PLACES];
+/// A choice of this probability.
+#[inline(always)]
+pub(super) const fn choice(probability: u8, yes: bool) -> Choice {
+    probability as Choice | if yes { IS_YES } else { 0 }
+}
 
 /// Steps after which digits are taken: with seven bits each, and what was left
 /// before, a carry and the eight lowest ones, a lane has room for them.
@@ -35,14 +33,14 @@ const STEPS: usize = 3;
 /// Bits of a digit of what is written.
 const DIGIT: u32 = 24;
 
-/// Steps whose choices are laid side by side at once.
-const STAGE: usize = 16 * STEPS;
+/// Steps whose choices are found at once.
+const STAGE: usize = 64 * STEPS;
 
-/// A choice with its probability instead of a place: this bit, or not.
-const IS_YES: u16 = 0x8000;
+/// The bit of a [`Choice`] that says which way it went.
+const IS_YES: Choice = 0x8000;
 
 /// The choice of a stream that has ended: a "no" that is certain.
-const NOTHING: u16 = 256;
+const NOTHING: Choice = 256;
 
 /// Streams on their way, one in each lane; all as in [`Coder`].
 struct Lanes {
@@ -94,37 +92,73 @@ impl Lanes {
     }
 }
 
-/// Codes the choices of all streams.
+/// The next choices of a stream: [`STAGE`] of them, and behind those what its last
+/// token had too many.
+struct Choices<'a> {
+    tokens: std::slice::Iter<'a, Token>,
+    large: std::slice::Iter<'a, i16>,
+    next: [Choice; STAGE + MOST],
+    length: usize,
+}
+
+impl<'a> Choices<'a> {
+    fn new(stream: &'a Stream) -> Self {
+        Self {
+            tokens: stream.tokens.iter(),
+            large: stream.large.iter(),
+            next: [NOTHING; STAGE + MOST],
+            length: 0,
+        }
+    }
+
+    /// Drops what was coded and finds what is next; answers whether there is any.
+    #[inline(always)]
+    fn find(&mut self, tree: &Tree) -> bool {
+        self.next.copy_within(STAGE.., 0);
+        // Taken out, so that they are in registers meanwhile.
+        let mut tokens = self.tokens.clone();
+        let mut length = self.length.saturating_sub(STAGE);
+        while length < STAGE {
+            let Some(token) = tokens.next() else {
+                self.next[length..].fill(NOTHING);
+                break;
+            };
+            // INVARIANT: there is room for the choices of one token behind a stage.
+            let room = self.next[length..]
+                .first_chunk_mut()
+                .expect("a token has its room");
+            length += tree.write(*token, &mut self.large, room);
+        }
+        (self.tokens, self.length) = (tokens, length);
+        length > 0
+    }
+}
+
+/// Codes the tokens of all streams.
 #[inline(always)]
-pub(super) fn code(choices: [&[Choice]; STREAMS], known: &Probabilities) -> [Vec<u8>; STREAMS] {
-    let probability = |choice: usize| {
-        let yes = if choice < PLACES { 0 } else { IS_YES };
-        u16::from(known[choice % PLACES]) | yes
-    };
-    let probabilities: [u16; 2 * PLACES] = std::array::from_fn(probability);
+pub(super) fn code(streams: &[Stream; STREAMS], tree: &Tree) -> [Vec<u8>; STREAMS] {
     let mut lanes = Lanes {
         values: [0; STREAMS],
         ranges: [255; STREAMS],
         ready: [0; STREAMS],
     };
-    let mut digits = choices.map(|choices| Vec::with_capacity(choices.len() / 16 + STAGE));
-    let mut stage = [[NOTHING; STREAMS]; STAGE];
-    let longest = choices.map(<[Choice]>::len).into_iter().max();
-    for start in (0..longest.unwrap_or_default()).step_by(STAGE) {
-        for (lane, choices) in choices.iter().enumerate() {
-            let choices = choices.get(start..).unwrap_or_default();
-            for (step, choice) in stage.iter_mut().zip(choices) {
-                step[lane] = probabilities[usize::from(*choice) % probabilities.len()];
-            }
-            for step in stage.iter_mut().skip(choices.len()) {
-                step[lane] = NOTHING;
-            }
+    let mut digits: [Vec<u32>; STREAMS] =
+        std::array::from_fn(|lane| Vec::with_capacity(streams[lane].tokens.len() / 8 + STAGE));
+    let mut choices: [Choices<'_>; STREAMS] =
+        std::array::from_fn(|lane| Choices::new(&streams[lane]));
+    loop {
+        let mut is_any = false;
+        for choices in &mut choices {
+            is_any |= choices.find(tree);
+        }
+        if !is_any {
+            break;
         }
         let mut found = [[0; STAGE / STEPS]; STREAMS];
         let mut counts = [0; STREAMS];
-        for steps in stage.as_chunks::<STEPS>().0 {
-            for step in steps {
-                lanes.step(step);
+        for start in (0..STAGE).step_by(STEPS) {
+            for step in start..start + STEPS {
+                lanes.step(&std::array::from_fn(|lane| choices[lane].next[step]));
             }
             let (taken, is_digit) = lanes.take();
             for lane in 0..STREAMS {
@@ -166,30 +200,46 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::vp8::tokens::{Counts, LARGE, SHAPES, TOKENS};
+
+    /// A token, with a level in case that it is a large one.
+    fn token() -> impl Strategy<Value = (Token, i16)> {
+        let level = prop_oneof![7i16..=80, 7i16..=2047];
+        // Few nodes, so that some of their choices become very likely.
+        let number = prop_oneof![0..32u16, 0..TOKENS as Token];
+        let number = number.prop_filter("no such shape", |token| {
+            token % SHAPES as Token <= LARGE + 1
+        });
+        (number, level, any::<bool>()).prop_map(|(token, level, is_below_zero)| {
+            (token, if is_below_zero { -level } else { level })
+        })
+    }
 
     proptest! {
-        /// Any lengths, with probabilities that carry through many bytes.
+        /// Streams of any lengths.
         #[test]
         fn lanes_write_what_single_coders_write(
-            streams in proptest::collection::vec(
-                proptest::collection::vec((0..PLACES as Choice, any::<bool>()), 0..700),
-                STREAMS,
-            ),
-            known in proptest::collection::vec(prop_oneof![1u8..=3, 1u8..=255, 252u8..], PLACES),
+            streams in proptest::collection::vec(proptest::collection::vec(token(), 0..700), STREAMS),
         ) {
-            let known: Probabilities = known.try_into().unwrap();
-            let choices: Vec<Vec<Choice>> = streams
-                .iter()
-                .map(|stream| {
-                    let choice = |(place, yes): &(Choice, bool)| place | if *yes { YES } else { 0 };
-                    stream.iter().map(choice).collect()
-                })
-                .collect();
-            let coded = code(std::array::from_fn(|lane| choices[lane].as_slice()), &known);
+            let mut counts = Counts::new();
+            let streams: [Stream; STREAMS] = std::array::from_fn(|lane| {
+                let tokens: Vec<Token> = streams[lane].iter().map(|(token, _)| *token).collect();
+                counts.add(&tokens);
+                let is_large = |(token, _): &&(Token, i16)| token % SHAPES as Token == LARGE;
+                let large = streams[lane].iter().filter(is_large).map(|(_, level)| *level);
+                Stream { tokens, large: large.collect() }
+            });
+            let tree = Tree::new(&counts, &mut Coder::new(0));
+            let coded = code(&streams, &tree);
             for (stream, coded) in streams.iter().zip(coded) {
                 let mut coder = Coder::new(0);
-                for (place, yes) in stream {
-                    coder.put(*yes, known[usize::from(*place)]);
+                let mut large = stream.large.iter();
+                for token in &stream.tokens {
+                    let mut room = [0; MOST];
+                    let count = tree.write(*token, &mut large, &mut room);
+                    for choice in &room[..count] {
+                        coder.put(choice & IS_YES != 0, *choice as u8);
+                    }
                 }
                 prop_assert_eq!(coded, coder.finish());
             }

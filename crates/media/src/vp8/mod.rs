@@ -17,12 +17,14 @@ mod lanes;
 mod quantiser;
 mod tables;
 mod tokens;
+mod tree;
 
 use block::{analyse, analyse_means, quantise, quantise_means, restore, restore_means};
 use channel::{Channel, Mode};
 use coder::Coder;
 use quantiser::Quantiser;
 use tokens::{Kind, Tokens, present};
+use tree::Tree;
 
 use crate::planes::Planes;
 
@@ -156,28 +158,54 @@ fn code_chroma(
 
 #[inline(always)]
 fn write_luma(tokens: &mut Tokens, levels: &Levels<16>, above: &mut Present, left: &mut Present) {
-    let context = usize::from(above.means) + usize::from(left.means);
-    let [is_present] = present(&levels.means);
-    let is_present = tokens.put(Kind::Means, context, &levels.means, 0, is_present);
+    let context = u16::from(above.means) + u16::from(left.means);
+    let present_means = present(&levels.means);
+    tokens.put(Kind::Means, [context], &levels.means, present_means);
+    let is_present = present_means != [0];
     (above.means, left.means) = (is_present, is_present);
-    for (lane, present) in levels.present.into_iter().enumerate() {
-        let (above, left) = (&mut above.luma[lane % 4], &mut left.luma[lane / 4]);
-        let context = usize::from(*above) + usize::from(*left);
-        let is_present = tokens.put(Kind::Luma, context, &levels.blocks, lane, present);
-        (*above, *left) = (is_present, is_present);
-    }
+
+    let is_present = levels.present.map(|present| present != 0);
+    let contexts = std::array::from_fn(|lane| {
+        let (x, y) = (lane % 4, lane / 4);
+        let above = if y == 0 {
+            above.luma[x]
+        } else {
+            is_present[lane - 4]
+        };
+        let left = if x == 0 {
+            left.luma[y]
+        } else {
+            is_present[lane - 1]
+        };
+        u16::from(above) + u16::from(left)
+    });
+    above.luma = std::array::from_fn(|x| is_present[12 + x]);
+    left.luma = std::array::from_fn(|y| is_present[y * 4 + 3]);
+    tokens.put(Kind::Luma, contexts, &levels.blocks, levels.present);
 }
 
 #[inline(always)]
 fn write_chroma(tokens: &mut Tokens, levels: &Levels<8>, above: &mut Present, left: &mut Present) {
-    for (lane, present) in levels.present.into_iter().enumerate() {
-        let plane = lane / 4;
-        let above = &mut above.chroma[plane][lane % 2];
-        let left = &mut left.chroma[plane][lane % 4 / 2];
-        let context = usize::from(*above) + usize::from(*left);
-        let is_present = tokens.put(Kind::Chroma, context, &levels.blocks, lane, present);
-        (*above, *left) = (is_present, is_present);
+    let is_present = levels.present.map(|present| present != 0);
+    let contexts = std::array::from_fn(|lane| {
+        let (plane, x, y) = (lane / 4, lane % 2, lane % 4 / 2);
+        let above = if y == 0 {
+            above.chroma[plane][x]
+        } else {
+            is_present[lane - 2]
+        };
+        let left = if x == 0 {
+            left.chroma[plane][y]
+        } else {
+            is_present[lane - 1]
+        };
+        u16::from(above) + u16::from(left)
+    });
+    for plane in 0..2 {
+        above.chroma[plane] = [2, 3].map(|last| is_present[plane * 4 + last]);
+        left.chroma[plane] = [1, 3].map(|last| is_present[plane * 4 + last]);
     }
+    tokens.put(Kind::Chroma, contexts, &levels.blocks, levels.present);
 }
 
 /// Puts the file together: heads, modes, streams.
@@ -187,7 +215,8 @@ fn write_file(planes: &Planes, quantiser: &Quantiser, tokens: Tokens, coded: &[C
     // Colour space and clamping as usual, no segments.
     head.put_number(0, 3);
     quantiser.write(&mut head);
-    let streams = tokens.finish(&mut head);
+    let tree = Tree::new(&tokens.counts, &mut head);
+    let streams = lanes::code(&tokens.streams, &tree);
     let empty = coded.iter().filter(|coded| coded.is_empty).count();
     let full = ((coded.len() - empty) * 255 / coded.len().max(1)).clamp(1, 255) as u8;
     head.put(true, 128);

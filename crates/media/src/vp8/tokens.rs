@@ -1,19 +1,17 @@
-//! Coefficients as choices on VP8's tree of tokens, and how likely each choice is.
+//! Coefficients as tokens: what each one is, and where in VP8's tree it begins.
 //!
-//! Every block is walked once. What is written down are places of
-//! probabilities, not probabilities: how often each choice was made is known
-//! only at the end, and then the choices are coded with what came of it.
+//! Where a coefficient begins depends on the size of the one before it alone. So
+//! the tokens of all blocks of a macroblock are found at once, along lanes, and
+//! then copied behind one another. How often each of them came says what the
+//! choices that they stand for cost ([`super::tree`]); only then are they coded.
 #![expect(
     clippy::inline_always,
     reason = "vector instructions are chosen in `dispatch`, for what is inlined into it"
 )]
 
-use std::sync::LazyLock;
-
 use super::block::Blocks;
-use super::coder::Coder;
-use super::lanes::{Choice, PLACES, Probabilities, STREAMS, YES, code};
-use super::tables::{BANDS, BRANCHES, CONTEXTS, DEFAULTS, KEPT, KINDS};
+use super::lanes::STREAMS;
+use super::tables::{BANDS, CONTEXTS, KINDS};
 
 /// What blocks hold, as far as their coefficients differ in kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,16 +34,32 @@ impl Kind {
     }
 }
 
-/// The places of a node: for its [`BRANCHES`], and for counts of its outcomes.
-const NODE: usize = 16;
+/// A node of the tree at which a coefficient begins, and which of [`SHAPES`] is there.
+pub(super) type Token = u16;
 
-/// The place of a probability that is always the same.
-const fn fixed(probability: u8) -> Choice {
-    (KINDS * BANDS * CONTEXTS * NODE) as Choice + probability as Choice
-}
+/// The nodes that probabilities are told apart by: kinds, bands, contexts.
+pub(super) const NODES: usize = KINDS * BANDS * CONTEXTS;
 
-/// The band of each coefficient, and of the one after the last.
-const BAND: [u8; 17] = [0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7, 0];
+/// What there may be at a node: 0, 1, -1, 2, -2 and so on, then [`LARGE`] and [`END`].
+pub(super) const SHAPES: usize = 16;
+
+/// The least size that is [`LARGE`].
+pub(super) const LARGE_SIZE: u16 = 7;
+
+/// The sizes at which the tree tells spans of larger ones apart.
+pub(super) const SPANS: [u16; 4] = [11, 19, 35, 67];
+
+/// A coefficient whose size and sign stand beside the tokens.
+pub(super) const LARGE: u16 = 2 * LARGE_SIZE - 1;
+
+/// The end of a block.
+pub(super) const END: u16 = LARGE + 1;
+
+/// How many tokens there are.
+pub(super) const TOKENS: usize = NODES * SHAPES;
+
+/// The band of each coefficient.
+const BAND: [u8; 16] = [0, 1, 2, 3, 6, 4, 5, 6, 6, 6, 6, 6, 6, 6, 6, 7];
 
 /// The places within a block in the order in which they are written.
 const ZIGZAG: [u8; 16] = [0, 1, 4, 8, 5, 2, 3, 6, 9, 12, 13, 10, 7, 11, 14, 15];
@@ -62,258 +76,251 @@ pub(super) fn present<const L: usize>(levels: &Blocks<L>) -> [u16; L] {
     present
 }
 
-/// The most choices of one block, a power of two; no value takes more than nineteen.
-const ROOM: usize = 512;
-
-/// What is written at once, and may be too much.
-const BEYOND: usize = 8;
-
-/// How many values have their choices in [`SMALL`].
-const SMALL_VALUES: usize = 5;
-
-/// Where in [`SMALL`] stand those after a zero: without the first choice, which
-/// is not there then.
-const AFTER_ZERO: usize = 8;
-
-/// The choices of values from 0 to 4, the sign left out. What follows them is
-/// written over; it differs, so that the compiler takes all eight together.
-const SMALL: [[Choice; 8]; 2 * AFTER_ZERO] = {
-    let mut small = [[0; 8]; 2 * AFTER_ZERO];
-    small[0] = [YES, 1, 0, 1, 2, 3, 4, 5];
-    small[1] = [YES, 1 | YES, 2, 0, 1, 2, 3, 4];
-    small[2] = [YES, 1 | YES, 2 | YES, 3, 4, 0, 1, 2];
-    small[3] = [YES, 1 | YES, 2 | YES, 3, 4 | YES, 5, 0, 1];
-    small[4] = [YES, 1 | YES, 2 | YES, 3, 4 | YES, 5 | YES, 1, 0];
-    let mut value = 0;
-    while value < SMALL_VALUES {
-        let mut at = 0;
-        while at < 7 {
-            small[AFTER_ZERO + value][at] = small[value][at + 1];
-            at += 1;
-        }
-        value += 1;
-    }
-    small
-};
-
-/// How many choices each of [`SMALL`] has, with the sign.
-const SMALL_COUNTS: [u8; 2 * AFTER_ZERO] = [2, 4, 6, 7, 7, 0, 0, 0, 1, 3, 5, 6, 6, 0, 0, 0];
+/// The most tokens of a block: its coefficients, and room for an end.
+const OF_BLOCK: usize = 17;
 
 /// The blocks of a macroblock: luma, its means, and chroma.
 const BLOCKS: usize = 16 + 1 + 8;
 
-/// The choices of a frame.
+/// What a stream of a frame holds.
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    pub(super) tokens: Vec<Token>,
+    /// The levels of those that are [`LARGE`], in their order.
+    pub(super) large: Vec<i16>,
+}
+
+/// How often each token came, and by node how large the large ones were.
+#[derive(Debug)]
+pub(super) struct Counts {
+    /// Those of even and of odd places apart: a count that has just been written
+    /// would be waited for.
+    tokens: [[u32; TOKENS]; 2],
+    /// From [`LARGE_SIZE`] on, and from each of [`SPANS`] on.
+    pub(super) spans: [[u32; SPANS.len() + 1]; NODES],
+}
+
+impl Counts {
+    pub(super) const fn new() -> Self {
+        Self {
+            tokens: [[0; TOKENS]; 2],
+            spans: [[0; SPANS.len() + 1]; NODES],
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn add(&mut self, tokens: &[Token]) {
+        let [even, odd] = &mut self.tokens;
+        let (pairs, last) = tokens.as_chunks();
+        for [one, two] in pairs {
+            even[usize::from(*one)] += 1;
+            odd[usize::from(*two)] += 1;
+        }
+        for token in last {
+            even[usize::from(*token)] += 1;
+        }
+    }
+
+    /// How often each shape came at a node.
+    pub(super) fn shapes(&self, node: usize) -> [u32; SHAPES] {
+        std::array::from_fn(|shape| {
+            let token = node * SHAPES + shape;
+            self.tokens[0][token] + self.tokens[1][token]
+        })
+    }
+}
+
+/// The tokens of a frame.
 #[derive(Debug)]
 pub(super) struct Tokens {
-    streams: [Vec<Choice>; STREAMS],
-    /// The macroblock that is being written down, and how many choices it has.
-    macroblock: Vec<Choice>,
+    pub(super) streams: [Stream; STREAMS],
+    /// The macroblock that is being written down, and how many tokens it has.
+    macroblock: [Token; BLOCKS * OF_BLOCK],
     length: usize,
-    /// How often each outcome came of each node: the end, a value from 0 to 4, or
-    /// one of six spans.
-    counts: Box<[u32; PLACES]>,
+    /// Its large levels.
+    large: Vec<i16>,
+    pub(super) counts: Box<Counts>,
 }
 
 impl Tokens {
     pub(super) fn new(macroblocks: usize) -> Self {
         // What a macroblock of a photo has, within reason.
-        let room = (macroblocks / STREAMS * 768).min(1 << 17);
+        let room = (macroblocks / STREAMS * 256).min(1 << 17);
         Self {
-            streams: std::array::from_fn(|_| Vec::with_capacity(room)),
-            macroblock: vec![0; BLOCKS * ROOM + BEYOND],
+            streams: std::array::from_fn(|_| Stream {
+                tokens: Vec::with_capacity(room),
+                large: Vec::new(),
+            }),
+            macroblock: [0; BLOCKS * OF_BLOCK],
             length: 0,
-            counts: Box::new([0; PLACES]),
+            large: Vec::new(),
+            counts: Box::new(Counts::new()),
         }
     }
 
-    /// Writes a block down: the lane of `levels`, of which `present` are not
-    /// zero. `context` says how many of its neighbours above and to the left
-    /// have coefficients; the answer is whether this one has.
+    /// Writes blocks down, of which `present` says what is not zero. `contexts` say
+    /// how many of the neighbours above and to the left have coefficients.
     #[inline(always)]
     pub(super) fn put<const L: usize>(
         &mut self,
         kind: Kind,
-        context: usize,
+        contexts: [u16; L],
         levels: &Blocks<L>,
-        lane: usize,
-        present: u16,
-    ) -> bool {
-        // INVARIANT: a macroblock has so many blocks at most, and then it ends.
-        let room: &mut [Choice; ROOM + BEYOND] = self.macroblock[self.length..]
-            .first_chunk_mut()
-            .expect("a block has its room");
+        present: [u16; L],
+    ) {
         let first = kind.first();
-        let after_last = (16 - present.leading_zeros()) as usize;
-        let of_kind = kind as usize * BANDS * CONTEXTS * NODE;
-        let mut written = 0;
-        let mut context = context * NODE;
-        let mut after_zero = 0;
-        for at in first..after_last {
-            let level = levels[usize::from(ZIGZAG[at % 16])][lane];
-            let base = of_kind + usize::from(BAND[at % 16]) * CONTEXTS * NODE + context;
-            let size = usize::from(level.unsigned_abs());
-            let sign = if level < 0 { YES } else { 0 };
-            let outcome;
-            if size < SMALL_VALUES {
-                // All eight at once; what is too much is written over.
-                let which = after_zero + size;
-                let choices = SMALL[which].map(|choice| choice.wrapping_add(base as Choice));
-                let start = written % ROOM;
-                room[start..start + BEYOND].copy_from_slice(&choices);
-                // Whether a level is zero cannot be foretold, so no branch depends on
-                // it: without a sign, what follows is written over.
-                written += usize::from(SMALL_COUNTS[which]);
-                room[(written - usize::from(size > 0)) % ROOM] = fixed(128) | sign;
-                outcome = size + 1;
-            } else {
-                let count;
-                let is_after_zero = usize::from(after_zero > 0);
-                (count, outcome) = large(&mut room[written..], is_after_zero, base as Choice, size);
-                written += count;
-                room[written] = fixed(128) | sign;
-                written += 1;
+        let mut tokens = [[0; L]; 16];
+        let mut ends = [[0; L]; 16];
+        let mut is_large = [0; L];
+        let mut context = contexts;
+        for at in first..16 {
+            let band = kind as usize * BANDS + usize::from(BAND[at]);
+            let node = (band * CONTEXTS * SHAPES) as Token;
+            let levels = &levels[usize::from(ZIGZAG[at])];
+            for lane in 0..L {
+                let size = levels[lane].unsigned_abs().min(LARGE_SIZE);
+                let is_below_zero = levels[lane] as u16 >> 15;
+                let shape = (2 * size + is_below_zero).saturating_sub(1).min(LARGE);
+                let start = node + context[lane] * SHAPES as Token;
+                tokens[at][lane] = start + shape;
+                ends[at][lane] = start + END;
+                is_large[lane] |= u16::from(size == LARGE_SIZE);
+                context[lane] = size.min(2);
             }
-            self.counts[(base + outcome) % PLACES] += 1;
-            context = size.min(2) * NODE;
-            after_zero = if size == 0 { AFTER_ZERO } else { 0 };
         }
-        if after_last < 16 {
-            let at = after_last.max(first);
-            let base = of_kind + usize::from(BAND[at]) * CONTEXTS * NODE + context;
-            room[written] = base as Choice;
-            written += 1;
-            self.counts[base % PLACES] += 1;
+        for lane in 0..L {
+            // INVARIANT: a macroblock has so many blocks at most, and then it ends.
+            let room: &mut [Token; OF_BLOCK] = self.macroblock[self.length..]
+                .first_chunk_mut()
+                .expect("a block has its room");
+            let after_last = (16 - present[lane].leading_zeros()) as usize;
+            let after_last = after_last.max(first);
+            // All of them, always: what is too much is written over.
+            for at in first..16 {
+                room[at - first] = tokens[at][lane];
+            }
+            room[after_last - first] = ends[after_last % 16][lane];
+            self.length += after_last - first + usize::from(after_last < 16);
+            if is_large[lane] != 0 {
+                let tokens = tokens.map(|tokens| tokens[lane]);
+                self.put_large(&tokens, &levels.map(|levels| levels[lane]));
+            }
         }
-        self.length += written;
-        present != 0
+    }
+
+    /// Writes the large levels of a block down.
+    #[cold]
+    #[inline(never)]
+    fn put_large(&mut self, tokens: &[Token; 16], levels: &[i16; 16]) {
+        for (token, place) in tokens.iter().zip(ZIGZAG) {
+            let level = levels[usize::from(place)];
+            let size = level.unsigned_abs();
+            // The mean of a luma block has a place among these, but no token.
+            if size >= LARGE_SIZE && token % SHAPES as Token == LARGE {
+                let span = SPANS.iter().filter(|from| size >= **from).count();
+                self.counts.spans[usize::from(*token) / SHAPES][span] += 1;
+                self.large.push(level);
+            }
+        }
     }
 
     /// Puts the macroblock into its stream.
     #[inline(always)]
     pub(super) fn end_macroblock(&mut self, stream: usize) {
-        self.streams[stream].extend_from_slice(&self.macroblock[..self.length]);
+        let tokens = &self.macroblock[..self.length];
+        self.counts.add(tokens);
+        self.streams[stream].tokens.extend_from_slice(tokens);
+        self.streams[stream].large.append(&mut self.large);
         self.length = 0;
     }
+}
 
-    /// Writes the probabilities to the frame's head and codes the choices with them.
-    #[inline(always)]
-    pub(super) fn finish(self, head: &mut Coder) -> [Vec<u8>; STREAMS] {
-        let mut known: Probabilities = [0; PLACES];
-        for (place, probability) in known[usize::from(fixed(0))..].iter_mut().zip(0..=255) {
-            *place = probability;
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The tokens of a block, found one after the other, and its large levels.
+    fn walk(kind: Kind, mut context: u16, levels: &[i16; 16]) -> (Vec<Token>, Vec<i16>) {
+        let (mut tokens, mut large) = (Vec::new(), Vec::new());
+        let first = kind.first();
+        let in_order = ZIGZAG.map(|place| levels[usize::from(place)]);
+        let after_last = in_order.iter().rposition(|level| *level != 0);
+        let after_last = after_last.map_or(0, |last| last + 1).max(first);
+        let mut put = |at: usize, context: u16, shape: u16| {
+            let band = kind as u16 * BANDS as u16 + u16::from(BAND[at]);
+            tokens.push((band * CONTEXTS as u16 + context) * SHAPES as u16 + shape);
+        };
+        for (at, level) in in_order
+            .into_iter()
+            .enumerate()
+            .take(after_last)
+            .skip(first)
+        {
+            let size = level.unsigned_abs();
+            match level {
+                0 => put(at, context, 0),
+                1..7 => put(at, context, 2 * size - 1),
+                -6..0 => put(at, context, 2 * size),
+                _ => {
+                    put(at, context, LARGE);
+                    large.push(level);
+                }
+            }
+            context = size.min(2);
         }
-        let mut node = 0;
-        for (kind, (defaults, kept)) in DEFAULTS.iter().zip(&KEPT).enumerate() {
-            for (band, (defaults, kept)) in defaults.iter().zip(kept).enumerate() {
-                for (context, (defaults, kept)) in defaults.iter().zip(kept).enumerate() {
-                    // Only here may a block end: not after a zero.
-                    let may_end = context > 0 || band == usize::from(kind == 0);
-                    let taken = branches(&self.counts[node * NODE..][..NODE], may_end);
-                    for branch in 0..BRANCHES {
-                        let chosen = choose(taken[branch], defaults[branch], kept[branch]);
-                        head.put(chosen.is_some(), kept[branch]);
-                        if let Some(probability) = chosen {
-                            head.put_number(u32::from(probability), 8);
-                        }
-                        known[node * NODE + branch] = chosen.unwrap_or(defaults[branch]);
-                    }
-                    node += 1;
+        if after_last < 16 {
+            put(after_last, context, END);
+        }
+        (tokens, large)
+    }
+
+    fn level() -> impl Strategy<Value = i16> {
+        prop_oneof![4 => Just(0i16), 3 => -2i16..=2, 2 => -8i16..=8, 1 => -2048i16..=2047]
+    }
+
+    /// Holds blocks of these levels, of which each ends early, to themselves.
+    fn check<const L: usize>(kind: Kind, levels: &[i16], blocks: &[(u16, usize)]) {
+        let levels = levels.as_chunks().0.first_chunk();
+        let mut levels: Blocks<L> = *levels.expect("sixteen levels of each block");
+        let contexts: [u16; L] = std::array::from_fn(|lane| blocks[lane].0);
+        for (at, place) in ZIGZAG.into_iter().enumerate() {
+            for lane in 0..L {
+                if at >= blocks[lane].1 || at < kind.first() {
+                    levels[usize::from(place)][lane] = 0;
                 }
             }
         }
-        let all = std::array::from_fn(|stream| self.streams[stream].as_slice());
-        code(all, &known)
-    }
-}
-
-/// Writes the choices of a value from 5 on, but for its sign; answers how many
-/// they are, and the outcome.
-#[cold]
-fn large(room: &mut [Choice], after_zero: usize, base: Choice, size: usize) -> (usize, usize) {
-    let mut written = 0;
-    let mut put = |choice: Choice| {
-        room[written] = choice;
-        written += 1;
-    };
-    for branch in after_zero..4 {
-        put((base + branch as Choice) | YES);
-    }
-    let yes = |is: bool| if is { YES } else { 0 };
-    if size <= 10 {
-        put(base + 6);
-        put((base + 7) | yes(size > 6));
-        if size <= 6 {
-            put(fixed(159) | yes(size == 6));
-            return (written, 6);
+        let mut tokens = Tokens::new(1);
+        tokens.put(kind, contexts, &levels, present(&levels));
+        tokens.end_macroblock(3);
+        let mut counts = Counts::new();
+        let (mut walked, mut large) = (Vec::new(), Vec::new());
+        for lane in 0..L {
+            let found = walk(kind, contexts[lane], &levels.map(|levels| levels[lane]));
+            walked.extend(found.0);
+            large.extend(found.1);
         }
-        put(fixed(165) | yes(size >= 9));
-        put(fixed(145) | yes(size.is_multiple_of(2)));
-        return (written, 7);
+        counts.add(&walked);
+        assert_eq!(tokens.streams[3].tokens, walked);
+        assert_eq!(tokens.streams[3].large, large);
+        for node in 0..NODES {
+            assert_eq!(tokens.counts.shapes(node), counts.shapes(node));
+            let spans: u32 = tokens.counts.spans[node].iter().sum();
+            assert_eq!(spans, counts.shapes(node)[usize::from(LARGE)]);
+        }
     }
-    put((base + 6) | YES);
-    let (outcome, from, bits): (usize, usize, &[u8]) = match size {
-        0..19 => (8, 11, &[173, 148, 140]),
-        19..35 => (9, 19, &[176, 155, 140, 135]),
-        35..67 => (10, 35, &[180, 157, 141, 134, 130]),
-        _ => (
-            11,
-            67,
-            &[254, 254, 243, 230, 196, 177, 153, 140, 133, 130, 129],
-        ),
-    };
-    put((base + 8) | yes(outcome >= 10));
-    let which = if outcome >= 10 { 10 } else { 9 };
-    put((base + which) | yes(outcome % 2 == 1));
-    let rest = size - from;
-    for (at, probability) in bits.iter().enumerate() {
-        put(fixed(*probability) | yes(rest >> (bits.len() - 1 - at) & 1 == 1));
+
+    proptest! {
+        #[test]
+        fn tokens_of_many_blocks_are_those_of_each(
+            levels in proptest::collection::vec(level(), 256),
+            blocks in proptest::collection::vec((0u16..3, 0usize..=16), 16),
+        ) {
+            check::<16>(Kind::Luma, &levels, &blocks);
+            check::<8>(Kind::Chroma, &levels, &blocks);
+            check::<1>(Kind::Means, &levels, &blocks);
+        }
     }
-    (written, outcome)
-}
-
-/// How often each branch was not taken and taken, from how often each outcome was.
-fn branches(counts: &[u32], may_end: bool) -> [(u32, u32); BRANCHES] {
-    let sum = |from: usize, to: usize| counts[from..to].iter().sum::<u32>();
-    [
-        if may_end {
-            (counts[0], sum(1, 12))
-        } else {
-            (0, 0)
-        },
-        (counts[1], sum(2, 12)),
-        (counts[2], sum(3, 12)),
-        (sum(3, 6), sum(6, 12)),
-        (counts[3], sum(4, 6)),
-        (counts[4], counts[5]),
-        (sum(6, 8), sum(8, 12)),
-        (counts[6], counts[7]),
-        (sum(8, 10), sum(10, 12)),
-        (counts[8], counts[9]),
-        (counts[10], counts[11]),
-    ]
-}
-
-/// The probability that is worth its place in the head, if one is.
-fn choose((no, yes): (u32, u32), default: u8, kept: u8) -> Option<u8> {
-    let total = u64::from(no) + u64::from(yes);
-    if total == 0 {
-        return None;
-    }
-    let found = (u64::from(no) * 255 / total).max(1) as u8;
-    let cost = |probability: u8| {
-        u64::from(no) * cost(u32::from(probability))
-            + u64::from(yes) * cost(256 - u32::from(probability))
-    };
-    let changed = cost(found) + self::cost(256 - u32::from(kept)) + 8 * 256;
-    (changed < cost(default) + self::cost(u32::from(kept))).then_some(found)
-}
-
-/// What a choice of this probability of 256 costs, in 1/256 of a bit.
-fn cost(probability: u32) -> u64 {
-    static COSTS: LazyLock<[u16; 257]> = LazyLock::new(|| {
-        std::array::from_fn(|probability| {
-            (-256.0 * (probability.max(1) as f32 / 256.0).log2()).round() as u16
-        })
-    });
-    u64::from(COSTS[probability as usize % 257])
 }

@@ -24,6 +24,10 @@ pub(super) const ROOM: usize = 256;
 /// Blocks that are read in a row, [`ROOM`] for each.
 pub(super) type Row = [i16; ROW * ROOM];
 
+/// For how many lookups bits are fetched: the first of them was begun with those
+/// before.
+const LOOKUPS: u32 = AHEAD / LOOKUP - 1;
+
 /// The tables for the blocks of a row: for the other coefficients of a block, and
 /// for the first one of the next.
 #[derive(Debug)]
@@ -45,11 +49,20 @@ impl<'a> Tables<'a> {
         let mut table = self.0[ROW - 1].1;
         // The number in the row of what was read last.
         let mut at = 0;
-        while at < count * ROOM {
-            let mut ahead = bits.ahead();
-            let mut taken = 0u64;
-            // As many lookups as there are bits for.
-            for _ in 0..AHEAD / LOOKUP {
+        let mut ahead = bits.ahead();
+        // How much of what is ahead was taken, since it was fetched.
+        let mut taken = 0u64;
+        'blocks: while at < count * ROOM {
+            for lookup in 1..=LOOKUPS {
+                // What comes after the last lookup is fetched before it, so that
+                // nothing waits for it.
+                let fetched = if lookup == LOOKUPS {
+                    bits.skip(taken);
+                    taken = 0;
+                    bits.ahead()
+                } else {
+                    ahead
+                };
                 let (others, next) = self.0[at / ROOM % ROW];
                 let pair = table.pair(ahead);
                 let [one, two] = pair.advances().map(|advance| at + advance);
@@ -59,22 +72,23 @@ impl<'a> Tables<'a> {
                     let ended;
                     (at, ended) = rare(table, bits, pair, at, row)?;
                     table = if ended { next } else { others };
-                    break;
+                    ahead = bits.ahead();
+                    continue 'blocks;
                 }
                 let values = pair.values();
                 row[one % row.len()] = values[0];
                 row[two % row.len()] = values[1];
                 // Shifts heed six bits only, and so does `skip`.
-                ahead = ahead.wrapping_shl(pair.to_skip() as u32);
+                ahead = fetched.wrapping_shl(pair.to_skip() as u32);
                 taken = taken.wrapping_add(pair.to_skip());
                 at = select_unpredictable(pair.ends(), after(at), two);
                 table = select_unpredictable(pair.ends(), next, others);
                 if at == count * ROOM {
-                    break;
+                    break 'blocks;
                 }
             }
-            bits.skip(taken);
         }
+        bits.skip(taken);
         Some(())
     }
 }
