@@ -13,7 +13,7 @@ use runnel_types::{AssetId, OrgId, Timestamp};
 use crate::error::BlobError;
 use crate::key::Key;
 use crate::local::{Local, LocalStaged};
-use crate::object::{Download, Listed, Meta, Object, Stored};
+use crate::object::{AtHand, Download, Hand, Listed, Meta, Object, Stored};
 use crate::remote::{Remote, RemoteStaged};
 use crate::storage_url::StorageUrl;
 use crate::variables::Variables;
@@ -126,9 +126,23 @@ impl Blobs {
         none_when_missing(opened)
     }
 
-    /// Opens an object as a file, for work on a blocking thread. What lies in
-    /// a bucket is brought here first, into a file without a name that goes
-    /// with the handle.
+    /// Brings an object here, for work on a blocking thread, which opens it. What
+    /// lies in a bucket comes into a file without a name that goes with the handle.
+    ///
+    /// # Errors
+    /// [`BlobError::Missing`] when there is none in a bucket; of a folder, the
+    /// opening tells.
+    pub async fn at_hand(&self, key: &Key) -> Result<AtHand, BlobError> {
+        match &self.0 {
+            Place::Local(local) => Ok(AtHand(Hand::Local {
+                local: local.clone(),
+                key: key.clone(),
+            })),
+            Place::Remote(remote) => remote.spool(key).await.map(|(file, _)| file.into()),
+        }
+    }
+
+    /// As [`Blobs::at_hand`], and opens it.
     ///
     /// # Errors
     /// [`BlobError::Missing`] when there is none.

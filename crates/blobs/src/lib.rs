@@ -24,7 +24,7 @@ mod variables;
 pub use blobs::{Blobs, Staged};
 pub use error::BlobError;
 pub use key::{BadKey, Key};
-pub use object::{Download, Listed, Meta, Object, Stored};
+pub use object::{AtHand, Download, Listed, Meta, Object, Stored};
 pub use range::{RangeError, parse_range};
 pub use resumable::{Appender, Progress};
 pub use signed_url::{Grant, Method, TransformParameters, UrlError, UrlSigner};

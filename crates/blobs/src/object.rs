@@ -9,8 +9,9 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use runnel_types::Timestamp;
 
+use crate::error::BlobError;
 use crate::key::Key;
-use crate::local;
+use crate::local::{self, Local};
 use crate::remote::RemoteObject;
 
 /// An object that was stored.
@@ -62,6 +63,35 @@ pub struct Download<'a> {
     pub mime_type: &'a str,
     /// Its `Content-Disposition`.
     pub disposition: &'a str,
+}
+
+/// An object whose bytes are on this machine, to be opened by whoever reads them.
+#[derive(Debug)]
+pub struct AtHand(pub(crate) Hand);
+
+#[derive(Debug)]
+pub(crate) enum Hand {
+    Local { local: Local, key: Key },
+    Opened(File),
+}
+
+impl AtHand {
+    /// Opens it as a file, at its beginning; for a thread that may block.
+    ///
+    /// # Errors
+    /// [`BlobError::Missing`] when there is none.
+    pub fn open(self) -> Result<File, BlobError> {
+        match self.0 {
+            Hand::Local { local, key } => local.open_file(&key),
+            Hand::Opened(file) => Ok(file),
+        }
+    }
+}
+
+impl From<File> for AtHand {
+    fn from(file: File) -> Self {
+        Self(Hand::Opened(file))
+    }
 }
 
 /// An object that is open for reading.

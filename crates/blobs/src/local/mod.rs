@@ -120,9 +120,15 @@ impl Local {
     }
 
     pub(crate) async fn open_std(&self, key: &Key) -> Result<File, BlobError> {
-        let path = self.path(key);
-        let opened = blocking(move || fs_err::File::open(path).map(fs_err::File::into_file)).await;
-        missing(key, opened)
+        let (local, key) = (self.clone(), key.clone());
+        let opened = tokio::task::spawn_blocking(move || local.open_file(&key));
+        opened.await.map_err(io::Error::other)?
+    }
+
+    /// The same where the thread may block.
+    pub(crate) fn open_file(&self, key: &Key) -> Result<File, BlobError> {
+        let opened = fs_err::File::open(self.path(key)).map(fs_err::File::into_file);
+        missing(key, opened.map_err(Into::into))
     }
 
     pub(crate) async fn open_hashed(&self, key: &Key) -> Result<(File, Stored), BlobError> {

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::time::Duration;
 
-use runnel_blobs::Key;
+use runnel_blobs::{AtHand, BlobError, Key};
 use runnel_media::subprocess::Programs;
 use runnel_media::{
     Budget, HEAD_BYTES, Inspection, MediaError, MediaType, Thumbnail, declared_fits,
@@ -115,23 +115,41 @@ impl Services {
         wait: Option<Duration>,
     ) -> Result<Inspected, Fault> {
         let key: Key = storage_key.parse().map_err(Fault::internal)?;
-        let file = self.blobs.open_std(&key).await.map_err(faults::blob)?;
-        self.inspect_opened(&key, file, declared, wait).await
+        let object = self.blobs.at_hand(&key).await.map_err(faults::blob)?;
+        let inspected = self.inspect_at_hand(&key, object, declared, wait).await?;
+        inspected.map_err(faults::blob)
     }
 
-    /// Looks at the file of the object `key`, which is open at its beginning.
-    pub(crate) async fn inspect_opened(
+    /// Looks at the object `key`, which is at hand; answers with the storage's error
+    /// where it cannot be opened.
+    pub(crate) async fn inspect_at_hand(
         &self,
         key: &Key,
-        file: File,
+        object: AtHand,
         declared: Option<&str>,
         wait: Option<Duration>,
-    ) -> Result<Inspected, Fault> {
+    ) -> Result<Result<Inspected, BlobError>, Fault> {
         let declared = declared.map(str::to_owned);
         let programs = self.programs.clone();
-        let opened = self
-            .with_pixels(move || open(file, declared.as_deref(), &programs))
-            .await??;
+        // Opened by the thread that reads it: each handing over costs as much as
+        // the opening.
+        let opened = self.with_pixels(move || {
+            let file = object.open()?;
+            Ok(open(file, declared.as_deref(), &programs))
+        });
+        match opened.await? {
+            Ok(opened) => self.inspect_opened(key, opened?, wait).await.map(Ok),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    /// Looks at what needs more than one look.
+    async fn inspect_opened(
+        &self,
+        key: &Key,
+        opened: Opened,
+        wait: Option<Duration>,
+    ) -> Result<Inspected, Fault> {
         let (media_type, file) = match opened {
             Opened::Refused(message) => return Ok(Inspected::Refused(message)),
             Opened::Read(thumbnail) => return judge(thumbnail.map(Facts::of_picture)),

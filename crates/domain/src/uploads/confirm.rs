@@ -174,17 +174,23 @@ impl Services {
         upload: &Upload,
     ) -> Result<Option<Inspected>, Fault> {
         let key: Key = received.storage_key.parse().map_err(Fault::internal)?;
-        let file = match body {
-            Some(body) => body.file.try_clone().map_err(Fault::internal)?,
-            None => match self.blobs.open_std(&key).await {
+        let object = match body {
+            Some(body) => body
+                .file
+                .try_clone()
+                .map(Into::into)
+                .map_err(Fault::internal)?,
+            None => match self.blobs.at_hand(&key).await {
                 Err(BlobError::Missing { .. }) => return Ok(None),
-                opened => opened.map_err(faults::blob)?,
+                found => found.map_err(faults::blob)?,
             },
         };
         let declared = Some(upload.mime_type.as_str());
         let wait = Some(self.limits.thumbnail_wait);
-        let inspected = self.inspect_opened(&key, file, declared, wait);
-        inspected.await.map(Some)
+        match self.inspect_at_hand(&key, object, declared, wait).await? {
+            Err(BlobError::Missing { .. }) => Ok(None),
+            inspected => inspected.map(Some).map_err(faults::blob),
+        }
     }
 
     /// Writes the asset and closes the session, unless the session moved on

@@ -15,7 +15,7 @@ use super::bits::{AHEAD, Bits};
 use super::huffman::{BEYOND, END, LOOKUP, Pair, Table};
 
 /// How many blocks are read in a row.
-pub(super) const ROW: usize = 32;
+pub(super) const ROW: usize = 16;
 
 /// Room for a block as it is read: its coefficients by their numbers, counted
 /// from 1, and what its end looks like.
