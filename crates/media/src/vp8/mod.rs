@@ -93,7 +93,7 @@ fn encode_frame(planes: &Planes, quantiser: &Quantiser) -> Vec<u8> {
             });
         }
     }
-    write_file(planes, quantiser, tokens, &coded)
+    write_file(planes, quantiser, &tokens, &coded)
 }
 
 /// The levels of a macroblock's luma or chroma.
@@ -210,7 +210,7 @@ fn write_chroma(tokens: &mut Tokens, levels: &Levels<8>, above: &mut Present, le
 
 /// Puts the file together: heads, modes, streams.
 #[inline(always)]
-fn write_file(planes: &Planes, quantiser: &Quantiser, tokens: Tokens, coded: &[Coded]) -> Vec<u8> {
+fn write_file(planes: &Planes, quantiser: &Quantiser, tokens: &Tokens, coded: &[Coded]) -> Vec<u8> {
     let mut head = Coder::new(coded.len() + 1024);
     // Colour space and clamping as usual, no segments.
     head.put_number(0, 3);

@@ -22,7 +22,7 @@ pub(super) const MOST: usize = 19;
 /// The choices of all tokens of a frame.
 #[derive(Debug)]
 pub(super) struct Tree {
-    rows: Box<[[Choice; AT_ONCE]; TOKENS]>,
+    rows: Vec<[Choice; AT_ONCE]>,
     /// How many of its row a token has; none where it is large.
     counts: Box<[u8; TOKENS]>,
     known: [[u8; BRANCHES]; NODES],
@@ -33,7 +33,7 @@ impl Tree {
     /// frame's head. Tokens that were not counted have no choices.
     pub(super) fn new(counted: &Counts, head: &mut Coder) -> Self {
         let mut tree = Self {
-            rows: Box::new([[0; AT_ONCE]; TOKENS]),
+            rows: vec![[0; AT_ONCE]; TOKENS],
             counts: Box::new([0; TOKENS]),
             known: [[0; BRANCHES]; NODES],
         };
