@@ -131,8 +131,7 @@ impl Services {
     ) -> Result<Result<Inspected, BlobError>, Fault> {
         let declared = declared.map(str::to_owned);
         let programs = self.programs.clone();
-        // Opened by the thread that reads it: each handing over costs as much as
-        // the opening.
+        // Opened by the thread that reads it, so that nothing is handed over between.
         let opened = self.with_pixels(move || {
             let file = object.open()?;
             Ok(open(file, declared.as_deref(), &programs))

@@ -32,12 +32,8 @@ impl Tree {
     /// Chooses the probabilities for what was counted, and writes them to the
     /// frame's head. Tokens that were not counted have no choices.
     pub(super) fn new(counted: &Counts, head: &mut Coder) -> Self {
-        let mut tree = Self {
-            rows: vec![[0; AT_ONCE]; TOKENS],
-            counts: Box::new([0; TOKENS]),
-            known: [[0; BRANCHES]; NODES],
-        };
-        for node in 0..NODES {
+        let mut known = [[0; BRANCHES]; NODES];
+        for (node, known) in known.iter_mut().enumerate() {
             let shapes = counted.shapes(node);
             let taken = branches(&shapes, &counted.spans[node], may_end(node));
             let (kind, band, context) = split(node);
@@ -48,9 +44,21 @@ impl Tree {
                 if let Some(probability) = chosen {
                     head.put_number(u32::from(probability), 8);
                 }
-                tree.known[node][branch] = chosen.unwrap_or(defaults[branch]);
+                known[branch] = chosen.unwrap_or(defaults[branch]);
             }
-            for (shape, count) in (0..).zip(shapes) {
+        }
+        Self::of(&known, counted)
+    }
+
+    /// The choices of what was counted, with these probabilities of each node.
+    pub(super) fn of(known: &[[u8; BRANCHES]; NODES], counted: &Counts) -> Self {
+        let mut tree = Self {
+            rows: vec![[0; AT_ONCE]; TOKENS],
+            counts: Box::new([0; TOKENS]),
+            known: *known,
+        };
+        for node in 0..NODES {
+            for (shape, count) in (0..).zip(counted.shapes(node)) {
                 if count > 0 {
                     tree.enter(node, shape);
                 }

@@ -24,8 +24,8 @@ pub(super) const ROOM: usize = 256;
 /// Blocks that are read in a row, [`ROOM`] for each.
 pub(super) type Row = [i16; ROW * ROOM];
 
-/// For how many lookups bits are fetched: the first of them was begun with those
-/// before.
+/// How many lookups the bits that were fetched are enough for, after those of the
+/// lookup that was under way meanwhile.
 const LOOKUPS: u32 = AHEAD / LOOKUP - 1;
 
 /// The tables for the blocks of a row: for the other coefficients of a block, and
