@@ -76,7 +76,9 @@ impl Weights {
         // Each pixel of a smaller result stands for more of them.
         let spread = scale.max(1.0);
         let reach = filter.reach() * spread;
-        let count = ((2.0 * reach).ceil() as usize + 1).min(there);
+        // As many as may have their middles within reach.
+        let count = (2.0 * reach) as usize + 1;
+        let count = count.min(there);
         let mut weights = Self {
             count,
             first: Vec::with_capacity(to),
@@ -85,7 +87,7 @@ impl Weights {
         let mut shares = vec![0.0; count];
         for at in 0..to {
             let middle = (at as f64 + 0.5) * scale;
-            let first = ((middle - reach).max(0.0) as usize).min(there - count);
+            let first = ((middle - reach + 0.5).max(0.0) as usize).min(there - count);
             for (pixel, share) in (first..).zip(&mut shares) {
                 *share = filter.at((pixel as f64 + 0.5 - middle) / spread);
             }
@@ -94,12 +96,11 @@ impl Weights {
             weights
                 .shares
                 .extend(shares.iter().map(|share| nearest(share * unit)));
-            // What rounding lost goes to the largest, so that a flat colour stays.
+            // What rounding lost goes to the largest, which is the one in the
+            // middle, so that a flat colour stays.
             let made = &mut weights.shares[begun..];
             let missing = nearest(sum) - made.iter().sum::<i32>();
-            if let Some(largest) = made.iter_mut().max() {
-                *largest += missing;
-            }
+            made[(middle as usize - first).min(count - 1)] += missing;
             weights.first.push(first);
         }
         weights
@@ -174,20 +175,20 @@ impl Scaling {
 #[inline(always)]
 fn scale_bands(plane: &Plane, across: &Weights, down: &Weights, base: i32) -> Vec<u8> {
     let (width, height) = (across.first.len(), down.first.len());
-    let mut made = vec![0; width * height];
+    let mut made = Vec::with_capacity(width * height);
     let mut sums = vec![0; plane.width];
     // Whole squares, the last of which may go beyond.
     let mut wide = Lines::new(plane.width);
     let mut turned = vec![[0; ROWS]; wide.stride];
     let mut lines = Lines::new(width);
     let mut narrow = vec![[0; ROWS]; lines.stride];
-    for (band, rows) in made.chunks_mut(width * ROWS).enumerate() {
-        for (lane, line) in wide.pixels.chunks_exact_mut(wide.stride).enumerate() {
-            if lane < rows.len() / width {
-                add_rows(plane, down.of(band * ROWS + lane), &mut sums);
-                for (pixel, sum) in line.iter_mut().zip(&sums) {
-                    *pixel = (*sum >> SHIFT).clamp(0, 255) as u8;
-                }
+    for start in (0..height).step_by(ROWS) {
+        let rows = ROWS.min(height - start);
+        let band = wide.pixels.chunks_exact_mut(wide.stride).take(rows);
+        for (lane, line) in band.enumerate() {
+            add_rows(plane, down.of(start + lane), &mut sums);
+            for (pixel, sum) in line.iter_mut().zip(&sums) {
+                *pixel = (*sum >> SHIFT).clamp(0, 255) as u8;
             }
         }
         for (at, columns) in turned.as_chunks_mut().0.iter_mut().enumerate() {
@@ -199,11 +200,8 @@ fn scale_bands(plane: &Plane, across: &Weights, down: &Weights, base: i32) -> Ve
         for (at, columns) in narrow.as_chunks().0.iter().enumerate() {
             lines.set_square(at, turn(*columns));
         }
-        for (row, line) in rows
-            .chunks_exact_mut(width)
-            .zip(lines.pixels.chunks_exact(lines.stride))
-        {
-            row.copy_from_slice(&line[..width]);
+        for line in lines.pixels.chunks_exact(lines.stride).take(rows) {
+            made.extend_from_slice(&line[..width]);
         }
     }
     made

@@ -34,7 +34,7 @@ const STEPS: usize = 3;
 const DIGIT: u32 = 24;
 
 /// Steps whose choices are found at once.
-const STAGE: usize = 64 * STEPS;
+const STAGE: usize = 128 * STEPS;
 
 /// The bit of a [`Choice`] that says which way it went.
 const IS_YES: Choice = 0x8000;
@@ -58,12 +58,13 @@ impl Lanes {
         for lane in 0..STREAMS {
             let choice = u32::from(choices[lane]);
             let mask = (choice >> 15).wrapping_neg();
-            let range = self.ranges[lane];
-            let split = 1 + (((range - 1) * (choice & 511)) >> 8);
-            let range = (split & !mask) | ((range - split) & mask);
+            // One less than the range, and than the part of it that is "no".
+            let least = self.ranges[lane] - 1;
+            let split = (least * (choice & 511)) >> 8;
+            let range = ((least - split) & mask) | ((split + 1) & !mask);
             // Masked, so that the compiler knows that no shift is too long.
             shifts[lane] = range.leading_zeros().wrapping_sub(24) % 8;
-            added[lane] = split & mask;
+            added[lane] = (split + 1) & mask;
             self.ranges[lane] = range << shifts[lane];
             self.ready[lane] += shifts[lane];
         }
@@ -146,6 +147,7 @@ pub(super) fn code(streams: &[Stream; STREAMS], tree: &Tree) -> [Vec<u8>; STREAM
         std::array::from_fn(|lane| Vec::with_capacity(streams[lane].tokens.len() / 8 + STAGE));
     let mut choices: [Choices<'_>; STREAMS] =
         std::array::from_fn(|lane| Choices::new(&streams[lane]));
+    let mut found = [[0; STAGE / STEPS]; STREAMS];
     loop {
         let mut is_any = false;
         for choices in &mut choices {
@@ -154,7 +156,6 @@ pub(super) fn code(streams: &[Stream; STREAMS], tree: &Tree) -> [Vec<u8>; STREAM
         if !is_any {
             break;
         }
-        let mut found = [[0; STAGE / STEPS]; STREAMS];
         let mut counts = [0; STREAMS];
         for start in (0..STAGE).step_by(STEPS) {
             for step in start..start + STEPS {

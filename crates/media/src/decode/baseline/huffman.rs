@@ -29,37 +29,100 @@ const RARE: u32 = 64;
 /// no coefficient's, but from where a block is full already.
 pub(super) const END: u32 = 128;
 
-/// A coefficient, or what leads to it.
+/// What the bits of a lookup begin with.
 #[derive(Debug, Clone, Copy, Default)]
-struct Entry {
-    /// The value, or where it goes on by 0 the shortest that the code can be.
-    value: i16,
-    /// How many places it goes on; 0 where the code is longer than the lookup,
-    /// or its value is.
-    advance: u8,
-    bits: u8,
+enum Entry {
+    /// A coefficient: its value, how many places it goes on, and how many bits its
+    /// code and value take.
+    Whole { value: i16, advance: u8, bits: u8 },
+    /// A code whose value goes beyond the lookup.
+    Code(Code),
+    /// A part of a longer code, or of none.
+    #[default]
+    Part,
+}
+
+/// A code without its value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Code {
+    /// How many bits it has.
+    length: u8,
+    /// How many places its coefficient goes on.
+    pub(super) advance: u8,
+    /// How many bits its value has.
+    size: u8,
+}
+
+impl Code {
+    /// Reads the code, which comes next, and its value.
+    #[inline(always)]
+    pub(super) fn read(self, bits: &mut Bits<'_>) -> i16 {
+        // In two shifts, since there may be no bits at all.
+        let value = bits.ahead() << (self.length % 64) >> 1 >> ((63 - self.size) % 64);
+        bits.skip(u64::from(self.length + self.size));
+        extend(value as u32, u32::from(self.size))
+    }
 }
 
 /// A coefficient and the next one; where that does not fit, the same one twice.
 ///
 /// From the lowest bit: eight for how many bits both take; eight for how far the
 /// first goes on; sixteen for each value; eight for how many bits the first one
-/// takes, none where it has to be read slowly, and then the first value is the
-/// shortest that its code can be; eight for how far both go on, of which the
-/// highest says that the block ends.
+/// takes; eight for how far both go on, of which the highest says that the block
+/// ends. Where the first is not all there, they go on by [`RARE`], and in place of
+/// the values are the bits of the code, none where it is longer than the lookup,
+/// and those of its value.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Pair(u64);
 
 impl Pair {
-    fn new(one: Entry, two: Entry) -> Self {
+    fn of(fields: [u8; 4], values: [i16; 2]) -> Self {
+        let [bits, advance_of_first, bits_of_first, advance] = fields;
         Self(
-            u64::from(two.bits)
-                | u64::from(one.advance) << 8
-                | u64::from(one.value as u16) << 16
-                | u64::from(two.value as u16) << 32
-                | u64::from(one.bits) << 48
-                | u64::from(two.advance) << 56,
+            u64::from(bits)
+                | u64::from(advance_of_first) << 8
+                | u64::from(values[0] as u16) << 16
+                | u64::from(values[1] as u16) << 32
+                | u64::from(bits_of_first) << 48
+                | u64::from(advance) << 56,
         )
+    }
+
+    /// An entry with nothing behind it.
+    fn alone(one: Entry) -> Self {
+        let rare = RARE as u8;
+        match one {
+            Entry::Whole {
+                value,
+                advance,
+                bits,
+            } => Self::of([bits, advance, bits, advance], [value; 2]),
+            Entry::Code(code) => Self::of(
+                [0, code.advance, 0, rare],
+                [code.length, code.size].map(i16::from),
+            ),
+            Entry::Part => Self::of([0, 0, 0, rare], [0; 2]),
+        }
+    }
+
+    /// An entry together with that of the bits behind it.
+    fn new(one: Entry, two: Entry) -> Self {
+        if let Entry::Whole {
+            value,
+            advance: advance @ 1..=16,
+            bits,
+        } = one
+            && let Entry::Whole {
+                value: next,
+                advance: on,
+                bits: more,
+            } = two
+            && u32::from(on) != RARE
+            && u32::from(bits + more) <= LOOKUP
+        {
+            return Self::of([bits + more, advance, bits, advance + on], [value, next]);
+        }
+        Self::alone(one)
     }
 
     #[inline(always)]
@@ -85,21 +148,37 @@ impl Pair {
         self.0
     }
 
-    /// How many bits the first one takes.
+    /// How many bits the first one takes; none where it is not all there.
     pub(super) const fn bits_of_first(self) -> u64 {
         self.0 >> 48 & 0xff
+    }
+
+    /// The code whose value goes beyond the lookup, where this is one.
+    #[inline(always)]
+    pub(super) const fn code(self) -> Option<Code> {
+        let [length, size] = self.values();
+        if self.bits_of_first() != 0 || length == 0 {
+            return None;
+        }
+        Some(Code {
+            length: length as u8,
+            advance: self.advances()[0] as u8,
+            size: size as u8,
+        })
     }
 
     /// The first one alone.
     const fn first(self) -> Entry {
         let bits = self.bits_of_first() as u8;
-        Entry {
+        if bits == 0 {
+            return match self.code() {
+                Some(code) => Entry::Code(code),
+                None => Entry::Part,
+            };
+        }
+        Entry::Whole {
             value: self.values()[0],
-            advance: if bits == 0 {
-                0
-            } else {
-                self.advances()[0] as u8
-            },
+            advance: self.advances()[0] as u8,
             bits,
         }
     }
@@ -128,11 +207,7 @@ impl Table {
             symbols: symbols.to_vec(),
             is_ac,
         });
-        let longer = Entry {
-            value: LOOKUP as i16 + 1,
-            ..Entry::default()
-        };
-        let mut entries = [longer; ENTRIES];
+        let mut entries = [Entry::Part; ENTRIES];
         let mut code = 0u32;
         let mut at = 0usize;
         for (length, &count) in (1u32..).zip(counts) {
@@ -157,9 +232,9 @@ impl Table {
         for (start, pair) in table.pairs.iter_mut().enumerate() {
             *pair = if is_ac {
                 let one = entries[start];
-                together(one, entries[(start << one.bits) % ENTRIES])
+                Pair::new(one, entries[(start << one.bits()) % ENTRIES])
             } else {
-                alone(entries[start])
+                Pair::alone(entries[start])
             };
         }
         Some(table)
@@ -170,8 +245,8 @@ impl Table {
         let mut table = Box::new(self.clone());
         for (start, pair) in table.pairs.iter_mut().enumerate() {
             let one = pair.first();
-            let two = others.pairs[(start << one.bits) % ENTRIES].first();
-            *pair = together(one, two);
+            let two = others.pairs[(start << one.bits()) % ENTRIES].first();
+            *pair = Pair::new(one, two);
         }
         table
     }
@@ -182,19 +257,29 @@ impl Table {
         self.pairs[(ahead >> (64 - LOOKUP)) as usize]
     }
 
-    /// Reads a code and its value, however long they are, which the lookup of this
-    /// pair did not hold; answers how far it goes on.
-    pub(super) fn slow(&self, pair: Pair, bits: &mut Bits<'_>) -> Option<(u32, i16)> {
-        let ahead = bits.ahead();
-        let code = (ahead >> 48) as u32;
-        let shortest = pair.values()[0] as usize;
-        let length = (shortest..17).find(|length| code < self.ends[*length])?;
-        let at = (code >> (16 - length)) as i32 + self.offsets[length];
+    /// Reads a code that is longer than the lookup, and its value; answers how far
+    /// it goes on.
+    pub(super) fn slow(&self, bits: &mut Bits<'_>) -> Option<(u32, i16)> {
+        let next = (bits.ahead() >> 48) as u32;
+        let length = (LOOKUP as usize + 1..17).find(|length| next < self.ends[*length])?;
+        let at = (next >> (16 - length)) as i32 + self.offsets[length];
         let symbol = *self.symbols.get(usize::try_from(at).ok()?)?;
-        let size = u32::from(symbol & 15);
-        let value = (ahead << length >> 48) as u32 >> (16 - size);
-        bits.skip(length as u64 + u64::from(size));
-        Some((advance(symbol, self.is_ac), extend(value, size)))
+        let code = Code {
+            length: length as u8,
+            advance: advance(symbol, self.is_ac) as u8,
+            size: symbol & 15,
+        };
+        Some((u32::from(code.advance), code.read(bits)))
+    }
+}
+
+impl Entry {
+    /// How many bits it takes of the lookup.
+    const fn bits(self) -> u8 {
+        match self {
+            Self::Whole { bits, .. } => bits,
+            Self::Code(_) | Self::Part => 0,
+        }
     }
 }
 
@@ -202,50 +287,24 @@ impl Table {
 fn enter(entries: &mut [Entry; ENTRIES], code: u32, length: u32, symbol: u8, is_ac: bool) {
     let size = u32::from(symbol & 15);
     let rest = LOOKUP - length;
-    let advance = advance(symbol, is_ac);
+    let advance = advance(symbol, is_ac) as u8;
     let first = (code << rest) as usize;
     let entries = &mut entries[first..][..1 << rest];
     if size > rest {
-        entries.fill(Entry {
-            value: length as i16,
-            ..Entry::default()
-        });
+        entries.fill(Entry::Code(Code {
+            length: length as u8,
+            advance,
+            size: size as u8,
+        }));
         return;
     }
     for (after, entry) in entries.iter_mut().enumerate() {
-        *entry = Entry {
+        *entry = Entry::Whole {
             value: extend(after as u32 >> (rest - size), size),
-            advance: advance as u8,
+            advance,
             bits: (length + size) as u8,
         };
     }
-}
-
-/// Puts an entry together with that of the bits behind it.
-fn together(one: Entry, two: Entry) -> Pair {
-    let is_coefficient = (1..=16).contains(&one.advance);
-    let is_pair = is_coefficient && !matches!(u32::from(two.advance), 0 | RARE);
-    if !is_pair || u32::from(one.bits + two.bits) > LOOKUP {
-        return alone(one);
-    }
-    let both = Entry {
-        value: two.value,
-        advance: one.advance + two.advance,
-        bits: one.bits + two.bits,
-    };
-    Pair::new(one, both)
-}
-
-/// An entry with nothing behind it.
-fn alone(one: Entry) -> Pair {
-    if one.advance == 0 {
-        let rare = Entry {
-            advance: RARE as u8,
-            ..one
-        };
-        return Pair::new(rare, rare);
-    }
-    Pair::new(one, one)
 }
 
 /// How many places the coefficient of a symbol goes on.
@@ -258,14 +317,10 @@ const fn advance(symbol: u8, is_ac: bool) -> u32 {
     }
 }
 
-/// The value of `size` bits: the lower half of them are the negative ones.
+/// The value of `size` bits: the lower half of them are the negative ones. Without
+/// a branch, since neither half can be foretold.
 #[inline(always)]
 const fn extend(bits: u32, size: u32) -> i16 {
-    if size == 0 {
-        0
-    } else if bits >> (size - 1) == 0 {
-        (bits as i32 + 1 - (1 << size)) as i16
-    } else {
-        bits as i16
-    }
+    let is_lower = !(bits >> (size.wrapping_sub(1) % 32)) & 1;
+    bits.wrapping_sub(is_lower * ((1 << size) - 1)) as i16
 }

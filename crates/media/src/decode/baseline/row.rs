@@ -69,8 +69,18 @@ impl<'a> Tables<'a> {
                 if two & BEYOND != 0 {
                     bits.skip(taken);
                     taken = 0;
-                    let ended;
-                    (at, ended) = rare(table, bits, pair, at, row)?;
+                    let (advance, value) = match pair.code() {
+                        Some(code) => (usize::from(code.advance), code.read(bits)),
+                        None => rare(table, bits, pair)?,
+                    };
+                    let number = at % ROOM + advance;
+                    if number > 64 && advance != END as usize {
+                        return None;
+                    }
+                    row[(at + advance) % row.len()] = value;
+                    // Its last coefficient ends a block as well.
+                    let ended = number >= 64;
+                    at = if ended { after(at) } else { at + advance };
                     table = if ended { next } else { others };
                     ahead = bits.ahead();
                     continue 'blocks;
@@ -99,37 +109,18 @@ const fn after(at: usize) -> usize {
     (at | (ROOM - 1)) + 1
 }
 
-/// Reads a code that is longer than the lookup, or whose value is, or the one
-/// that fills a block; answers where it led to, and whether the block has ended.
+/// Reads a code that is longer than the lookup, or the one that fills a block;
+/// answers how far it goes on.
 #[cold]
 #[inline(never)]
-fn rare(
-    table: &Table,
-    bits: &mut Bits<'_>,
-    pair: Pair,
-    at: usize,
-    row: &mut Row,
-) -> Option<(usize, bool)> {
-    let advance;
-    let value;
+fn rare(table: &Table, bits: &mut Bits<'_>, pair: Pair) -> Option<(usize, i16)> {
     if pair.bits_of_first() == 0 {
-        (advance, value) = table.slow(pair, bits)?;
-    } else {
-        // What would be the second one may belong to the next block.
-        advance = pair.advances()[0] as u32;
-        value = pair.values()[0];
-        bits.skip(pair.bits_of_first());
+        let (advance, value) = table.slow(bits)?;
+        return Some((advance as usize, value));
     }
-    if advance == END {
-        return Some((after(at), true));
-    }
-    let number = at % ROOM + advance as usize;
-    row[at - at % ROOM + number] = value;
-    match number {
-        0..64 => Some((at + advance as usize, false)),
-        64 => Some((after(at), true)),
-        _ => None,
-    }
+    // What would be the second one may belong to the next block.
+    bits.skip(pair.bits_of_first());
+    Some((pair.advances()[0], pair.values()[0]))
 }
 
 #[cfg(test)]
@@ -214,9 +205,9 @@ mod tests {
         assert!(Table::new(&counts(&[(1, 1)]), &[12], false).is_none());
     }
 
-    /// Symbols with codes of all lengths: some that fit a lookup, others that do not.
+    /// Symbols with codes of many lengths: some that fit a lookup, others that do not.
     fn code(symbols: &[u8], is_ac: bool) -> (Box<Table>, Vec<String>) {
-        let short = (2..10).map(|length| (length, 1));
+        let short = (2..15).take(symbols.len() - 1).map(|length| (length, 1));
         let rest = symbols.len() - short.len();
         let lengths: Vec<_> = short.chain([(16, rest as u8)]).collect();
         let mut codes = Vec::new();
@@ -263,12 +254,16 @@ mod tests {
         #[test]
         fn blocks_are_read_as_they_were_written(
             blocks in proptest::collection::vec(block(), 1..ROW),
+            turned in any::<prop::sample::Index>(),
         ) {
             let of_first: Vec<u8> = (0..12).collect();
             let mut of_others = vec![0x00, 0x01, 0x11, 0x02, 0xf0, 0x03, 0x21, 0x05];
             let rest = (0..=255u8).filter(|symbol| (1..=10).contains(&(symbol & 15)));
             let rest: Vec<u8> = rest.filter(|symbol| !of_others.contains(symbol)).collect();
             of_others.extend(rest);
+            // Any of them may be those with the short codes.
+            let turned = turned.index(of_others.len());
+            of_others.rotate_left(turned);
             let (first, first_codes) = code(&of_first, false);
             let (others, other_codes) = code(&of_others, true);
             let before = first.before(&others);
