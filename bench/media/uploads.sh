@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # What an upload costs: create, PUT of a photo of 200 KB, confirm with thumbnail,
 # by eight clients, against Directus with its thumbnail asked for once, in
-# alternating rounds of one run; on SQLite, and on PostgreSQL too.
+# alternating rounds of one run; on SQLite, and on PostgreSQL too. Directus does
+# not sync the files that it is given, and Runnel does before it answers: so it is
+# measured both ways, as it is and told not to.
 #   bench/media/uploads.sh [--short]
 # CPU is user + system time of the server and all its processes. --short: Runnel
 # on SQLite alone, a loose limit.
@@ -52,19 +54,31 @@ url=$(postgres_url uploads)
 PEER_PIDS+=("$own_pid")
 start_server postgres-data --database-url "$url"
 round cycle "$(host_of "$SERVER_URL")" "$BENCH_KEY" 50 "$SERVER_PID" >/dev/null
+PEER_PIDS+=("$SERVER_PID")
+with_postgres=$(host_of "$SERVER_URL") with_postgres_pid=$SERVER_PID
+mkdir -p "$BENCH_DIR/unsynced-objects"
+start_server unsynced --storage-url "file://$BENCH_DIR/unsynced-objects?sync=false"
+unsynced=$(host_of "$SERVER_URL")
+round cycle "$unsynced" "$BENCH_KEY" 50 "$SERVER_PID" >/dev/null
 start_directus
 round peer "$DIRECTUS_HOST" "$DIRECTUS_KEY" 20 "$DIRECTUS_PID" >/dev/null
 
 for ((i = 0; i < rounds; i++)); do
     round cycle "$own" "$BENCH_KEY" "$uploads" "$own_pid" >>"$BENCH_DIR/own"
     round peer "$DIRECTUS_HOST" "$DIRECTUS_KEY" "$peer_uploads" "$DIRECTUS_PID" >>"$BENCH_DIR/peer"
-    round cycle "$(host_of "$SERVER_URL")" "$BENCH_KEY" "$uploads" "$SERVER_PID" >>"$BENCH_DIR/own-postgres"
-    round cycle "$(host_of "$SERVER_URL")" "$BENCH_KEY" "$uploads" "$SERVER_PID" "$PG_PID" >>"$BENCH_DIR/both-postgres"
+    round cycle "$unsynced" "$BENCH_KEY" "$uploads" "$SERVER_PID" >>"$BENCH_DIR/own-unsynced"
+    round cycle "$with_postgres" "$BENCH_KEY" "$uploads" "$with_postgres_pid" >>"$BENCH_DIR/own-postgres"
+    round cycle "$with_postgres" "$BENCH_KEY" "$uploads" "$with_postgres_pid" "$PG_PID" >>"$BENCH_DIR/both-postgres"
 done
 tell "Runnel, SQLite" "$BENCH_DIR/own"
+tell "Runnel, SQLite, files not synced" "$BENCH_DIR/own-unsynced"
 tell "Runnel, PostgreSQL" "$BENCH_DIR/own-postgres"
 tell "the same, with PostgreSQL's own CPU" "$BENCH_DIR/both-postgres"
 tell "Directus 11.13.0, SQLite" "$BENCH_DIR/peer"
-paste -d' ' "$BENCH_DIR/own" "$BENCH_DIR/peer" | awk '{ print $2 / $4 }' >"$BENCH_DIR/ratios"
-figure "CPU of an upload, of Directus's, median of pairs" "$(median <"$BENCH_DIR/ratios")" 0.1 ""
+for way in own own-unsynced; do
+    paste -d' ' "$BENCH_DIR/$way" "$BENCH_DIR/peer" | awk '{ print $2 / $4 }' >"$BENCH_DIR/ratios"
+    name="CPU of an upload, of Directus's, median of pairs"
+    [ "$way" = own ] || name="the same, neither syncs files"
+    figure "$name" "$(median <"$BENCH_DIR/ratios")" 0.1 ""
+done
 exit "$FIGURES_OVER"

@@ -92,6 +92,16 @@ impl Blobs {
         })
     }
 
+    /// The same for a key that nobody reads before the caller tells of it, once
+    /// the body is finished: so a small one need not be moved to its place. A
+    /// process that dies meanwhile may leave a part of the object.
+    pub fn stage_unknown(&self, key: &Key) -> Staged {
+        Staged(match &self.0 {
+            Place::Local(local) => Stage::Local(local.stage_unknown(key)),
+            Place::Remote(remote) => Stage::Remote(remote.stage(key)),
+        })
+    }
+
     /// Stores `bytes` under `key`, durably.
     ///
     /// # Errors

@@ -1,4 +1,6 @@
-//! A body on its way to the disk: a temporary file until it is whole and synced.
+//! A body on its way to the disk: a temporary file until it is whole and synced,
+//! or, where nobody knows its key yet and it has come whole before a byte of it is
+//! written, a file in its place.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -25,6 +27,8 @@ pub(crate) struct LocalStaged {
     root: Arc<PathBuf>,
     writes: Arc<Writes>,
     target: PathBuf,
+    /// Whether nobody reads the target before the caller tells of it.
+    is_unknown: bool,
     is_synced: bool,
     buffer: Vec<u8>,
     /// Absent while it is written to, and lost when that is cancelled.
@@ -44,15 +48,31 @@ impl Place {
     pub(super) fn open(self) -> io::Result<Writer> {
         match self {
             Self::Opened(writer) => Ok(writer),
+            // ORDER: a file that another has made is not to be removed.
             Self::Intended(temporary) => {
-                // ORDER: a file that another has made is not to be removed.
                 let file = create_locked(&temporary)?;
-                Ok(Writer {
-                    file,
-                    path: TemporaryPath(Some(temporary)),
-                    hash: Sha256::new(),
-                })
+                Ok(Writer::new(file, temporary, None))
             }
+        }
+    }
+
+    /// Makes the file where there is none yet: as `target` itself, unless there
+    /// is one of that name.
+    pub(super) fn open_as(self, target: &Path) -> io::Result<Writer> {
+        let Self::Intended(_) = self else {
+            return self.open();
+        };
+        match fs_err::File::create_new(target) {
+            Ok(file) => {
+                let number = file.metadata()?.ino();
+                Ok(Writer::new(
+                    file.into_file(),
+                    target.to_owned(),
+                    Some(number),
+                ))
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.open(),
+            Err(error) => Err(error),
         }
     }
 }
@@ -66,19 +86,49 @@ pub(super) struct Writer {
     pub(super) hash: Sha256,
 }
 
-/// A file that is removed unless it was moved to its place.
+/// A file that is removed unless it came to its place.
 #[derive(Debug)]
-struct TemporaryPath(Option<PathBuf>);
+struct TemporaryPath {
+    path: Option<PathBuf>,
+    /// The number of the file where another one may take its name.
+    number: Option<u64>,
+}
+
+impl TemporaryPath {
+    /// Moves the file to its place, if it is not there.
+    fn become_target(&mut self, target: &Path) -> io::Result<()> {
+        if let Some(path) = self.path.as_deref().filter(|path| *path != target) {
+            fs_err::rename(path, target)?;
+        }
+        self.path = None;
+        Ok(())
+    }
+}
 
 impl Drop for TemporaryPath {
     fn drop(&mut self) {
-        if let Some(path) = &self.0 {
+        let Some(path) = &self.path else {
+            return;
+        };
+        let found = || std::fs::metadata(path).map(|file| file.ino()).ok();
+        if self.number.is_none_or(|number| found() == Some(number)) {
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
 impl Writer {
+    fn new(file: File, path: PathBuf, number: Option<u64>) -> Self {
+        Self {
+            file,
+            path: TemporaryPath {
+                path: Some(path),
+                number,
+            },
+            hash: Sha256::new(),
+        }
+    }
+
     /// Writes bytes that were hashed.
     pub(super) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)
@@ -98,9 +148,18 @@ impl LocalStaged {
             root,
             writes,
             target,
+            is_unknown: false,
             is_synced,
             buffer: Vec::new(),
             place: Some(Place::Intended(temporary)),
+        }
+    }
+
+    /// Says that nobody reads the target before the caller tells of it.
+    pub(super) fn unknown(self) -> Self {
+        Self {
+            is_unknown: true,
+            ..self
         }
     }
 
@@ -132,22 +191,29 @@ impl LocalStaged {
     pub(crate) async fn finish(mut self) -> Result<Stored, BlobError> {
         let place = self.take_place()?;
         let (root, path, is_synced) = (self.root, self.target, self.is_synced);
-        let buffer = self.buffer;
+        let (buffer, is_unknown) = (self.buffer, self.is_unknown);
         blocking(move || {
-            let mut writer = place.open()?;
+            let folder = path.parent().unwrap_or(&root);
+            let mut changed = None;
+            let mut writer = if is_unknown {
+                changed = Some(create_folders(&root, folder)?);
+                place.open_as(&path)?
+            } else {
+                place.open()?
+            };
             writer.hash.update(&buffer);
             writer.append(&buffer)?;
             if is_synced {
                 writer.file.sync_all()?;
             }
-            let folder = path.parent().unwrap_or(&root);
-            let created = create_folders(&root, folder)?;
-            let staged = writer.path.0.as_deref().unwrap_or(Path::new(""));
-            fs_err::rename(staged, &path)?;
-            drop(writer.path.0.take());
+            let changed = match changed {
+                Some(changed) => changed,
+                None => create_folders(&root, folder)?,
+            };
+            writer.path.become_target(&path)?;
             // ORDER: the entry of the file, then of each new folder above it;
             // without these a crash may forget the name of synced bytes.
-            for folder in created.into_iter().filter(|_| is_synced) {
+            for folder in changed.into_iter().filter(|_| is_synced) {
                 fs_err::File::open(folder)?.sync_all()?;
             }
             Ok(Stored {

@@ -95,7 +95,10 @@ impl Services {
 
     /// Stores a thumbnail.
     pub(crate) async fn put_thumbnail(&self, key: &Key, drawn: &Thumbnail) -> Result<(), Fault> {
-        let stored = self.blobs.put_bytes(key, &drawn.webp).await;
+        // No row names it yet.
+        let mut staged = self.blobs.stage_unknown(key);
+        staged.write(&drawn.webp).await.map_err(faults::blob)?;
+        let stored = staged.finish().await;
         stored.map(drop).map_err(faults::blob)
     }
 }
