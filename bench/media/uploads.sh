@@ -54,6 +54,7 @@ url=$(postgres_url uploads)
 PEER_PIDS+=("$own_pid")
 start_server postgres-data --database-url "$url"
 round cycle "$(host_of "$SERVER_URL")" "$BENCH_KEY" 50 "$SERVER_PID" >/dev/null
+# And a third, whose files are not synced.
 PEER_PIDS+=("$SERVER_PID")
 with_postgres=$(host_of "$SERVER_URL") with_postgres_pid=$SERVER_PID
 mkdir -p "$BENCH_DIR/unsynced-objects"

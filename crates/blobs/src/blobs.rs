@@ -92,12 +92,13 @@ impl Blobs {
         })
     }
 
-    /// The same for a key that nobody reads before the caller tells of it, once
-    /// the body is finished: so a small one need not be moved to its place. A
-    /// process that dies meanwhile may leave a part of the object.
-    pub fn stage_unknown(&self, key: &Key) -> Staged {
+    /// Begins to take a body under a key that nobody reads before the caller
+    /// publishes it, such as by a row, when the body is finished. So a small body
+    /// may be written where it will lie, and a process that dies meanwhile may
+    /// leave a part of it there.
+    pub fn stage_unpublished(&self, key: &Key) -> Staged {
         Staged(match &self.0 {
-            Place::Local(local) => Stage::Local(local.stage_unknown(key)),
+            Place::Local(local) => Stage::Local(local.stage_unpublished(key)),
             Place::Remote(remote) => Stage::Remote(remote.stage(key)),
         })
     }
@@ -107,9 +108,7 @@ impl Blobs {
     /// # Errors
     /// When it cannot be written; nothing is kept then.
     pub async fn put_bytes(&self, key: &Key, bytes: &[u8]) -> Result<Stored, BlobError> {
-        let mut staged = self.stage(key);
-        staged.write(bytes).await?;
-        staged.finish().await
+        self.stage(key).store(bytes).await
     }
 
     /// What the storage says of an object; `None` when there is none.
@@ -344,6 +343,15 @@ impl Staged {
             Stage::Local(staged) => staged.write(bytes).await,
             Stage::Remote(staged) => staged.write(bytes).await,
         }
+    }
+
+    /// Takes the rest of the bytes, and finishes.
+    ///
+    /// # Errors
+    /// When they cannot be written; nothing is kept then.
+    pub async fn store(mut self, bytes: &[u8]) -> Result<Stored, BlobError> {
+        self.write(bytes).await?;
+        self.finish().await
     }
 
     /// Makes the body the object that it was begun for. When this returns, it

@@ -57,7 +57,7 @@ macro_rules! on_every_storage {
 on_every_storage!(
     what_was_stored_is_read_back_whole_and_in_part,
     a_body_of_many_parts_is_whole,
-    a_key_that_nobody_knows_takes_a_body_as_any_other,
+    an_unpublished_key_takes_a_body_as_any_other,
     a_body_that_is_dropped_leaves_nothing,
     what_is_not_there_is_missing_everywhere,
     an_empty_object_is_an_object,
@@ -189,16 +189,16 @@ async fn a_body_of_many_parts_is_whole(blobs: Blobs) {
     }
 }
 
-async fn a_key_that_nobody_knows_takes_a_body_as_any_other(blobs: Blobs) {
+async fn an_unpublished_key_takes_a_body_as_any_other(blobs: Blobs) {
     // The second time there is one already.
     for length in [0, 3, 600_000, 5, 600_001] {
         let bytes = pattern(length);
-        let mut staged = blobs.stage_unknown(&key("a.bin"));
+        let mut staged = blobs.stage_unpublished(&key("a.bin"));
         staged.write(&bytes).await.unwrap();
         let stored = staged.finish().await.unwrap();
         assert_eq!(stored.sha256, hex::encode(Sha256::digest(&bytes)));
         assert!(blobs.read_all(&key("a.bin")).await.unwrap() == bytes);
-        let mut dropped = blobs.stage_unknown(&key("b.bin"));
+        let mut dropped = blobs.stage_unpublished(&key("b.bin"));
         dropped.write(&bytes).await.unwrap();
         drop(dropped);
         assert_eq!(names(&blobs).await, [key("a.bin").to_string()]);

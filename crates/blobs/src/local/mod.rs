@@ -3,8 +3,8 @@
 //! A body is written to a temporary file, synced, moved to its key, and the
 //! folders that the move changed are synced too (`stage`). A crash at any
 //! moment leaves either nothing or the whole object, never a part under its
-//! key; but a key that nobody knows before its caller tells of it may be left
-//! with a part, as it may be left with an object. `list` walks what lies there.
+//! key; but under a key that was not published it may leave a part, as it may
+//! leave an object that is never published. `list` walks what lies there.
 
 mod list;
 mod stage;
@@ -96,9 +96,9 @@ impl Local {
         )
     }
 
-    /// Begins to take a body whose key nobody reads before the caller tells of it.
-    pub(crate) fn stage_unknown(&self, key: &Key) -> LocalStaged {
-        self.stage(key).unknown()
+    /// Begins to take a body whose key nobody reads before the caller publishes it.
+    pub(crate) fn stage_unpublished(&self, key: &Key) -> LocalStaged {
+        self.stage(key).unpublished()
     }
 
     /// The path of a temporary file that nobody has yet.

@@ -1,6 +1,6 @@
 //! A body on its way to the disk: a temporary file until it is whole and synced,
-//! or, where nobody knows its key yet and it has come whole before a byte of it is
-//! written, a file in its place.
+//! or, where its key is not published yet and it has come whole before a byte of it
+//! is written, a file in its place.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -27,8 +27,8 @@ pub(crate) struct LocalStaged {
     root: Arc<PathBuf>,
     writes: Arc<Writes>,
     target: PathBuf,
-    /// Whether nobody reads the target before the caller tells of it.
-    is_unknown: bool,
+    /// Whether nobody reads the target before the caller publishes its key.
+    is_unpublished: bool,
     is_synced: bool,
     buffer: Vec<u8>,
     /// Absent while it is written to, and lost when that is cancelled.
@@ -58,18 +58,15 @@ impl Place {
 
     /// Makes the file where there is none yet: as `target` itself, unless there
     /// is one of that name.
-    pub(super) fn open_as(self, target: &Path) -> io::Result<Writer> {
+    pub(super) fn open_in_place(self, target: &Path) -> io::Result<Writer> {
         let Self::Intended(_) = self else {
             return self.open();
         };
         match fs_err::File::create_new(target) {
             Ok(file) => {
-                let number = file.metadata()?.ino();
-                Ok(Writer::new(
-                    file.into_file(),
-                    target.to_owned(),
-                    Some(number),
-                ))
+                let inode = file.metadata()?.ino();
+                let path = target.to_owned();
+                Ok(Writer::new(file.into_file(), path, Some(inode)))
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.open(),
             Err(error) => Err(error),
@@ -80,7 +77,7 @@ impl Place {
 /// A file that is being written, and the hash of what was.
 #[derive(Debug)]
 pub(super) struct Writer {
-    path: TemporaryPath,
+    path: UnfinishedPath,
     file: File,
     /// Of what was written; whoever appends bytes hashes them first.
     pub(super) hash: Sha256,
@@ -88,15 +85,16 @@ pub(super) struct Writer {
 
 /// A file that is removed unless it came to its place.
 #[derive(Debug)]
-struct TemporaryPath {
+struct UnfinishedPath {
+    /// None once it is finished.
     path: Option<PathBuf>,
-    /// The number of the file where another one may take its name.
-    number: Option<u64>,
+    /// The inode, where another file may take the name.
+    inode: Option<u64>,
 }
 
-impl TemporaryPath {
+impl UnfinishedPath {
     /// Moves the file to its place, if it is not there.
-    fn become_target(&mut self, target: &Path) -> io::Result<()> {
+    fn move_to(&mut self, target: &Path) -> io::Result<()> {
         if let Some(path) = self.path.as_deref().filter(|path| *path != target) {
             fs_err::rename(path, target)?;
         }
@@ -105,25 +103,25 @@ impl TemporaryPath {
     }
 }
 
-impl Drop for TemporaryPath {
+impl Drop for UnfinishedPath {
     fn drop(&mut self) {
         let Some(path) = &self.path else {
             return;
         };
         let found = || std::fs::metadata(path).map(|file| file.ino()).ok();
-        if self.number.is_none_or(|number| found() == Some(number)) {
+        if self.inode.is_none_or(|inode| found() == Some(inode)) {
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
 impl Writer {
-    fn new(file: File, path: PathBuf, number: Option<u64>) -> Self {
+    fn new(file: File, path: PathBuf, inode: Option<u64>) -> Self {
         Self {
             file,
-            path: TemporaryPath {
+            path: UnfinishedPath {
                 path: Some(path),
-                number,
+                inode,
             },
             hash: Sha256::new(),
         }
@@ -148,17 +146,17 @@ impl LocalStaged {
             root,
             writes,
             target,
-            is_unknown: false,
+            is_unpublished: false,
             is_synced,
             buffer: Vec::new(),
             place: Some(Place::Intended(temporary)),
         }
     }
 
-    /// Says that nobody reads the target before the caller tells of it.
-    pub(super) fn unknown(self) -> Self {
+    /// Says that nobody reads the target before the caller publishes its key.
+    pub(super) fn unpublished(self) -> Self {
         Self {
-            is_unknown: true,
+            is_unpublished: true,
             ..self
         }
     }
@@ -191,13 +189,13 @@ impl LocalStaged {
     pub(crate) async fn finish(mut self) -> Result<Stored, BlobError> {
         let place = self.take_place()?;
         let (root, path, is_synced) = (self.root, self.target, self.is_synced);
-        let (buffer, is_unknown) = (self.buffer, self.is_unknown);
+        let (buffer, is_unpublished) = (self.buffer, self.is_unpublished);
         blocking(move || {
             let folder = path.parent().unwrap_or(&root);
             let mut changed = None;
-            let mut writer = if is_unknown {
+            let mut writer = if is_unpublished {
                 changed = Some(create_folders(&root, folder)?);
-                place.open_as(&path)?
+                place.open_in_place(&path)?
             } else {
                 place.open()?
             };
@@ -210,7 +208,7 @@ impl LocalStaged {
                 Some(changed) => changed,
                 None => create_folders(&root, folder)?,
             };
-            writer.path.become_target(&path)?;
+            writer.path.move_to(&path)?;
             // ORDER: the entry of the file, then of each new folder above it;
             // without these a crash may forget the name of synced bytes.
             for folder in changed.into_iter().filter(|_| is_synced) {

@@ -127,18 +127,18 @@ async fn what_dead_processes_left_is_swept_and_what_is_being_written_is_not() {
 }
 
 #[tokio::test]
-async fn a_small_body_of_an_unknown_key_needs_no_temporary_file() {
+async fn a_small_body_of_an_unpublished_key_needs_no_temporary_file() {
     let (folder, blobs) = storage().await;
     let objects = folder.path().join("objects");
     std::fs::remove_dir(objects.join(STAGING)).unwrap();
-    let mut staged = blobs.stage_unknown(&key("a.bin"));
+    let mut staged = blobs.stage_unpublished(&key("a.bin"));
     staged.write(b"hi").await.unwrap();
     staged.finish().await.unwrap();
     assert_eq!(blobs.read_all(&key("a.bin")).await.unwrap(), b"hi");
     // The other ways have no place for theirs, and leave what is there.
-    let mut large = blobs.stage_unknown(&key("b.bin"));
+    let mut large = blobs.stage_unpublished(&key("b.bin"));
     assert!(large.write(&vec![1; 600_000]).await.is_err());
-    let mut again = blobs.stage_unknown(&key("a.bin"));
+    let mut again = blobs.stage_unpublished(&key("a.bin"));
     again.write(b"ho").await.unwrap();
     assert!(again.finish().await.is_err());
     assert!(blobs.put_bytes(&key("c.bin"), b"hi").await.is_err());
@@ -152,12 +152,12 @@ async fn a_body_that_is_given_up_takes_its_own_file_away_and_no_other() {
     let target = folder.path().join("objects").join(key("a.bin").to_string());
     std::fs::create_dir_all(target.parent().unwrap()).unwrap();
     let intended = || Place::Intended(folder.path().join("temporary"));
-    let given_up = intended().open_as(&target).unwrap();
+    let given_up = intended().open_in_place(&target).unwrap();
     assert!(target.exists());
     drop(given_up);
     assert!(!target.exists());
-    let given_up = intended().open_as(&target).unwrap();
-    let mut staged = blobs.stage_unknown(&key("a.bin"));
+    let given_up = intended().open_in_place(&target).unwrap();
+    let mut staged = blobs.stage_unpublished(&key("a.bin"));
     staged.write(b"another").await.unwrap();
     staged.finish().await.unwrap();
     drop(given_up);

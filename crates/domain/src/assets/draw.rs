@@ -93,12 +93,10 @@ impl Services {
         on_thread(place, work).await
     }
 
-    /// Stores a thumbnail.
+    /// Stores a thumbnail, whose key no row names yet.
     pub(crate) async fn put_thumbnail(&self, key: &Key, drawn: &Thumbnail) -> Result<(), Fault> {
-        // No row names it yet.
-        let mut staged = self.blobs.stage_unknown(key);
-        staged.write(&drawn.webp).await.map_err(faults::blob)?;
-        let stored = staged.finish().await;
+        let staged = self.blobs.stage_unpublished(key);
+        let stored = staged.store(&drawn.webp).await;
         stored.map(drop).map_err(faults::blob)
     }
 }

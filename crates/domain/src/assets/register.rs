@@ -111,7 +111,7 @@ impl Services {
     pub(crate) fn begin_storing(&self, file: NewFile) -> Storing {
         let id: AssetId = self.ids.next();
         let key = Key::asset(file.org_id, id, self.ids.next(), &file.name);
-        let staged = self.blobs.stage_unknown(&key);
+        let staged = self.blobs.stage_unpublished(&key);
         Storing {
             id,
             key,

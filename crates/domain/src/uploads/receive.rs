@@ -47,7 +47,7 @@ impl Services {
             self.ids.next(),
             &upload.filename,
         );
-        let mut staged = self.blobs.stage_unknown(&key);
+        let mut staged = self.blobs.stage_unpublished(&key);
         tokio::select! {
             // First: one that has come whole in the meantime is kept.
             biased;

@@ -77,8 +77,7 @@ impl Weights {
         let spread = scale.max(1.0);
         let reach = filter.reach() * spread;
         // As many as may have their middles within reach.
-        let count = (2.0 * reach) as usize + 1;
-        let count = count.min(there);
+        let count = ((2.0 * reach) as usize + 1).min(there);
         let mut weights = Self {
             count,
             first: Vec::with_capacity(to),
