@@ -103,6 +103,15 @@ impl Blobs {
         })
     }
 
+    /// The same for bytes that can be made again: when the body is finished, a loss
+    /// of power may still take it.
+    pub(crate) fn stage_reproducible(&self, key: &Key) -> Staged {
+        Staged(match &self.0 {
+            Place::Local(local) => Stage::Local(local.stage_unpublished(key).unsynced()),
+            Place::Remote(remote) => Stage::Remote(remote.stage(key)),
+        })
+    }
+
     /// Stores `bytes` under `key`, durably.
     ///
     /// # Errors

@@ -58,6 +58,7 @@ on_every_storage!(
     what_was_stored_is_read_back_whole_and_in_part,
     a_body_of_many_parts_is_whole,
     an_unpublished_key_takes_a_body_as_any_other,
+    what_can_be_made_again_is_read_by_its_checksum,
     a_body_that_is_dropped_leaves_nothing,
     what_is_not_there_is_missing_everywhere,
     an_empty_object_is_an_object,
@@ -203,6 +204,23 @@ async fn an_unpublished_key_takes_a_body_as_any_other(blobs: Blobs) {
         drop(dropped);
         assert_eq!(names(&blobs).await, [key("a.bin").to_string()]);
     }
+}
+
+async fn what_can_be_made_again_is_read_by_its_checksum(blobs: Blobs) {
+    let bytes = b"123456789";
+    let checksum = blobs.put_reproducible(&key("a.bin"), bytes).await.unwrap();
+    // The check value of CRC-32/ISO-HDLC.
+    assert_eq!(checksum, 0xCBF4_3926);
+    let open = async |name, checksum| blobs.open_reproducible(&key(name), checksum).await.unwrap();
+    let object = open("a.bin", checksum).await.unwrap();
+    assert_eq!(object.size_bytes(), 9);
+    let part: Vec<Bytes> = object.into_stream(2..100).try_collect().await.unwrap();
+    assert_eq!(part.concat(), b"3456789");
+    let object = open("a.bin", checksum).await.unwrap();
+    let nothing: Vec<Bytes> = object.into_stream(9..9).try_collect().await.unwrap();
+    assert!(nothing.is_empty());
+    assert_eq!(open("a.bin", !checksum).await.is_some(), blobs.is_remote());
+    assert!(open("b.bin", checksum).await.is_none());
 }
 
 async fn a_body_that_is_dropped_leaves_nothing(blobs: Blobs) {

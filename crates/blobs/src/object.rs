@@ -100,7 +100,12 @@ pub struct Object(pub(crate) Opened);
 
 #[derive(Debug)]
 pub(crate) enum Opened {
-    Local { file: File, size_bytes: u64 },
+    Local {
+        file: File,
+        size_bytes: u64,
+    },
+    /// What was read whole to be looked at.
+    Memory(Bytes),
     Remote(RemoteObject),
 }
 
@@ -109,6 +114,7 @@ impl Object {
     pub const fn size_bytes(&self) -> u64 {
         match &self.0 {
             Opened::Local { size_bytes, .. } => *size_bytes,
+            Opened::Memory(bytes) => bytes.len() as u64,
             Opened::Remote(object) => object.size_bytes(),
         }
     }
@@ -119,6 +125,10 @@ impl Object {
         match self.0 {
             _ if range.is_empty() => futures_util::stream::empty().boxed(),
             Opened::Local { file, .. } => local::read_range(file, range).boxed(),
+            Opened::Memory(bytes) => {
+                let piece = bytes.slice(range.start as usize..range.end as usize);
+                futures_util::stream::iter([Ok(piece)]).boxed()
+            }
             Opened::Remote(object) => object.into_stream(range),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A crash between an object and its row leaves an object that no row names:
 //! it costs disk and is safe to remove. A row whose object is gone is a loss,
-//! which can only be told. What is younger than [`YOUNG`] is not judged: it may
+//! which can only be told; but a picture's thumbnail can be drawn again. What is younger than [`YOUNG`] is not judged: it may
 //! be on its way into a row that is not committed yet.
 //!
 //! Not a job: a database that was restored from an old copy does not name what
@@ -15,6 +15,7 @@ use runnel_blobs::{Key, Progress};
 use runnel_media::{TOOLS, Tool};
 use runnel_types::{Asset, AssetId, Fault, OrgId, Upload};
 
+use crate::assets::Reader as PictureReader;
 use crate::{Services, faults};
 
 /// How old an object must be before it is missed in the rows. The longest time
@@ -43,6 +44,13 @@ pub enum Finding {
         name: String,
         /// Its size.
         size_bytes: u64,
+    },
+    /// A thumbnail that was gone and was drawn again just now.
+    Redrawn {
+        /// The asset.
+        asset_id: AssetId,
+        /// The name of the object.
+        name: String,
     },
     /// A row whose object is gone.
     Missing {
@@ -86,10 +94,10 @@ impl Services {
 
     /// Looks at every object and every row, and tells what does not fit
     /// together as it is found. With `repair`, objects that no row names are
-    /// removed.
+    /// removed, and thumbnails that are gone are drawn again where they can be.
     ///
     /// # Errors
-    /// When the database or the storage fails; what was removed is removed.
+    /// When the database or the storage fails; what was repaired is repaired.
     pub async fn audit_objects(
         &self,
         repair: bool,
@@ -97,7 +105,7 @@ impl Services {
     ) -> Result<Audited, Fault> {
         let mut audited = Audited::default();
         self.audit_strays(repair, &mut audited, tell).await?;
-        self.audit_assets(&mut audited, tell).await?;
+        self.audit_assets(repair, &mut audited, tell).await?;
         self.audit_uploads(&mut audited, tell).await?;
         Ok(audited)
     }
@@ -162,6 +170,7 @@ impl Services {
 
     async fn audit_assets(
         &self,
+        repair: bool,
         audited: &mut Audited,
         tell: &mut (dyn FnMut(Finding) + Send),
     ) -> Result<(), Fault> {
@@ -176,21 +185,50 @@ impl Services {
             after = last.id;
             audited.rows += found.len() as u64;
             for asset in found {
-                let thumbnail = asset.thumbnail_key.map(|name| (name, "thumbnail"));
-                let named = [Some((asset.storage_key, "bytes")), thumbnail];
+                let thumbnail = asset.thumbnail_key.as_ref();
+                let named = [
+                    Some((&asset.storage_key, "bytes")),
+                    thumbnail.map(|name| (name, "thumbnail")),
+                ];
                 for (name, part) in named.into_iter().flatten() {
-                    if !self.has_object(&name).await?
-                        && self.is_named((asset.org_id, asset.id), &name).await?
+                    if self.has_object(name).await?
+                        || !self.is_named((asset.org_id, asset.id), name).await?
                     {
-                        tell(Finding::Missing {
-                            asset_id: asset.id,
+                        continue;
+                    }
+                    let (asset_id, name) = (asset.id, name.clone());
+                    let is_redrawn = repair && part == "thumbnail" && self.redraw(&asset).await?;
+                    tell(if is_redrawn {
+                        Finding::Redrawn { asset_id, name }
+                    } else {
+                        Finding::Missing {
+                            asset_id,
                             name,
                             part,
-                        });
-                    }
+                        }
+                    });
                 }
             }
         }
+    }
+
+    /// Draws the thumbnail of an asset again, if it can be; says whether it is there.
+    async fn redraw(&self, asset: &Asset) -> Result<bool, Fault> {
+        let key = asset
+            .thumbnail_key
+            .as_ref()
+            .and_then(|name| name.parse().ok());
+        let Some(key) = key.filter(|_| asset.thumbnail_crc32.is_some()) else {
+            return Ok(false);
+        };
+        if !self.has_object(&asset.storage_key).await? {
+            return Ok(false);
+        }
+        let drawn = self.draw_again(asset, &key, PictureReader::Program).await?;
+        if let Err(error) = &drawn {
+            tracing::warn!(asset.id = %asset.id, %error, "a thumbnail cannot be drawn again");
+        }
+        Ok(drawn.is_ok())
     }
 
     async fn audit_uploads(

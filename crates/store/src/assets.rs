@@ -17,7 +17,8 @@ macro_rules! columns {
     () => {
         "id, org_id, folder_id, name, storage_key, thumbnail_key, mime_type, size_bytes, asset_type, \
          source_type, source_id, created_by, created_at, updated_at, deleted_at, deleted_by, width, \
-         height, duration_ms, codec, frames, sha256, blurhash, metadata"
+         height, duration_ms, codec, frames, sha256, blurhash, metadata, \
+         thumbnail_crc32"
     };
 }
 
@@ -200,7 +201,7 @@ impl Assets<&mut Tx> {
     pub async fn insert(&mut self, asset: &Asset) -> Result<bool, StoreError> {
         let sql = concat!(
             "INSERT INTO assets (", columns!(), ")
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
             RETURNING ",
             has_webhooks!("$2")
         );
@@ -228,7 +229,8 @@ impl Assets<&mut Tx> {
             .opt_int(asset.frames.map(i64::from))
             .opt_text(asset.sha256.as_deref())
             .opt_text(asset.blurhash.as_deref())
-            .opt_json(asset.metadata.as_ref());
+            .opt_json(asset.metadata.as_ref())
+            .opt_int(asset.thumbnail_crc32.map(i64::from));
         let decode = |row: &Row| Ok(row.int("has_webhooks")? != 0);
         one(&mut self.0, Statement::new(TABLE, sql, args), decode).await
     }
@@ -309,6 +311,28 @@ impl Assets<&mut Tx> {
             .map(|rows| rows > 0)
     }
 
+    /// Says what the bytes of a thumbnail are that was drawn again; says whether it
+    /// did: one that the asset does not name, or no more, is nobody's.
+    pub async fn record_thumbnail_crc32(
+        &mut self,
+        org: OrgId,
+        id: AssetId,
+        thumbnail_key: &str,
+        crc32: u32,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE assets SET thumbnail_crc32 = $4
+            WHERE org_id = $1 AND id = $2 AND thumbnail_key = $3
+            RETURNING id";
+        let args = Args::new()
+            .word(org)
+            .word(id)
+            .text(thumbnail_key)
+            .opt_int(Some(crc32.into()));
+        changed(&mut self.0, Statement::new(TABLE, sql, args))
+            .await
+            .map(|rows| rows > 0)
+    }
+
     /// Takes a deletion back and files the asset in `folder`. `None` when there
     /// is no such asset, or it is not deleted.
     pub async fn restore(
@@ -377,5 +401,6 @@ fn decode(row: &Row) -> Result<Asset, StoreError> {
         sha256: row.opt_text("sha256")?,
         blurhash: row.opt_text("blurhash")?,
         metadata: row.opt_json("metadata")?,
+        thumbnail_crc32: row.opt_number("thumbnail_crc32")?,
     })
 }

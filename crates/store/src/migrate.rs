@@ -129,6 +129,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "0015_assets_by_mime_type",
         sql: Sql::Both(include_str!("../migrations/0015_assets_by_mime_type.sql")),
     },
+    Migration {
+        version: 16,
+        name: "0016_thumbnail_crc32",
+        sql: Sql::Both(include_str!("../migrations/0016_thumbnail_crc32.sql")),
+    },
 ];
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (

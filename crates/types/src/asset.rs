@@ -85,6 +85,9 @@ pub struct Asset {
     pub frames: Option<u32>,
     /// SHA-256 of its bytes, 64 hex characters.
     pub sha256: Option<String>,
+    /// CRC-32 of its thumbnail's bytes, where the thumbnail can be drawn again from
+    /// its own: whoever reads it looks whether it is whole.
+    pub thumbnail_crc32: Option<u32>,
     /// A short text from which a blurred preview can be drawn.
     pub blurhash: Option<String>,
     /// Whatever its owner keeps with it.
@@ -151,6 +154,7 @@ impl Asset {
             codec: None,
             frames: None,
             sha256: None,
+            thumbnail_crc32: None,
             blurhash: None,
             metadata: None,
         }

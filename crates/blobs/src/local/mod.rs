@@ -34,6 +34,10 @@ const STAGING: &str = ".staging";
 /// How much of an object is read at a time when it is sent, in bytes.
 const READ_CHUNK: usize = 128 * 1024;
 
+/// The largest object that is read into memory as a whole, in bytes: many times a
+/// thumbnail.
+const MOST_IN_MEMORY: u64 = 8 << 20;
+
 /// Objects in a folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Local {
@@ -123,6 +127,31 @@ impl Local {
         let file = self.open_std(key).await?;
         let size_bytes = file.metadata()?.len();
         Ok(Object(Opened::Local { file, size_bytes }))
+    }
+
+    /// Reads an object that is not large; `None` when there is none for which
+    /// `is_whole` holds.
+    pub(crate) async fn open_whole(
+        &self,
+        key: &Key,
+        is_whole: impl FnOnce(&[u8]) -> bool + Send + 'static,
+    ) -> Result<Option<Object>, BlobError> {
+        let path = self.path(key);
+        blocking(move || {
+            let file = match fs_err::File::open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                file => file?,
+            };
+            let size = file.metadata()?.len();
+            if size > MOST_IN_MEMORY {
+                return Ok(None);
+            }
+            let mut bytes = Vec::with_capacity(size as usize);
+            file.take(MOST_IN_MEMORY).read_to_end(&mut bytes)?;
+            let found = is_whole(&bytes).then(|| Object(Opened::Memory(bytes.into())));
+            Ok(found)
+        })
+        .await
     }
 
     pub(crate) async fn open_std(&self, key: &Key) -> Result<File, BlobError> {

@@ -161,6 +161,14 @@ impl LocalStaged {
         }
     }
 
+    /// Says that a loss of power may take it, even when it is finished.
+    pub(crate) fn unsynced(self) -> Self {
+        Self {
+            is_synced: false,
+            ..self
+        }
+    }
+
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), BlobError> {
         for part in bytes.chunks(BUFFER) {
             if self.buffer.len() + part.len() > BUFFER {

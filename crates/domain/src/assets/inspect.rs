@@ -21,7 +21,7 @@ use crate::{Services, faults};
 /// What was found in stored bytes.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    media_type: MediaType,
+    pub(super) media_type: MediaType,
     width: Option<u32>,
     height: Option<u32>,
     duration_ms: Option<u64>,

@@ -136,27 +136,26 @@ impl Services {
     }
 
     /// Opens bytes that lie there as they are.
-    async fn open_stored(&self, grant: &Grant, asset: Asset) -> Result<Opened, Fault> {
+    async fn open_stored(self: &Arc<Self>, grant: &Grant, asset: Asset) -> Result<Opened, Fault> {
         let name = grant.key.to_string();
         let is_thumbnail = asset.thumbnail_key.as_ref() == Some(&name);
         if !is_thumbnail && asset.storage_key != name {
             return Err(gone());
         }
-        let object = self
-            .blobs
-            .open_object(&grant.key)
-            .await
-            .map_err(faults::blob)?
-            .ok_or_else(|| {
-                Fault::internal(format!(
-                    "the object {name} of the asset {} is not in storage",
-                    asset.id
-                ))
-            })?;
-        let etag = match (&asset.sha256, is_thumbnail) {
-            (Some(sha256), false) => format!("\"{sha256}\""),
-            // A key is written once, so the key names the bytes.
-            _ => format!("\"{}-thumbnail\"", asset.sha256.as_deref().unwrap_or(&name)),
+        let (asset, object) = if is_thumbnail {
+            self.open_thumbnail(asset, &grant.key).await?
+        } else {
+            let opened = self.blobs.open_object(&grant.key).await;
+            let found = opened.map_err(faults::blob)?;
+            let object = found.ok_or_else(|| not_in_storage(&asset, &grant.key))?;
+            (asset, object)
+        };
+        let base = asset.sha256.as_deref().unwrap_or(&name);
+        let etag = match asset.thumbnail_crc32 {
+            _ if !is_thumbnail => format!("\"{base}\""),
+            Some(checksum) => format!("\"{base}-{checksum:08x}\""),
+            // Such a key is written once, so it names the bytes.
+            None => format!("\"{base}-thumbnail\""),
         };
         Ok(Opened {
             key: grant.key.clone(),
@@ -234,7 +233,15 @@ impl Services {
     }
 }
 
-fn gone() -> Fault {
+/// The fault of an object that a row names and that is lost.
+pub(super) fn not_in_storage(asset: &Asset, key: &Key) -> Fault {
+    Fault::internal(format!(
+        "the object {key} of the asset {} is not in storage",
+        asset.id
+    ))
+}
+
+pub(super) fn gone() -> Fault {
     Fault::not_found("ASSET_NOT_FOUND", "the asset behind this URL was deleted")
 }
 

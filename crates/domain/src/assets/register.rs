@@ -76,7 +76,13 @@ impl Services {
             let beside = key
                 .thumbnail()
                 .ok_or_else(|| Fault::internal(format!("{key} has no thumbnail beside it")))?;
-            self.put_thumbnail(&beside, &drawn).await?;
+            // What needs a program to be drawn is not drawn again while somebody waits.
+            if facts.media_type.is_supported() {
+                let stored = self.blobs.put_reproducible(&beside, &drawn.webp).await;
+                asset.thumbnail_crc32 = Some(stored.map_err(faults::blob)?);
+            } else {
+                self.put_thumbnail(&beside, &drawn).await?;
+            }
             asset.thumbnail_key = Some(beside.to_string());
             asset.blurhash = Some(drawn.blurhash);
         }

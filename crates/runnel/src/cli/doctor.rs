@@ -19,7 +19,8 @@ use crate::{Failure, printer};
 /// The flags of `runnel doctor`.
 #[derive(Debug, Args)]
 pub(super) struct DoctorFlags {
-    /// Remove objects that no row names; those younger than 25 hours stay
+    /// Remove objects that no row names, unless they are younger than 25 hours, and draw
+    /// lost thumbnails of pictures again
     #[arg(long)]
     repair: bool,
     /// Print one JSON object a line
@@ -138,6 +139,11 @@ impl Report {
                 let size = HumanBytes(*size_bytes).to_string();
                 self.line("foreign", &size, name, &json);
             }
+            Finding::Redrawn { asset_id, name } => {
+                let json = json!({"finding": "redrawn", "asset_id": asset_id, "name": name});
+                let told = format!("{name} of the asset {asset_id}");
+                self.line("redrawn", "thumbnail", &told, &json);
+            }
             Finding::Missing {
                 asset_id,
                 name,
@@ -181,7 +187,7 @@ impl Report {
         }
         if self.strays > 0 && !repaired {
             printer::note(&format!(
-                "hint: no row names {} ({}); the same command with --repair removes what is older than an hour",
+                "hint: no row names {} ({}); the same command with --repair removes what is older than 25 hours",
                 counted(self.strays, "object"),
                 HumanBytes(self.stray_bytes)
             ));
@@ -193,8 +199,14 @@ impl Report {
             1 => "an object that a row names is not in the storage".to_owned(),
             many => format!("{many} objects that rows name are not in the storage"),
         };
-        Err(Failure::new(message)
-            .hint("restore them from a backup of the storage, or delete the assets named above"))
+        let restore = "restore them from a backup of the storage, or delete the assets named above";
+        let hint = match repaired {
+            true => restore.to_owned(),
+            false => format!(
+                "{restore}; lost thumbnails of pictures come again when they are fetched, or with --repair"
+            ),
+        };
+        Err(Failure::new(message).hint(hint))
     }
 }
 

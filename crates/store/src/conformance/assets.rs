@@ -31,6 +31,7 @@ pub(super) async fn every_field_comes_back(db: Db) {
         codec: None,
         frames: None,
         sha256: None,
+        thumbnail_crc32: None,
         blurhash: None,
         metadata: None,
         ..asset(&db, org)
@@ -258,6 +259,37 @@ pub(super) async fn assets_of_every_organization_are_walked_by_id(db: Db) {
     assert_eq!(after(nil, 2).await, assets[..2]);
     assert_eq!(after(assets[1].id, 9).await, assets[2..]);
     assert_eq!(after(assets[2].id, 9).await, []);
+}
+
+pub(super) async fn what_a_thumbnail_is_can_be_written_anew(db: Db) {
+    let org = db.org("a").await.id;
+    let drawn = asset(&db, org);
+    store(&db, std::slice::from_ref(&drawn)).await;
+    let (stranger, _, _) = nobody(&db);
+    let name = drawn.thumbnail_key.as_deref().unwrap();
+    let mut tx = db.store.begin().await.unwrap();
+    for (org, name, is_recorded) in [
+        (stranger, name, false),
+        (org, "another", false),
+        (org, name, true),
+    ] {
+        let mut assets = tx.assets();
+        let recorded = assets.record_thumbnail_crc32(org, drawn.id, name, 7).await;
+        assert_eq!(recorded.unwrap(), is_recorded, "{name}");
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(
+        db.store
+            .read()
+            .assets()
+            .get_live(org, drawn.id)
+            .await
+            .unwrap(),
+        Some(Asset {
+            thumbnail_crc32: Some(7),
+            ..drawn
+        })
+    );
 }
 
 pub(super) async fn a_thumbnail_comes_once_and_not_to_what_is_deleted(db: Db) {

@@ -87,6 +87,7 @@ pub(super) fn asset(db: &Db, org: OrgId) -> Asset {
         codec: Some("h264".to_owned()),
         frames: Some(2),
         sha256: Some("cd".repeat(32)),
+        thumbnail_crc32: Some(u32::MAX),
         blurhash: Some("LEHV6nWB2yk8pyo0adR*.7kCMdnj".to_owned()),
         metadata: Some(json!({"nested": [1, 2.5, null, "nul \u{0}"], "π": true})),
     }

@@ -155,6 +155,7 @@ suite! {
         many_are_found_at_once_and_only_ones_own,
         a_deletion_is_taken_back_or_purged_but_never_both,
         what_a_person_may_change_changes,
+        what_a_thumbnail_is_can_be_written_anew,
         a_thumbnail_comes_once_and_not_to_what_is_deleted,
     }
     batches {

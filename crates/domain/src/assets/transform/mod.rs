@@ -11,6 +11,7 @@
 mod accept;
 mod flights;
 mod places;
+mod turns;
 mod wanted;
 
 use std::sync::Arc;
@@ -21,13 +22,14 @@ use runnel_media::{Budget, Fit, Format, MediaError, MediaType, Transform, Transf
 use runnel_types::{Asset, Fault, FieldFault, OrgId};
 use sha2::{Digest, Sha256};
 
+pub(super) use flights::Flight;
 pub use flights::Flights;
+pub(crate) use places::Reader;
 pub use places::Transforms;
+pub(super) use turns::Unmade;
 pub(crate) use wanted::Wanted;
 
 use crate::{Services, faults};
-use flights::Flight;
-use places::Reader;
 
 /// What is digested with a transform. Results that were made by other means,
 /// with other bytes for the same wish, ask for another number here.
@@ -178,32 +180,18 @@ impl Services {
     }
 }
 
-/// Makes a result once its turn comes, unless nobody waits for it any more. From
-/// then on it runs to its end: what was begun is of use to the next who asks.
+/// Makes a result when the turn of its organization comes.
 async fn make(services: Arc<Services>, source: Source, transform: Transform, flight: Flight) {
-    let mut by = source.reader;
-    let outcome = loop {
-        let place = tokio::select! {
-            biased;
-            () = flight.abandoned() => return,
-            place = services.transform_place(source.org, by) => place,
-        };
-        let made = match place {
-            Ok(_place) => services.make_and_keep(&source, transform, by).await,
-            Err(full) => Err(full),
-        };
-        match made {
-            Ok(Ok(())) => break Ok(()),
-            // A rare form of it is read by a program after all.
-            Ok(Err(MediaError::ToolMissing { .. })) if by == Reader::Process => {
-                by = Reader::Program;
-            }
-            Ok(Err(error)) => {
-                let now = services.now();
-                break Err(services.transforms.failed(flight.name(), error, by, now));
-            }
-            Err(fault) => break Err(fault),
+    let make = |by| services.make_and_keep(&source, transform, by);
+    let made = services.in_turn(source.org, source.reader, &flight, make);
+    let outcome = match made.await {
+        Ok(()) => Ok(()),
+        Err(Unmade::Abandoned) => return,
+        Err(Unmade::Refused(error, by)) => {
+            let now = services.now();
+            Err(services.transforms.failed(flight.name(), error, by, now))
         }
+        Err(Unmade::Failed(fault)) => Err(fault),
     };
     flight.land(outcome);
 }

@@ -35,7 +35,7 @@ const REMEMBERED_BRIEFLY: Duration = Duration::from_mins(1);
 
 /// What reads a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reader {
+pub(crate) enum Reader {
     /// This process.
     Process,
     /// A program, which may take its time.

@@ -7,6 +7,7 @@ mod database;
 mod fetches;
 mod halfway;
 mod kill;
+mod lost_thumbnails;
 mod queue;
 mod removals;
 mod stores;

@@ -1,5 +1,6 @@
 //! Objects without rows, and rows without objects: what the doctor finds.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use runnel_domain::audit::Finding;
@@ -9,6 +10,7 @@ use runnel_testkit::{Db, Storage, TestApp, on_both_databases};
 on_both_databases!(
     strays_are_told_then_removed_and_nothing_else_is,
     what_is_lost_is_told,
+    a_lost_thumbnail_is_drawn_again_by_repair,
 );
 
 async fn look(app: &TestApp, repair: bool) -> Vec<Finding> {
@@ -115,5 +117,32 @@ async fn what_is_lost_is_told(db: Db) {
             (upload, "upload")
         ]
     );
+    app.stop().await;
+}
+
+async fn a_lost_thumbnail_is_drawn_again_by_repair(db: Db) {
+    let app = TestApp::start(db).await;
+    let asset = app.asset("image/png", &sample::gradient_png(30, 20)).await;
+    let is_thumbnail = |path: &PathBuf| path.to_string_lossy().ends_with("thumbnail.webp");
+    let path = app.objects().into_iter().find(is_thumbnail).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let told = look(&app, false).await;
+    let [
+        Finding::Missing {
+            part: "thumbnail", ..
+        },
+    ] = &told[..]
+    else {
+        panic!("{told:?}");
+    };
+    assert!(!path.exists(), "looking changes nothing");
+    let told = look(&app, true).await;
+    let [Finding::Redrawn { asset_id, .. }] = &told[..] else {
+        panic!("{told:?}");
+    };
+    assert_eq!(Some(asset_id.to_string().as_str()), asset["id"].as_str());
+    assert_eq!(std::fs::read(&path).unwrap(), whole);
+    assert_eq!(look(&app, true).await, []);
     app.stop().await;
 }
