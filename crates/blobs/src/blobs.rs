@@ -243,13 +243,17 @@ impl Blobs {
     /// # Errors
     /// When something cannot be removed; asking again removes the rest.
     pub async fn delete_asset(&self, org: OrgId, asset: AssetId) -> Result<(), BlobError> {
-        for folder in [Key::pieces_of(org, asset), Key::folder_of(org, asset)] {
-            match &self.0 {
-                Place::Local(local) => local.delete_folder(&folder).await?,
-                Place::Remote(remote) => remote.delete_folder(&folder).await?,
+        let pieces = Key::pieces_of(org, asset);
+        match &self.0 {
+            Place::Local(local) => {
+                local.delete_folder(&pieces).await?;
+                local.delete_asset(org, asset).await
+            }
+            Place::Remote(remote) => {
+                remote.delete_folder(&pieces).await?;
+                remote.delete_folder(&Key::folder_of(org, asset)).await
             }
         }
-        Ok(())
     }
 
     /// Everything that lies in the storage, in no particular order, as it is

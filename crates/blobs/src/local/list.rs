@@ -7,7 +7,7 @@ use std::time::UNIX_EPOCH;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 
-use super::{Local, STAGING, blocking};
+use super::{Local, STAGING, blocking, layout};
 use crate::error::BlobError;
 use crate::object::Listed;
 
@@ -15,7 +15,7 @@ impl Local {
     /// Every file below the root but those that are still being written. Links
     /// are told as what they are and not followed.
     pub(crate) fn list(&self) -> BoxStream<'static, Result<Listed, BlobError>> {
-        let root = self.root.as_path().to_owned();
+        let root = self.root().to_owned();
         let folders = vec![root.clone()];
         let walked = futures_util::stream::try_unfold(folders, move |mut folders| {
             let root = root.clone();
@@ -57,15 +57,13 @@ fn read_folder(root: &Path, folder: &Path) -> io::Result<(Vec<Listed>, Vec<PathB
             continue;
         }
         let name = path.strip_prefix(root).unwrap_or(&path);
+        let name = name.to_string_lossy();
+        let name = layout::key_at(&name).map_or_else(|| name.into_owned(), |key| key.to_string());
         let modified = found.modified().ok();
         let micros = modified
             .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
             .map_or(0, |since| since.as_micros() as i64);
-        files.push(Listed::new(
-            name.to_string_lossy().into_owned(),
-            found.len(),
-            micros,
-        ));
+        files.push(Listed::new(name, found.len(), micros));
     }
     Ok((files, folders))
 }

@@ -1,11 +1,13 @@
 //! Objects on the local disk, written so that what was answered survives a crash.
 //!
-//! A body is written to a temporary file, synced, moved to its key, and the
-//! folders that the move changed are synced too (`stage`). A crash at any
+//! A body is written to a temporary file, synced, moved to its key ([`layout`]), and
+//! the folders that the move changed are synced too ([`stage`]). A crash at any
 //! moment leaves either nothing or the whole object, never a part under its
 //! key; but under a key that was not published it may leave a part, as it may
 //! leave an object that is never published. `list` walks what lies there.
 
+mod folders;
+mod layout;
 mod list;
 mod stage;
 mod writes;
@@ -20,13 +22,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::Stream;
+use runnel_types::{AssetId, OrgId};
 use sha2::{Digest, Sha256};
 
 use crate::error::BlobError;
 use crate::key::Key;
 use crate::object::{Meta, Object, Opened, Stored};
 
-pub(crate) use stage::{LocalStaged, create_folders};
+pub(crate) use folders::Folders;
+pub(crate) use stage::LocalStaged;
 
 /// Where bodies lie while they arrive. No key begins with a dot.
 const STAGING: &str = ".staging";
@@ -41,7 +45,7 @@ const MOST_IN_MEMORY: u64 = 8 << 20;
 /// Objects in a folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Local {
-    root: Arc<PathBuf>,
+    folders: Arc<Folders>,
     staged: Arc<AtomicU64>,
     /// What the names of this process's temporary files begin with. Not its
     /// id: in two containers on one folder both may be process 1.
@@ -54,7 +58,7 @@ impl Local {
     /// Opens the folder, which is created when it is not there.
     pub(crate) async fn open(root: PathBuf, is_synced: bool) -> Result<Self, BlobError> {
         let local = Self {
-            root: Arc::new(root),
+            folders: Arc::new(Folders::below(root)),
             staged: Arc::default(),
             name: RandomState::new().hash_one(std::process::id()),
             is_synced,
@@ -67,14 +71,21 @@ impl Local {
 
     /// Creates the folders and removes what dead processes left in staging.
     fn prepare(&self) -> io::Result<()> {
-        let staging = self.root.join(STAGING);
+        let staging = self.root().join(STAGING);
         create_private(&staging)?;
+        if let Some(above) = self.root().parent().filter(|_| self.is_synced) {
+            match folders::sync(above) {
+                // Where the server may not look it made nothing.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                synced => synced?,
+            }
+        }
         stage::sweep(&staging).map(drop)
     }
 
     /// Removes the temporary files that nobody is writing; says how many.
     pub(crate) async fn sweep_temporary(&self) -> Result<usize, BlobError> {
-        let staging = self.root.join(STAGING);
+        let staging = self.root().join(STAGING);
         blocking(move || stage::sweep(&staging)).await
     }
 
@@ -92,7 +103,7 @@ impl Local {
     /// Begins to take a body.
     pub(crate) fn stage(&self, key: &Key) -> LocalStaged {
         LocalStaged::begin(
-            Arc::clone(&self.root),
+            Arc::clone(&self.folders),
             Arc::clone(&self.writes),
             self.temporary(),
             self.path(key),
@@ -108,14 +119,14 @@ impl Local {
     /// The path of a temporary file that nobody has yet.
     fn temporary(&self) -> PathBuf {
         let number = self.staged.fetch_add(1, Ordering::Relaxed);
-        self.root
+        self.root()
             .join(STAGING)
             .join(format!("{:016x}-{number}", self.name))
     }
 
     pub(crate) async fn head(&self, key: &Key) -> Result<Meta, BlobError> {
-        let path = self.path(key);
-        let found = blocking(move || fs_err::metadata(path)).await;
+        let (local, looked) = (self.clone(), key.clone());
+        let found = blocking(move || local.find(&looked, fs_err::metadata)).await;
         let found = missing(key, found)?;
         Ok(Meta {
             size_bytes: found.len(),
@@ -136,9 +147,9 @@ impl Local {
         key: &Key,
         is_whole: impl FnOnce(&[u8]) -> bool + Send + 'static,
     ) -> Result<Option<Object>, BlobError> {
-        let path = self.path(key);
+        let (local, key) = (self.clone(), key.clone());
         blocking(move || {
-            let file = match fs_err::File::open(path) {
+            let file = match local.find(&key, fs_err::File::open) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 file => file?,
             };
@@ -162,8 +173,8 @@ impl Local {
 
     /// The same where the thread may block.
     pub(crate) fn open_file(&self, key: &Key) -> Result<File, BlobError> {
-        let opened = fs_err::File::open(self.path(key)).map(fs_err::File::into_file);
-        missing(key, opened.map_err(Into::into))
+        let opened = self.find(key, fs_err::File::open);
+        missing(key, opened.map(fs_err::File::into_file).map_err(Into::into))
     }
 
     pub(crate) async fn open_hashed(&self, key: &Key) -> Result<(File, Stored), BlobError> {
@@ -210,29 +221,52 @@ impl Local {
         }
     }
 
+    /// Removes what [`Local::list`] told under `name`.
     pub(crate) async fn delete(&self, name: &str) -> Result<(), BlobError> {
-        let path = self.named(name)?;
-        let root = Arc::clone(&self.root);
+        let paths = match name.parse::<Key>() {
+            Ok(key) => [Some(self.path(&key)), self.earlier_path(&key)],
+            Err(_) => [Some(self.named(name)?), None],
+        };
+        let folders = Arc::clone(&self.folders);
         blocking(move || {
-            match fs_err::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+            for path in paths.into_iter().flatten() {
+                done_unless_missing(fs_err::remove_file(&path))?;
+                folders.remove_empty_above(&path);
             }
-            remove_empty_above(&root, &path);
             Ok(())
         })
         .await
     }
 
+    /// Removes everything of an asset.
+    pub(crate) async fn delete_asset(&self, org: OrgId, asset: AssetId) -> Result<(), BlobError> {
+        let window = self.root().join(layout::window(org, asset));
+        let names = layout::names_of(asset);
+        let folders = Arc::clone(&self.folders);
+        blocking(move || {
+            let entries = match fs_err::read_dir(&window) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                entries => entries?,
+            };
+            for entry in entries {
+                let entry = entry?;
+                if entry.file_name().to_string_lossy().starts_with(&names) {
+                    done_unless_missing(fs_err::remove_file(entry.path()))?;
+                }
+            }
+            folders.remove_empty_above(&window.join(names));
+            Ok(())
+        })
+        .await?;
+        self.delete_folder(&Key::folder_of(org, asset)).await
+    }
+
     pub(crate) async fn delete_folder(&self, folder: &str) -> Result<(), BlobError> {
         let path = self.named(folder)?;
-        let root = Arc::clone(&self.root);
+        let folders = Arc::clone(&self.folders);
         blocking(move || {
-            match fs_err::remove_dir_all(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            remove_empty_above(&root, &path);
+            done_unless_missing(fs_err::remove_dir_all(&path))?;
+            folders.remove_empty_above(&path);
             Ok(())
         })
         .await
@@ -241,14 +275,18 @@ impl Local {
     /// Stores bytes under a name that is no key.
     #[cfg(test)]
     pub(crate) fn put_named(&self, name: &str, bytes: &[u8]) {
-        let path = self.root.join(name);
+        let path = self.root().join(name);
         create_private(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
     }
 
-    /// The folder of everything.
-    pub(crate) const fn root(&self) -> &Arc<PathBuf> {
-        &self.root
+    /// The folders that objects lie in.
+    pub(crate) const fn folders(&self) -> &Arc<Folders> {
+        &self.folders
+    }
+
+    fn root(&self) -> &Path {
+        self.folders.root()
     }
 
     /// Whether a crash may lose nothing that was answered.
@@ -256,9 +294,31 @@ impl Local {
         self.is_synced
     }
 
-    fn path(&self, key: &Key) -> PathBuf {
+    /// The path of an object that is to be written.
+    pub(crate) fn path(&self, key: &Key) -> PathBuf {
         // A key has no dots, slashes or odd letters but those that `Key` writes.
-        self.root.join(key.to_string())
+        self.root().join(layout::path_of(key))
+    }
+
+    /// Where a version of before put it.
+    fn earlier_path(&self, key: &Key) -> Option<PathBuf> {
+        layout::earlier_path_of(key).map(|path| self.root().join(path))
+    }
+
+    /// Looks for an object wherever it may lie.
+    pub(crate) fn find<T>(
+        &self,
+        key: &Key,
+        look: impl Fn(PathBuf) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let found = look(self.path(key));
+        match found {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let earlier = self.earlier_path(key);
+                earlier.map_or(Err(error), look)
+            }
+            found => found,
+        }
     }
 
     /// The path of something that may not be ours, if it lies below the root.
@@ -269,7 +329,7 @@ impl Local {
                 .components()
                 .all(|part| matches!(part, Component::Normal(_)));
         if is_below {
-            Ok(self.root.join(below))
+            Ok(self.root().join(below))
         } else {
             Err(io::Error::other(format!("{name:?} leads out of the storage")).into())
         }
@@ -298,17 +358,11 @@ pub(crate) fn read_range(
     })
 }
 
-/// Removes the folders above `path` that have nothing left in them.
-pub(crate) fn remove_empty_above(root: &Path, path: &Path) {
-    let folders = path
-        .ancestors()
-        .skip(1)
-        .take_while(|folder| *folder != root);
-    for folder in folders {
-        // The first folder with something left in it ends this.
-        if std::fs::remove_dir(folder).is_err() {
-            break;
-        }
+/// The outcome of a removal: that there is nothing is fine.
+fn done_unless_missing(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

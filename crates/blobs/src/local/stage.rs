@@ -8,8 +8,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::blocking;
+use super::folders::Folders;
 use super::writes::Writes;
-use super::{blocking, create_private};
 use crate::error::BlobError;
 use crate::object::Stored;
 use crate::sha256::Sha256;
@@ -24,7 +25,7 @@ const BUFFER: usize = 256 * 1024;
 /// the buffer is dealt with in one go on one thread.
 #[derive(Debug)]
 pub(crate) struct LocalStaged {
-    root: Arc<PathBuf>,
+    folders: Arc<Folders>,
     writes: Arc<Writes>,
     target: PathBuf,
     /// Whether nobody reads the target before the caller publishes its key.
@@ -58,11 +59,11 @@ impl Place {
 
     /// Makes the file where there is none yet: as `target` itself, unless there
     /// is one of that name.
-    pub(super) fn open_in_place(self, target: &Path) -> io::Result<Writer> {
+    pub(super) fn open_in_place(self, folders: &Folders, target: &Path) -> io::Result<Writer> {
         let Self::Intended(_) = self else {
             return self.open();
         };
-        match fs_err::File::create_new(target) {
+        match folders.put_at(target, |target| fs_err::File::create_new(target)) {
             Ok(file) => {
                 let inode = file.metadata()?.ino();
                 let path = target.to_owned();
@@ -134,16 +135,16 @@ impl Writer {
 }
 
 impl LocalStaged {
-    /// Gets ready for a file at `temporary`, to be moved to `target` below `root`.
+    /// Gets ready for a file at `temporary`, to be moved to `target` in one of `folders`.
     pub(super) fn begin(
-        root: Arc<PathBuf>,
+        folders: Arc<Folders>,
         writes: Arc<Writes>,
         temporary: PathBuf,
         target: PathBuf,
         is_synced: bool,
     ) -> Self {
         Self {
-            root,
+            folders,
             writes,
             target,
             is_unpublished: false,
@@ -196,14 +197,11 @@ impl LocalStaged {
 
     pub(crate) async fn finish(mut self) -> Result<Stored, BlobError> {
         let place = self.take_place()?;
-        let (root, path, is_synced) = (self.root, self.target, self.is_synced);
+        let (folders, path, is_synced) = (self.folders, self.target, self.is_synced);
         let (buffer, is_unpublished) = (self.buffer, self.is_unpublished);
         blocking(move || {
-            let folder = path.parent().unwrap_or(&root);
-            let mut changed = None;
             let mut writer = if is_unpublished {
-                changed = Some(create_folders(&root, folder)?);
-                place.open_in_place(&path)?
+                place.open_in_place(&folders, &path)?
             } else {
                 place.open()?
             };
@@ -212,15 +210,10 @@ impl LocalStaged {
             if is_synced {
                 writer.file.sync_all()?;
             }
-            let changed = match changed {
-                Some(changed) => changed,
-                None => create_folders(&root, folder)?,
-            };
-            writer.path.move_to(&path)?;
-            // ORDER: the entry of the file, then of each new folder above it;
-            // without these a crash may forget the name of synced bytes.
-            for folder in changed.into_iter().filter(|_| is_synced) {
-                fs_err::File::open(folder)?.sync_all()?;
+            folders.put_at(&path, |path| writer.path.move_to(path))?;
+            // ORDER: last; without it a crash may forget the name of synced bytes.
+            if is_synced {
+                folders.sync_name(&path)?;
             }
             Ok(Stored {
                 size_bytes: writer.hash.length(),
@@ -265,23 +258,4 @@ pub(super) fn sweep(staging: &Path) -> io::Result<usize> {
         }
     }
     Ok(swept)
-}
-
-/// Creates `folder` below `root`; answers with every folder whose entries changed.
-pub(crate) fn create_folders(root: &Path, folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut changed = vec![folder.to_owned()];
-    let missing: Vec<&Path> = folder
-        .ancestors()
-        .take_while(|path| *path != root && !path.exists())
-        .collect();
-    changed.extend(
-        missing
-            .iter()
-            .filter_map(|path| path.parent())
-            .map(Path::to_owned),
-    );
-    if !missing.is_empty() {
-        create_private(folder)?;
-    }
-    Ok(changed)
 }

@@ -149,17 +149,95 @@ async fn a_small_body_of_an_unpublished_key_needs_no_temporary_file() {
 #[tokio::test]
 async fn a_body_that_is_given_up_takes_its_own_file_away_and_no_other() {
     let (folder, blobs) = storage().await;
-    let target = folder.path().join("objects").join(key("a.bin").to_string());
-    std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+    let folders = Folders::below(folder.path().join("objects"));
+    let target = folders.root().join(layout::path_of(&key("a.bin")));
     let intended = || Place::Intended(folder.path().join("temporary"));
-    let given_up = intended().open_in_place(&target).unwrap();
+    let given_up = intended().open_in_place(&folders, &target).unwrap();
     assert!(target.exists());
     drop(given_up);
     assert!(!target.exists());
-    let given_up = intended().open_in_place(&target).unwrap();
+    let given_up = intended().open_in_place(&folders, &target).unwrap();
     let mut staged = blobs.stage_unpublished(&key("a.bin"));
     staged.write(b"another").await.unwrap();
     staged.finish().await.unwrap();
     drop(given_up);
     assert_eq!(blobs.read_all(&key("a.bin")).await.unwrap(), b"another");
+}
+
+#[tokio::test]
+async fn what_lies_where_it_lay_before_is_found_and_removed_there() {
+    let (folder, blobs) = storage().await;
+    let root = folder.path().join("objects");
+    let (id, other) = (Uuid::from_u128(3), Uuid::from_u128(4));
+    let (old, new) = (key("old.bin"), key("new.bin"));
+    let transform = old.transform(&"0123456789".repeat(2), "webp").unwrap();
+    let put_as_before = |key: &Key| {
+        let path = root.join(key.to_string());
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, b"before").unwrap();
+    };
+    let listed = async || {
+        let all: Vec<_> = blobs.list().try_collect().await.unwrap();
+        let mut keys: Vec<_> = all.into_iter().map(|found| found.key.unwrap()).collect();
+        keys.sort_by_key(Key::to_string);
+        keys
+    };
+    put_as_before(&old);
+    put_as_before(&transform);
+    blobs.put_bytes(&new, b"now").await.unwrap();
+    assert!(!root.join(new.to_string()).exists());
+    assert_eq!(
+        listed().await,
+        [new.clone(), old.clone(), transform.clone()]
+    );
+    for key in [&old, &transform] {
+        assert_eq!(blobs.read_all(key).await.unwrap(), b"before");
+        assert_eq!(blobs.head(key).await.unwrap().unwrap().size_bytes, 6);
+        assert_eq!(blobs.read_head(key, 2).await.unwrap(), b"be");
+        assert!(blobs.open_object(key).await.unwrap().is_some());
+        let checksum = crate::crc32(b"before");
+        let whole = blobs.open_reproducible(key, checksum).await.unwrap();
+        assert!(whole.is_some());
+    }
+    blobs.copy(&old, &key("copy.bin")).await.unwrap();
+    // What is written once more lies in the new place, and is what is read.
+    blobs.put_bytes(&transform, b"again").await.unwrap();
+    assert_eq!(blobs.read_all(&transform).await.unwrap(), b"again");
+    blobs.delete(&transform).await.unwrap();
+    assert!(blobs.head(&transform).await.unwrap().is_none());
+    // One that is told apart by no more than its id lies in the same folder.
+    let beside = Key::asset(id.into(), other.into(), id, "b.bin");
+    blobs.put_bytes(&beside, b"beside").await.unwrap();
+    blobs.delete_asset(id.into(), id.into()).await.unwrap();
+    assert_eq!(listed().await, std::slice::from_ref(&beside));
+    blobs.delete(&beside).await.unwrap();
+    assert_eq!(files(&root), 0);
+    let left = std::fs::read_dir(&root).unwrap().count();
+    assert_eq!(left, 1, "only the folder of what is being written");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_folder_that_others_remove_is_made_again() {
+    let (_folder, blobs) = storage().await;
+    let rounds = (1..=4_u128).map(|number| {
+        let blobs = blobs.clone();
+        // All in one folder, which each of them leaves empty again and again.
+        let id = Uuid::from_u128(number);
+        let key = Key::asset(Uuid::from_u128(3).into(), id.into(), id, "a.bin");
+        tokio::spawn(async move {
+            for round in 0..200 {
+                let mut staged = match round % 2 {
+                    0 => blobs.stage(&key),
+                    _ => blobs.stage_unpublished(&key),
+                };
+                staged.write(b"hi").await.unwrap();
+                staged.finish().await.unwrap();
+                assert_eq!(blobs.read_all(&key).await.unwrap(), b"hi");
+                blobs.delete(&key).await.unwrap();
+            }
+        })
+    });
+    for round in rounds.collect::<Vec<_>>() {
+        round.await.unwrap();
+    }
 }

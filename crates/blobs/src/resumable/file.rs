@@ -9,11 +9,11 @@ use std::fs::{File, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use super::progress::Progress;
 use crate::error::BlobError;
-use crate::local::{Local, blocking, create_folders, remove_empty_above};
+use crate::key::Key;
+use crate::local::{Local, blocking};
 use crate::object::Stored;
 
 /// How much is gathered before it is written and hashed, in bytes.
@@ -31,10 +31,9 @@ pub(super) struct FileAppender {
 /// Where the file is and where it goes.
 #[derive(Debug)]
 struct Place {
-    root: Arc<PathBuf>,
+    local: Local,
     piece: PathBuf,
-    target: PathBuf,
-    is_synced: bool,
+    target: Key,
 }
 
 /// The file and what goes with it, handed to a blocking thread and back.
@@ -44,8 +43,8 @@ struct Open {
     /// Locked; `None` when the body was moved to its place already.
     file: Option<File>,
     is_cut: bool,
-    /// Folders with a new entry, to be synced with the file.
-    changed: Vec<PathBuf>,
+    /// Whether its name is on the disk.
+    is_named: bool,
     /// What was written, synced or not.
     written: Progress,
 }
@@ -53,10 +52,9 @@ struct Open {
 impl FileAppender {
     pub(super) async fn open(local: &Local, progress: &Progress) -> Result<Self, BlobError> {
         let place = Place {
-            root: Arc::clone(local.root()),
-            piece: local.root().join(progress.file()?.to_string()),
-            target: local.root().join(progress.target().to_string()),
-            is_synced: local.is_synced(),
+            piece: local.path(progress.file()?),
+            target: progress.target().clone(),
+            local: local.clone(),
         };
         let written = progress.clone();
         let opened = blocking(move || lock(place, written)).await?;
@@ -160,27 +158,26 @@ enum Locked {
 fn lock(place: Place, written: Progress) -> io::Result<Locked> {
     let is_new = written.size_bytes() == 0;
     loop {
-        let changed = match place.piece.parent() {
-            Some(folder) if is_new => create_folders(&place.root, folder)?,
-            _ => Vec::new(),
-        };
-        let opened = fs_err::OpenOptions::new()
+        let mut options = fs_err::OpenOptions::new();
+        options
             .read(true)
             .write(true)
             .create(is_new)
-            .truncate(false)
-            .open(&place.piece);
+            .truncate(false);
+        let opened = if is_new {
+            let folders = place.local.folders();
+            folders.put_at(&place.piece, |piece| options.open(piece))
+        } else {
+            options.open(&place.piece)
+        };
         let file = match opened {
             Ok(file) => file.into_file(),
-            // The folder went between its creation and this; once more.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && is_new => continue,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let is_placed = std::fs::metadata(&place.target)
-                    .is_ok_and(|found| found.len() == written.size_bytes());
-                if !is_placed {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_new => {
+                let found = place.local.find(&place.target, std::fs::metadata);
+                if !found.is_ok_and(|found| found.len() == written.size_bytes()) {
                     return Ok(Locked::Missing);
                 }
-                return Ok(Locked::Open(Open::boxed(place, None, changed, written)));
+                return Ok(Locked::Open(Open::boxed(place, None, written)));
             }
             Err(error) => return Err(error),
         };
@@ -197,12 +194,7 @@ fn lock(place: Place, written: Progress) -> io::Result<Locked> {
         if file.metadata()?.len() < written.size_bytes() {
             return Ok(Locked::Missing);
         }
-        return Ok(Locked::Open(Open::boxed(
-            place,
-            Some(file),
-            changed,
-            written,
-        )));
+        return Ok(Locked::Open(Open::boxed(place, Some(file), written)));
     }
 }
 
@@ -217,17 +209,13 @@ fn is_same(path: &Path, file: &File) -> io::Result<bool> {
 }
 
 impl Open {
-    fn boxed(
-        place: Place,
-        file: Option<File>,
-        changed: Vec<PathBuf>,
-        written: Progress,
-    ) -> Box<Self> {
+    fn boxed(place: Place, file: Option<File>, written: Progress) -> Box<Self> {
         Box::new(Self {
             place,
             file,
             is_cut: false,
-            changed,
+            // It was told as stored when its name was there.
+            is_named: written.size_bytes() > 0,
             written,
         })
     }
@@ -249,45 +237,39 @@ impl Open {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        if !self.place.is_synced {
+        let Some(file) = self.file.as_ref().filter(|_| self.place.local.is_synced()) else {
             return Ok(());
+        };
+        file.sync_data()?;
+        if !self.is_named {
+            self.place.local.folders().sync_name(&self.place.piece)?;
+            self.is_named = true;
         }
-        if let Some(file) = &self.file {
-            file.sync_data()?;
-        }
-        sync_folders(std::mem::take(&mut self.changed))
+        Ok(())
     }
 
     /// Moves the body to its place, unless that was done before a crash.
     fn move_to_place(&mut self) -> io::Result<()> {
         let Place {
-            root,
+            local,
             piece,
             target,
-            is_synced,
         } = &self.place;
-        let changed = create_folders(root, target.parent().unwrap_or(root))?;
+        let folders = local.folders();
         if let Some(file) = &self.file {
             // A crash may have left bytes behind the last ones that count.
             file.set_len(self.written.size_bytes())?;
-            if *is_synced {
+            if local.is_synced() {
                 file.sync_all()?;
             }
-            fs_err::rename(piece, target)?;
+            folders.put_at(&local.path(target), |target| fs_err::rename(piece, target))?;
         }
-        if *is_synced {
-            // ORDER: the entry of the file, then of each new folder above it;
-            // without these a crash may forget the name of synced bytes.
-            sync_folders(changed)?;
+        if local.is_synced() {
+            // ORDER: last; without it a crash may forget the name of synced bytes.
+            let found = local.find(target, |path| std::fs::metadata(&path).map(|_| path))?;
+            folders.sync_name(&found)?;
         }
-        remove_empty_above(root, piece);
+        folders.remove_empty_above(piece);
         Ok(())
     }
-}
-
-fn sync_folders(folders: Vec<PathBuf>) -> io::Result<()> {
-    for folder in folders {
-        fs_err::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }

@@ -200,11 +200,12 @@ impl Report {
             many => format!("{many} objects that rows name are not in the storage"),
         };
         let restore = "restore them from a backup of the storage, or delete the assets named above";
-        let hint = match repaired {
-            true => restore.to_owned(),
-            false => format!(
+        let hint = if repaired {
+            restore.to_owned()
+        } else {
+            format!(
                 "{restore}; lost thumbnails of pictures come again when they are fetched, or with --repair"
-            ),
+            )
         };
         Err(Failure::new(message).hint(hint))
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use runnel_domain::assets::Key;
 use runnel_domain::audit::Finding;
 use runnel_media::sample;
 use runnel_testkit::{Db, Storage, TestApp, on_both_databases};
@@ -46,6 +47,12 @@ async fn untidy(db: Db, storage: Storage) -> (TestApp, usize) {
         format!("{id}/uploads/{id}/late.png"),
         "notes.txt".to_owned(),
     ] {
+        // As a folder has it that was written to by this version.
+        let key = (storage == Storage::Disk).then(|| name.parse::<Key>().ok());
+        let name = match key.flatten() {
+            Some(Key::Asset { .. }) => format!("{id}/assets/018f4e1a/{id}+{id}+lost.png"),
+            _ => name,
+        };
         let path = folder.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, b"12345").unwrap();
