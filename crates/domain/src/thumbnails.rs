@@ -6,7 +6,6 @@
 //! an object that no row names; the next worker draws again.* A worker that
 //! lost its lease, or whose asset was deleted meanwhile, removes its object.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -86,7 +85,7 @@ impl Services {
         let Some(asset) = found.filter(|asset| asset.thumbnail_key.is_none()) else {
             return Ok(Derivation::Stale);
         };
-        let Ok(place) = Arc::clone(&self.frame_slots).try_acquire_owned() else {
+        let Some(place) = self.frame_slots.try_take() else {
             return self.step_aside(lease).await;
         };
         let key: Key = asset.storage_key.parse().map_err(Fault::internal)?;

@@ -9,14 +9,13 @@ use runnel_blobs::UrlSigner;
 use runnel_domain::assets::{Programs, Transforms};
 use runnel_domain::deliveries::Circuits;
 use runnel_domain::runs::MemoryLine;
-use runnel_domain::{BodyMemory, FairSlots, Limits, Memory, Meters, Rates, Services};
+use runnel_domain::{BodyMemory, FairSlots, Limits, Memory, Meters, Places, Rates, Services};
 use runnel_domain::{thumbnails, uploads};
 use runnel_egress::{Egress, EgressConfig, Pace, Policy, Resolve, SystemResolver};
 use runnel_engines::Registry;
 use runnel_types::{Clock, Entropy, IdSource, JobId, SystemClock, SystemEntropy};
 use runnel_worker::{Deliverer, Worker};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -382,10 +381,10 @@ async fn services(
         adoption_slots: FairSlots::new(ADOPTIONS)
             .of_one(ADOPTIONS_OF_ONE)
             .waited_for_by(ADOPTIONS * 2, ADOPTIONS * 8),
-        pixel_slots: Arc::new(Semaphore::new(cores)),
+        pixel_slots: Places::new(cores),
         programs: environment.programs.clone(),
-        program_slots: Arc::new(Semaphore::new(cores)),
-        frame_slots: Arc::new(Semaphore::new(cores.div_ceil(2))),
+        program_slots: Places::new(cores),
+        frame_slots: Places::new(cores.div_ceil(2)),
         fetch_slots: FairSlots::new(FETCHES).leaving_room(3),
         input_memory: Arc::new(Memory::new(settings.input_memory_bytes)),
         memory_line: MemoryLine::default(),

@@ -7,15 +7,14 @@
 //! first two, and leave one of their places to others.
 
 use std::fs::File;
-use std::sync::Arc;
 use std::time::Duration;
 
 use runnel_blobs::Key;
 use runnel_media::{Budget, MediaError, Thumbnail};
 use runnel_types::Fault;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::inspect::tell_missing;
+use crate::places::Place;
 use crate::{Services, faults};
 
 /// What became of a thumbnail.
@@ -35,7 +34,7 @@ impl Services {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        on_thread(place(&self.pixel_slots).await?, work).await
+        self.pixel_slots.run(work).await
     }
 
     /// Runs work of programs that a request waits for on a blocking thread.
@@ -43,7 +42,7 @@ impl Services {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
-        on_thread(place(&self.program_slots).await?, work).await
+        self.program_slots.run(work).await
     }
 
     /// Draws the thumbnail of a film or a document, unless that takes longer
@@ -55,14 +54,14 @@ impl Services {
         wait: Option<Duration>,
     ) -> Result<Drawn, Fault> {
         let Some(wait) = wait else {
-            let place = place(&self.frame_slots).await?;
+            let place = self.frame_slots.take().await;
             return drawn(key, self.draw(place, file).await?);
         };
         // Nobody waits: then nothing is begun that would be thrown away.
         if wait.is_zero() {
             return Ok(Drawn::Later);
         }
-        let drawing = async { self.draw(place(&self.frame_slots).await?, file).await };
+        let drawing = async { self.draw(self.frame_slots.take().await, file).await };
         match tokio::time::timeout(wait, drawing).await {
             Ok(result) => match result? {
                 // The file is sound: what the machine could not do now, a job
@@ -85,12 +84,12 @@ impl Services {
     /// limits of the programs, and keeps its place until then.
     pub(crate) async fn draw(
         &self,
-        place: OwnedSemaphorePermit,
+        place: Place,
         mut file: File,
     ) -> Result<Result<Thumbnail, MediaError>, Fault> {
         let programs = self.programs.clone();
         let work = move || runnel_media::thumbnail_of(&mut file, &Budget::default(), &programs);
-        on_thread(place, work).await
+        place.run(work).await
     }
 
     /// Stores a thumbnail, whose key no row names yet.
@@ -114,22 +113,4 @@ fn drawn(key: &Key, result: Result<Thumbnail, MediaError>) -> Result<Drawn, Faul
             Ok(Drawn::Nothing)
         }
     }
-}
-
-/// Waits for a place.
-pub(super) async fn place(slots: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Fault> {
-    // INVARIANT: the semaphores are never closed.
-    let place = Arc::clone(slots).acquire_owned().await;
-    place.map_err(Fault::internal)
-}
-
-async fn on_thread<T: Send + 'static>(
-    place: OwnedSemaphorePermit,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Fault> {
-    let working = tokio::task::spawn_blocking(move || {
-        let _place = place;
-        work()
-    });
-    working.await.map_err(Fault::internal)
 }

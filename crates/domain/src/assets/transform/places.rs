@@ -12,12 +12,10 @@ use std::time::Duration;
 
 use runnel_media::MediaError;
 use runnel_types::{Fault, OrgId, Timestamp};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::refused;
-use crate::assets::draw::place;
 use crate::slots::{Full, Slot};
-use crate::{FairSlots, Services};
+use crate::{FairSlots, Services, places};
 
 /// How many transforms wait in all, as a multiple of what may for one organization.
 const ORGS_WAITING: usize = 4;
@@ -61,7 +59,7 @@ struct Failures {
 #[derive(Debug)]
 pub(super) struct Place {
     _turn: Slot,
-    _slot: OwnedSemaphorePermit,
+    _slot: places::Place,
 }
 
 impl Transforms {
@@ -151,7 +149,7 @@ impl Services {
         })?;
         Ok(Place {
             _turn: turn,
-            _slot: place(slots).await?,
+            _slot: slots.take().await,
         })
     }
 }

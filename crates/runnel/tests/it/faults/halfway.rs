@@ -2,12 +2,10 @@
 //! that no row names.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use runnel_media::sample;
 use runnel_testkit::{Db, Request, Storage, TestApp, on_both_databases, wait_until};
 use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 on_both_databases!(
     a_client_that_leaves_does_not_stop_its_confirmation,
@@ -18,12 +16,6 @@ on_both_databases!(
     changes_at_the_same_moment_all_stay,
     an_asset_restored_twice_at_once_is_there_for_both,
 );
-
-/// Takes all of them, so that whoever needs one waits.
-fn take_all(slots: &Arc<Semaphore>) -> OwnedSemaphorePermit {
-    let all = u32::try_from(slots.available_permits()).unwrap();
-    Arc::clone(slots).try_acquire_many_owned(all).unwrap()
-}
 
 /// Waits until that many uploads are being made assets.
 async fn until_at_work(app: &TestApp, count: usize) {
@@ -42,7 +34,7 @@ async fn assets(app: &TestApp) -> Vec<Value> {
 async fn a_client_that_leaves_does_not_stop_its_confirmation(db: Db) {
     let app = TestApp::start(db).await;
     let id = app.upload("image/png", &sample::gradient_png(50, 50)).await;
-    let busy = take_all(&app.services().pixel_slots);
+    let busy = app.services().pixel_slots.take_all_free();
     let path = format!("/v1/asset-uploads/{id}/confirmations");
     let leaving = app.post(&path, &json!({})).begin(2).await;
     until_at_work(&app, 1).await;
@@ -56,7 +48,7 @@ async fn a_client_that_leaves_does_not_stop_its_confirmation(db: Db) {
 
 async fn a_client_that_leaves_does_not_stop_its_file(db: Db) {
     let app = TestApp::start(db).await;
-    let busy = take_all(&app.services().pixel_slots);
+    let busy = app.services().pixel_slots.take_all_free();
     let request = Request::new("POST", &app.url("/v1/assets"))
         .key(app.key())
         .file("a.png", "image/png", &sample::gradient_png(50, 50));
@@ -86,7 +78,7 @@ async fn a_body_replaced_during_its_confirmation_leaves_no_thumbnail(db: Db) {
             .body(body)
     };
     put(&padded).send().await.assert(200);
-    let busy = take_all(&app.services().pixel_slots);
+    let busy = app.services().pixel_slots.take_all_free();
     let path = format!("/v1/asset-uploads/{id}/confirmations");
     let confirming = tokio::spawn(app.post(&path, &json!({})).send());
     until_at_work(&app, 1).await;
@@ -103,7 +95,7 @@ async fn who_asks_again_waits_for_the_confirmation_under_way(db: Db) {
     for storage in [Storage::Disk, Storage::S3] {
         let app = TestApp::start_on(db, storage, |_| {}).await;
         let id = app.upload("image/png", &sample::gradient_png(50, 50)).await;
-        let busy = take_all(&app.services().pixel_slots);
+        let busy = app.services().pixel_slots.take_all_free();
         let path = format!("/v1/asset-uploads/{id}/confirmations");
         let confirmations = &app.services().confirmations;
         let asked = |count| async move {

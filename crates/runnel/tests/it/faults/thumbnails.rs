@@ -1,7 +1,6 @@
 //! Thumbnails that come later: drawn by a job, whatever dies meanwhile, and
 //! never more than once.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use runnel_domain::assets::Programs;
@@ -13,7 +12,6 @@ use runnel_testkit::{
 };
 use runnel_types::Job;
 use serde_json::{Value, json};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 on_both_databases!(
@@ -216,15 +214,11 @@ async fn busy_programs_hold_up_no_picture_and_films_only_so_long(db: Db) {
     })
     .await;
     let services = app.services();
-    let take_all = |slots: &Arc<Semaphore>| {
-        let all = u32::try_from(slots.available_permits()).unwrap();
-        Arc::clone(slots).try_acquire_many_owned(all).unwrap()
-    };
-    let frames = take_all(&services.frame_slots);
+    let frames = services.frame_slots.take_all_free();
     let asset = film(&app).await;
     assert!(asset["thumbnail_url"].is_null());
     assert_eq!(asset["width"], samples::SIDES.0);
-    let programs = take_all(&services.program_slots);
+    let programs = services.program_slots.take_all_free();
     let picture = app.asset("image/png", samples::of("image/png")).await;
     assert!(picture["thumbnail_url"].is_string());
     drop((frames, programs));
@@ -236,9 +230,7 @@ async fn busy_programs_hold_up_no_picture_and_films_only_so_long(db: Db) {
 async fn films_wait_their_turn_without_being_lost(db: Db) {
     let app = start(db).await;
     let films = [film(&app).await, film(&app).await, film(&app).await];
-    let slots = &app.services().frame_slots;
-    let all = u32::try_from(slots.available_permits()).unwrap();
-    let busy = slots.clone().try_acquire_many_owned(all).unwrap();
+    let busy = app.services().frame_slots.take_all_free();
     // Taken and given back, over and over: none of that counts as an attempt.
     for _ in 0..5 {
         assert_eq!(app.run_jobs().await, 3);

@@ -1,13 +1,12 @@
 //! Transforms under load: how many may wait, and what they leave for others.
 
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Arc;
 
+use runnel_domain::Place;
 use runnel_domain::assets::Programs;
 use runnel_media::sample;
 use runnel_testkit::{Db, Request, Storage, TestApp, on_both_databases, samples, wait_until};
 use serde_json::{Value, json};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::{get, photo, sign};
 
@@ -23,10 +22,8 @@ fn places() -> usize {
 }
 
 /// Nothing can be decoded as long as this is held.
-fn hold_pixels(app: &TestApp) -> OwnedSemaphorePermit {
-    let slots = &app.services().pixel_slots;
-    let all = u32::try_from(slots.available_permits()).unwrap();
-    Arc::clone(slots).try_acquire_many_owned(all).unwrap()
+fn hold_pixels(app: &TestApp) -> Vec<Place> {
+    app.services().pixel_slots.take_all_free()
 }
 
 async fn waiting(app: &TestApp, count: usize) {
@@ -122,7 +119,7 @@ async fn slow_programs_hold_up_neither_pictures_nor_uploads(db: Db) {
     assert_eq!(app.services().flights.count(), 10, "they are still at it");
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let half = || async {
-        let free = app.services().program_slots.available_permits();
+        let free = app.services().program_slots.free();
         (free == cores - places()).then_some(())
     };
     wait_until("half of the places to be left for uploads", half).await;

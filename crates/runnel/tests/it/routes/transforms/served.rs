@@ -121,13 +121,7 @@ async fn many_who_ask_for_the_same_are_served_by_one_file(setup: Setup) {
     let asset = photo(&app).await;
     let signed = sign(&app, &asset, &json!({"w": 120, "format": "avif"})).await;
     // Nothing can be decoded until all of them wait.
-    let slots = app.services().pixel_slots.available_permits();
-    let held = app
-        .services()
-        .pixel_slots
-        .acquire_many(slots as u32)
-        .await
-        .unwrap();
+    let held = app.services().pixel_slots.take_all_free();
     let asked: Vec<_> = (0..60).map(|_| tokio::spawn(get(&signed).send())).collect();
     wait_until("all to wait", || async {
         (app.services().flights.waiting() == 60).then_some(())
@@ -149,13 +143,7 @@ async fn a_client_that_leaves_before_its_turn_costs_nothing(setup: Setup) {
     let asset = photo(&app).await;
     let left = sign(&app, &asset, &json!({"w": 50, "format": "png"})).await;
     let stayed = sign(&app, &asset, &json!({"w": 51, "format": "png"})).await;
-    let slots = app.services().pixel_slots.available_permits();
-    let held = app
-        .services()
-        .pixel_slots
-        .acquire_many(slots as u32)
-        .await
-        .unwrap();
+    let held = app.services().pixel_slots.take_all_free();
     let leaving = get(&left).begin(0).await;
     let staying = tokio::spawn(get(&stayed).send());
     wait_until("both to wait", || async {
