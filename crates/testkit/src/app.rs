@@ -341,6 +341,18 @@ impl TestApp {
         }
     }
 
+    /// The file of an asset's object, by its key.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn object(&self, key: &str) -> PathBuf {
+        // What are folders in a bucket are parts of the name on a disk.
+        let (_, below) = key.split_once("/assets/").unwrap();
+        let is_it = |path: &PathBuf| path.to_str().unwrap().replace('+', "/").ends_with(below);
+        let found = self.objects().into_iter().find(is_it);
+        found.unwrap_or_else(|| panic!("no object {key} in {:?}", self.objects()))
+    }
+
     /// The folder of the server's data.
     pub fn data_dir(&self) -> &Path {
         &self.settings.data_dir

@@ -42,7 +42,11 @@ pub(super) fn pixels(answer: &Response) -> Picture {
 
 /// The results of transforms in storage.
 pub(super) fn results(app: &TestApp) -> Vec<PathBuf> {
-    let is_result = |path: &PathBuf| path.to_str().unwrap().contains("/transforms/");
+    // What is a folder in a bucket is a part of the name on a disk.
+    let is_result = |path: &PathBuf| {
+        let mut parts = path.to_str().unwrap().split(['/', '+']);
+        parts.any(|part| part == "transforms")
+    };
     app.objects().into_iter().filter(is_result).collect()
 }
 
