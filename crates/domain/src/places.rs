@@ -252,7 +252,7 @@ mod tests {
         });
         let done = join_all(all).await;
         assert_eq!(done, (0..200).collect::<Vec<_>>());
-        assert_eq!(most.load(Ordering::SeqCst), 2);
+        assert!((1..=2).contains(&most.load(Ordering::SeqCst)));
         assert_eq!(places.free(), 2);
     }
 
@@ -271,19 +271,17 @@ mod tests {
         let mut left = Box::pin(places.run(note(0)));
         let mut gone = Box::pin(places.take());
         let mut third = Box::pin(places.run(note(3)));
-        for waiting in [&mut first, &mut left, &mut third] {
-            assert!(waiting.now_or_never().is_none());
-        }
+        // In the order in which they are asked for the first time.
+        assert!((&mut first).now_or_never().is_none());
         assert!((&mut second).now_or_never().is_none());
+        assert!((&mut left).now_or_never().is_none());
         assert!((&mut gone).now_or_never().is_none());
+        assert!((&mut third).now_or_never().is_none());
         drop((left, gone));
         drop(held);
         let (first, second, third) = tokio::join!(first, second, third);
         assert!(first.is_ok() && second.is_ok() && third.is_ok());
-        let mut order = order.lock().unwrap().clone();
-        assert_eq!(order.iter().filter(|number| **number == 0).count(), 0);
-        order.sort_unstable();
-        assert_eq!(order, [1, 2, 3]);
+        assert_eq!(*order.lock().unwrap(), [1, 2, 3]);
         assert_eq!(places.free(), 1);
     }
 

@@ -2,9 +2,12 @@
 //! the last, and on the disk before what lies in them is said to be.
 
 use std::collections::VecDeque;
+use std::fs::{File, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use super::create_private;
 
@@ -20,9 +23,29 @@ const ATTEMPTS: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Folders {
     root: PathBuf,
-    /// Folders whose own names were synced and that were not removed since, the
-    /// latest last.
-    known: Mutex<VecDeque<PathBuf>>,
+    /// Folders whose own names were synced, the latest last.
+    known: Mutex<VecDeque<Known>>,
+}
+
+/// A folder whose name is on the disk, as long as it is this one: another of that name
+/// may have been made since, by this process or another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    folder: PathBuf,
+    inode: u64,
+    /// When it was made: an inode may be used again.
+    made: SystemTime,
+}
+
+impl Known {
+    /// `None` where the file system does not tell one folder from another.
+    fn of(folder: &Path, found: &Metadata) -> Option<Self> {
+        Some(Self {
+            folder: folder.to_owned(),
+            inode: found.ino(),
+            made: found.created().ok()?,
+        })
+    }
 }
 
 impl Folders {
@@ -66,21 +89,25 @@ impl Folders {
     /// folders above it.
     pub(crate) fn sync_name(&self, path: &Path) -> io::Result<()> {
         let folder = self.folder_of(path);
-        sync(folder)?;
-        // Whoever made this folder may not have synced it yet. It cannot be removed
-        // meanwhile, for there is something in it.
-        if self.known().iter().any(|known| known == folder) {
+        let found = sync(folder)?.metadata()?;
+        let this = Known::of(folder, &found);
+        let is_known = |this: &Known| self.known().contains(this);
+        // Whoever made this folder may not have synced its name yet.
+        if this.as_ref().is_some_and(is_known) {
             return Ok(());
         }
         let above = folder.ancestors().skip(1);
         for above in above.take_while(|above| above.starts_with(&self.root)) {
             sync(above)?;
         }
-        let mut known = self.known();
-        if known.len() == MOST_KNOWN {
-            known.pop_front();
+        if let Some(this) = this {
+            let mut known = self.known();
+            known.retain(|other| other.folder != this.folder);
+            if known.len() == MOST_KNOWN {
+                known.pop_front();
+            }
+            known.push_back(this);
         }
-        known.push_back(folder.to_owned());
         Ok(())
     }
 
@@ -88,13 +115,10 @@ impl Folders {
     pub(crate) fn remove_empty_above(&self, path: &Path) {
         let folders = path.ancestors().skip(1);
         for folder in folders.take_while(|folder| *folder != self.root) {
-            // ORDER: not let go between the two; another of that name is not synced.
-            let mut known = self.known();
             // The first folder with something left in it ends this.
             if std::fs::remove_dir(folder).is_err() {
                 break;
             }
-            known.retain(|known| known != folder);
         }
     }
 
@@ -102,15 +126,17 @@ impl Folders {
         path.parent().unwrap_or(&self.root)
     }
 
-    fn known(&self) -> MutexGuard<'_, VecDeque<PathBuf>> {
+    fn known(&self) -> MutexGuard<'_, VecDeque<Known>> {
         // Nothing that holds the lock can leave it half changed.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Brings the names in a folder to the disk.
-pub(crate) fn sync(folder: &Path) -> io::Result<()> {
-    fs_err::File::open(folder)?.sync_all()
+pub(super) fn sync(folder: &Path) -> io::Result<File> {
+    let opened = fs_err::File::open(folder)?;
+    opened.sync_all()?;
+    Ok(opened.into_file())
 }
 
 #[cfg(test)]
@@ -125,19 +151,33 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_known_until_it_is_removed() {
+    fn a_folder_is_known_as_long_as_it_is_the_same() {
         let root = tempfile::tempdir().unwrap();
         let folders = Folders::below(root.path().to_owned());
         let (one, two) = (root.path().join("a/b/1"), root.path().join("a/b/2"));
         put(&folders, &one);
+        let first = folders.known().clone();
         put(&folders, &two);
-        assert_eq!(*folders.known(), [root.path().join("a/b")]);
+        assert_eq!(*folders.known(), first);
+        assert_eq!(first[0].folder, root.path().join("a/b"));
+        // As if it were another one of that name.
+        folders.known()[0].inode += 1;
+        put(&folders, &two);
+        assert_eq!(*folders.known(), first);
+    }
+
+    #[test]
+    fn empty_folders_go_and_others_stay() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = Folders::below(root.path().to_owned());
+        let (one, two) = (root.path().join("a/b/1"), root.path().join("a/2"));
+        put(&folders, &one);
+        put(&folders, &two);
         std::fs::remove_file(&one).unwrap();
         folders.remove_empty_above(&one);
-        assert_eq!(folders.known().len(), 1, "there is something in it");
+        assert!(!root.path().join("a/b").exists() && two.exists());
         std::fs::remove_file(&two).unwrap();
         folders.remove_empty_above(&two);
-        assert_eq!(folders.known().len(), 0);
         assert!(!root.path().join("a").exists() && root.path().exists());
     }
 
@@ -149,7 +189,7 @@ mod tests {
             put(&folders, &root.path().join(number.to_string()).join("x"));
         }
         assert_eq!(folders.known().len(), MOST_KNOWN);
-        assert_eq!(folders.known()[0], root.path().join("1"));
+        assert_eq!(folders.known()[0].folder, root.path().join("1"));
     }
 
     #[test]

@@ -77,7 +77,7 @@ impl Local {
             match folders::sync(above) {
                 // Where the server may not look it made nothing.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-                synced => synced?,
+                synced => drop(synced?),
             }
         }
         stage::sweep(&staging).map(drop)
