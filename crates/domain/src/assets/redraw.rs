@@ -5,7 +5,8 @@
 //! that an asset names, or leave a part of it. It is looked at when it is fetched;
 //! one that is not whole is drawn and stored again by one task, however many ask.
 //! *A crash before the row says what the new bytes are leaves a thumbnail that does
-//! not fit its row: the next who asks has it drawn once more.*
+//! not fit its row: the next who asks has it drawn once more.* Only an asset that is
+//! purged within the moment of drawing can leave a thumbnail that no row names.
 
 use std::sync::Arc;
 
