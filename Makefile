@@ -1,7 +1,7 @@
 # Every task of the house by its name; the work itself is in scripts/ and bench/.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dist test lint fmt bench bench-media bench-runs bench-callbacks test-comfyui fuzz doc setup
+.PHONY: help demo dist test lint fmt bench bench-media bench-runs bench-callbacks test-power test-comfyui fuzz doc setup
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,6 +18,11 @@ dist: ## build what is handed out, optimised as a whole: target/dist/runnel
 test: ## set up, then every check and every test
 	@scripts/setup.sh test
 	@scripts/test.sh
+
+test-power: ## cut the power of a server's disk while clients upload; CUTS=4; as root, for it mounts file systems
+	@scripts/setup.sh build
+	cargo build --release --locked -p runnel
+	@scripts/power-cut.sh $(or $(CUTS),4)
 
 test-comfyui: ## the engine against ComfyUI's own server, which it installs (6 GB)
 	@scripts/setup.sh comfyui

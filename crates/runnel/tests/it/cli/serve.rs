@@ -1,6 +1,9 @@
 //! `runnel serve`: its first start, its flags, its certificate.
 
-use runnel_testkit::Process;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+use runnel_testkit::{Process, Request};
 
 use super::{runnel, stderr, stdout};
 
@@ -192,4 +195,26 @@ fn the_key_of_the_secrets_is_its_owners_alone_and_no_other_is_taken() {
         assert!(stderr(&output).contains(hint), "{}", stderr(&output));
         assert!(!stderr(&output).contains(&other), "{}", stderr(&output));
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_takes_no_more_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    // As `runnel serve 2>>log` on a disk that is full.
+    let script = folder.path().join("serve");
+    let text = concat!(
+        "#!/bin/sh\nexec '",
+        env!("CARGO_BIN_EXE_runnel"),
+        "' \"$@\" 2>/dev/full\n"
+    );
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, Permissions::from_mode(0o700)).unwrap();
+    let data = folder.path().join("data");
+    let server = Process::serve(script.to_str().unwrap(), &data, &[]);
+    for _ in 0..3 {
+        let asked = Request::new("GET", &server.url("/v1/models")).send().await;
+        asked.assert(401);
+    }
+    let (status, told) = server.terminate();
+    assert_eq!((status.code(), told.as_str()), (Some(0), ""));
 }
