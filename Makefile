@@ -20,7 +20,7 @@ test: ## set up, then every check and every test
 	@scripts/test.sh
 
 test-power: ## cut the power of a server's disk while clients upload; CUTS=4; as root, for it mounts file systems
-	@scripts/setup.sh build
+	@scripts/setup.sh test
 	cargo build --release --locked -p runnel
 	@scripts/power-cut.sh $(or $(CUTS),4)
 

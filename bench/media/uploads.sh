@@ -2,8 +2,8 @@
 # What an upload costs: create, PUT of a photo of 200 KB, confirm with thumbnail,
 # by eight clients, against Directus with its thumbnail asked for once, in
 # alternating rounds of one run; on SQLite, and on PostgreSQL too. Directus does
-# not sync the files that it is given, and Runnel does before it answers: so it is
-# measured both ways, as it is and told not to.
+# not sync the files that it is given, and Runnel does before it answers, but for
+# thumbnails: so it is measured both ways, as it is and told not to.
 #   bench/media/uploads.sh [--short]
 # CPU is user + system time of the server and all its processes. --short: Runnel
 # on SQLite alone, a loose limit.

@@ -15,7 +15,6 @@ use runnel_blobs::{Key, Progress};
 use runnel_media::{TOOLS, Tool};
 use runnel_types::{Asset, AssetId, Fault, OrgId, Upload};
 
-use crate::assets::Reader as PictureReader;
 use crate::{Services, faults};
 
 /// How old an object must be before it is missed in the rows. The longest time
@@ -197,7 +196,10 @@ impl Services {
                         continue;
                     }
                     let (asset_id, name) = (asset.id, name.clone());
-                    let is_redrawn = repair && part == "thumbnail" && self.redraw(&asset).await?;
+                    let is_redrawn = repair
+                        && part == "thumbnail"
+                        && self.has_object(&asset.storage_key).await?
+                        && self.restore_thumbnail(&asset).await?;
                     tell(if is_redrawn {
                         Finding::Redrawn { asset_id, name }
                     } else {
@@ -210,25 +212,6 @@ impl Services {
                 }
             }
         }
-    }
-
-    /// Draws the thumbnail of an asset again, if it can be; says whether it is there.
-    async fn redraw(&self, asset: &Asset) -> Result<bool, Fault> {
-        let key = asset
-            .thumbnail_key
-            .as_ref()
-            .and_then(|name| name.parse().ok());
-        let Some(key) = key.filter(|_| asset.thumbnail_crc32.is_some()) else {
-            return Ok(false);
-        };
-        if !self.has_object(&asset.storage_key).await? {
-            return Ok(false);
-        }
-        let drawn = self.draw_again(asset, &key, PictureReader::Program).await?;
-        if let Err(error) = &drawn {
-            tracing::warn!(asset.id = %asset.id, %error, "a thumbnail cannot be drawn again");
-        }
-        Ok(drawn.is_ok())
     }
 
     async fn audit_uploads(

@@ -14,9 +14,9 @@ use tracing::Instrument;
 
 use crate::assets::{Flights, Transforms};
 use crate::deliveries::Circuits;
-use crate::places::Places;
 use crate::runs::{MemoryLine, Streams};
 use crate::slots::Full;
+use crate::thread_slots::ThreadSlots;
 use crate::{BodyMemory, FairSlots, Memory, Meters, Rates, Sealer, models, thumbnails, uploads};
 
 /// Limits and lifetimes: those that an operator may set, and some that tests do.
@@ -118,16 +118,16 @@ pub struct Services {
     /// clients still wait for it.
     pub adoption_slots: FairSlots,
     /// Bounds how many pictures are decoded at once, and so the memory they take.
-    pub pixel_slots: Places,
+    pub pixel_slots: ThreadSlots,
     /// The programs that read what is not read in this process.
     pub programs: Programs,
     /// Bounds how many of them work at once while a request waits for them:
     /// apart from `pixel_slots`, so that no film holds up a picture.
-    pub program_slots: Places,
+    pub program_slots: ThreadSlots,
     /// Bounds how many films and documents are drawn at once. That may take
     /// long, so nothing else stands in this line, and no request stands in it
     /// for longer than [`Limits::thumbnail_wait`].
-    pub frame_slots: Places,
+    pub frame_slots: ThreadSlots,
     /// Bounds how many files are fetched at once for the inputs of runs, in all
     /// and for one organization.
     pub fetch_slots: FairSlots,

@@ -85,14 +85,14 @@ impl Services {
         let Some(asset) = found.filter(|asset| asset.thumbnail_key.is_none()) else {
             return Ok(Derivation::Stale);
         };
-        let Some(place) = self.frame_slots.try_take() else {
+        let Some(slot) = self.frame_slots.try_take() else {
             return self.step_aside(lease).await;
         };
         let key: Key = asset.storage_key.parse().map_err(Fault::internal)?;
         let file = self.blobs.open_std(&key).await.map_err(faults::blob)?;
         let drawn = tokio::select! {
             () = stop.cancelled() => return Ok(Derivation::Interrupted),
-            drawn = self.draw(place, file) => drawn?,
+            drawn = self.draw(slot, file) => drawn?,
         };
         match drawn {
             Ok(thumbnail) => self.keep_later(&asset, &thumbnail, lease).await,

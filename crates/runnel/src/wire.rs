@@ -9,7 +9,7 @@ use runnel_blobs::UrlSigner;
 use runnel_domain::assets::{Programs, Transforms};
 use runnel_domain::deliveries::Circuits;
 use runnel_domain::runs::MemoryLine;
-use runnel_domain::{BodyMemory, FairSlots, Limits, Memory, Meters, Places, Rates, Services};
+use runnel_domain::{BodyMemory, FairSlots, Limits, Memory, Meters, Rates, Services, ThreadSlots};
 use runnel_domain::{thumbnails, uploads};
 use runnel_egress::{Egress, EgressConfig, Pace, Policy, Resolve, SystemResolver};
 use runnel_engines::Registry;
@@ -381,10 +381,10 @@ async fn services(
         adoption_slots: FairSlots::new(ADOPTIONS)
             .of_one(ADOPTIONS_OF_ONE)
             .waited_for_by(ADOPTIONS * 2, ADOPTIONS * 8),
-        pixel_slots: Places::new(cores),
+        pixel_slots: ThreadSlots::new(cores),
         programs: environment.programs.clone(),
-        program_slots: Places::new(cores),
-        frame_slots: Places::new(cores.div_ceil(2)),
+        program_slots: ThreadSlots::new(cores),
+        frame_slots: ThreadSlots::new(cores.div_ceil(2)),
         fetch_slots: FairSlots::new(FETCHES).leaving_room(3),
         input_memory: Arc::new(Memory::new(settings.input_memory_bytes)),
         memory_line: MemoryLine::default(),

@@ -143,6 +143,12 @@ pub(super) fn sync(folder: &Path) -> io::Result<File> {
 mod tests {
     use super::*;
 
+    fn below_a_root() -> (tempfile::TempDir, Folders) {
+        let root = tempfile::tempdir().unwrap();
+        let folders = Folders::below(root.path().to_owned());
+        (root, folders)
+    }
+
     fn put(folders: &Folders, path: &Path) {
         folders
             .put_at(path, |path| std::fs::write(path, b""))
@@ -152,8 +158,7 @@ mod tests {
 
     #[test]
     fn a_folder_is_known_as_long_as_it_is_the_same() {
-        let root = tempfile::tempdir().unwrap();
-        let folders = Folders::below(root.path().to_owned());
+        let (root, folders) = below_a_root();
         let (one, two) = (root.path().join("a/b/1"), root.path().join("a/b/2"));
         put(&folders, &one);
         let first = folders.known().clone();
@@ -168,8 +173,7 @@ mod tests {
 
     #[test]
     fn empty_folders_go_and_others_stay() {
-        let root = tempfile::tempdir().unwrap();
-        let folders = Folders::below(root.path().to_owned());
+        let (root, folders) = below_a_root();
         let (one, two) = (root.path().join("a/b/1"), root.path().join("a/2"));
         put(&folders, &one);
         put(&folders, &two);
@@ -183,8 +187,7 @@ mod tests {
 
     #[test]
     fn so_many_are_known_and_no_more() {
-        let root = tempfile::tempdir().unwrap();
-        let folders = Folders::below(root.path().to_owned());
+        let (root, folders) = below_a_root();
         for number in 0..=MOST_KNOWN {
             put(&folders, &root.path().join(number.to_string()).join("x"));
         }
@@ -194,8 +197,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_put_at_all_ends() {
-        let root = tempfile::tempdir().unwrap();
-        let folders = Folders::below(root.path().to_owned());
+        let (root, folders) = below_a_root();
         let mut tried = 0;
         let never = folders.put_at(&root.path().join("a/b"), |_| {
             tried += 1;

@@ -4,7 +4,8 @@
 //! the folders that the move changed are synced too ([`stage`]). A crash at any
 //! moment leaves either nothing or the whole object, never a part under its
 //! key; but under a key that was not published it may leave a part, as it may
-//! leave an object that is never published. `list` walks what lies there.
+//! leave an object that is never published. What can be made again is not synced
+//! (`reproducible`). `list` walks what lies there.
 
 mod folders;
 mod layout;

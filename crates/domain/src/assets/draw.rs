@@ -14,8 +14,7 @@ use runnel_media::{Budget, MediaError, Thumbnail};
 use runnel_types::Fault;
 
 use super::inspect::tell_missing;
-use crate::places::Place;
-use crate::{Services, faults};
+use crate::{Services, ThreadSlot, faults};
 
 /// What became of a thumbnail.
 #[derive(Debug)]
@@ -54,8 +53,8 @@ impl Services {
         wait: Option<Duration>,
     ) -> Result<Drawn, Fault> {
         let Some(wait) = wait else {
-            let place = self.frame_slots.take().await;
-            return drawn(key, self.draw(place, file).await?);
+            let slot = self.frame_slots.take().await;
+            return drawn(key, self.draw(slot, file).await?);
         };
         // Nobody waits: then nothing is begun that would be thrown away.
         if wait.is_zero() {
@@ -76,20 +75,20 @@ impl Services {
         }
     }
 
-    /// Draws the thumbnail of a film or a document in a place of
+    /// Draws the thumbnail of a film or a document in a slot of
     /// [`Services::frame_slots`].
     ///
     /// # Cancel safety
     /// When the future is dropped, the thread goes on to its end, within the
-    /// limits of the programs, and keeps its place until then.
+    /// limits of the programs, and keeps its slot until then.
     pub(crate) async fn draw(
         &self,
-        place: Place,
+        slot: ThreadSlot,
         mut file: File,
     ) -> Result<Result<Thumbnail, MediaError>, Fault> {
         let programs = self.programs.clone();
         let work = move || runnel_media::thumbnail_of(&mut file, &Budget::default(), &programs);
-        place.run(work).await
+        slot.run(work).await
     }
 
     /// Stores a thumbnail, whose key no row names yet.

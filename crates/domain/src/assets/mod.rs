@@ -24,7 +24,6 @@ pub(crate) use register::{Described, NewFile, Storing, with_extension};
 pub use runnel_blobs::{Key, Method, Object, RangeError, parse_range};
 pub use runnel_media::subprocess::Programs;
 pub use sign::SignedUrl;
-pub(crate) use transform::Reader;
 pub use transform::{Flights, Transforms};
 pub use upload::IncomingFile;
 pub(crate) use url::{parse_reference, reference};

@@ -11,7 +11,6 @@
 use std::sync::Arc;
 
 use runnel_blobs::{Key, Object, crc32};
-use runnel_media::subprocess::Programs;
 use runnel_media::{Budget, MediaError};
 use runnel_types::{Asset, Fault};
 
@@ -49,6 +48,23 @@ impl Services {
         Ok((asset, object))
     }
 
+    /// Draws the thumbnail of an asset now if it is not whole and can be drawn again;
+    /// says whether it is there.
+    ///
+    /// # Errors
+    /// When the database or the storage fails.
+    pub(crate) async fn restore_thumbnail(&self, asset: &Asset) -> Result<bool, Fault> {
+        let (Some(name), Some(_checksum)) = (&asset.thumbnail_key, asset.thumbnail_crc32) else {
+            return Ok(false);
+        };
+        let key = name.parse().map_err(Fault::internal)?;
+        let drawn = self.draw_again(asset, &key, Reader::Program).await?;
+        if let Err(error) = &drawn {
+            tracing::warn!(asset.id = %asset.id, %error, "a thumbnail cannot be drawn again");
+        }
+        Ok(drawn.is_ok())
+    }
+
     async fn whole_thumbnail(&self, asset: &Asset, key: &Key) -> Result<Option<Object>, Fault> {
         let opened = match asset.thumbnail_crc32 {
             Some(checksum) => self.blobs.open_reproducible(key, checksum).await,
@@ -60,7 +76,7 @@ impl Services {
 
     /// Draws a thumbnail that is not whole, stores it durably and writes down what it
     /// is now: another version than the one that drew it first may draw it otherwise.
-    pub(crate) async fn draw_again(
+    async fn draw_again(
         &self,
         asset: &Asset,
         key: &Key,
@@ -73,10 +89,7 @@ impl Services {
         let picture: Key = asset.storage_key.parse().map_err(Fault::internal)?;
         let opened = self.blobs.open_std(&picture).await;
         let mut file = opened.map_err(faults::blob)?;
-        let programs = match by {
-            Reader::Process => Programs::in_folders::<&str>([]),
-            Reader::Program => self.programs.clone(),
-        };
+        let programs = self.programs_of(by);
         let working = tokio::task::spawn_blocking(move || {
             runnel_media::thumbnail_of(&mut file, &Budget::default(), &programs)
         });

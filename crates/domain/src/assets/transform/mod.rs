@@ -17,14 +17,13 @@ mod wanted;
 use std::sync::Arc;
 
 use runnel_blobs::{Key, Object};
-use runnel_media::subprocess::Programs;
 use runnel_media::{Budget, Fit, Format, MediaError, MediaType, Transform, Transformed};
 use runnel_types::{Asset, Fault, FieldFault, OrgId};
 use sha2::{Digest, Sha256};
 
 pub(super) use flights::Flight;
 pub use flights::Flights;
-pub(crate) use places::Reader;
+pub(super) use places::Reader;
 pub use places::Transforms;
 pub(super) use turns::Unmade;
 pub(crate) use wanted::Wanted;
@@ -160,10 +159,7 @@ impl Services {
             .open_std(&source.picture)
             .await
             .map_err(faults::blob)?;
-        let programs = match by {
-            Reader::Process => Programs::in_folders::<&str>([]),
-            Reader::Program => self.programs.clone(),
-        };
+        let programs = self.programs_of(by);
         let working = tokio::task::spawn_blocking(move || {
             runnel_media::transform(&mut file, &transform, &Budget::default(), &programs)
         });

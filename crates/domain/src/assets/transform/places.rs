@@ -11,11 +11,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use runnel_media::MediaError;
+use runnel_media::subprocess::Programs;
 use runnel_types::{Fault, OrgId, Timestamp};
 
 use super::refused;
 use crate::slots::{Full, Slot};
-use crate::{FairSlots, Services, places};
+use crate::{FairSlots, Services, ThreadSlot};
 
 /// How many transforms wait in all, as a multiple of what may for one organization.
 const ORGS_WAITING: usize = 4;
@@ -33,7 +34,7 @@ const REMEMBERED_BRIEFLY: Duration = Duration::from_mins(1);
 
 /// What reads a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reader {
+pub(in crate::assets) enum Reader {
     /// This process.
     Process,
     /// A program, which may take its time.
@@ -59,7 +60,7 @@ struct Failures {
 #[derive(Debug)]
 pub(super) struct Place {
     _turn: Slot,
-    _slot: places::Place,
+    _slot: ThreadSlot,
 }
 
 impl Transforms {
@@ -135,6 +136,14 @@ impl Failures {
 }
 
 impl Services {
+    /// The programs that a reader may use.
+    pub(in crate::assets) fn programs_of(&self, by: Reader) -> Programs {
+        match by {
+            Reader::Process => Programs::in_folders::<&str>([]),
+            Reader::Program => self.programs.clone(),
+        }
+    }
+
     /// Waits for a place in which to make a transform for `org`.
     pub(super) async fn transform_place(&self, org: OrgId, by: Reader) -> Result<Place, Fault> {
         let (line, slots) = match by {

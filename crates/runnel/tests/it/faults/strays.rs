@@ -128,28 +128,30 @@ async fn what_is_lost_is_told(db: Db) {
 }
 
 async fn a_lost_thumbnail_is_drawn_again_by_repair(db: Db) {
-    let app = TestApp::start(db).await;
-    let asset = app.asset("image/png", &sample::gradient_png(30, 20)).await;
-    let is_thumbnail = |path: &PathBuf| path.to_string_lossy().ends_with("thumbnail.webp");
-    let path = app.objects().into_iter().find(is_thumbnail).unwrap();
-    let whole = std::fs::read(&path).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    let told = look(&app, false).await;
-    let [
-        Finding::Missing {
-            part: "thumbnail", ..
-        },
-    ] = &told[..]
-    else {
-        panic!("{told:?}");
-    };
-    assert!(!path.exists(), "looking changes nothing");
-    let told = look(&app, true).await;
-    let [Finding::Redrawn { asset_id, .. }] = &told[..] else {
-        panic!("{told:?}");
-    };
-    assert_eq!(Some(asset_id.to_string().as_str()), asset["id"].as_str());
-    assert_eq!(std::fs::read(&path).unwrap(), whole);
-    assert_eq!(look(&app, true).await, []);
-    app.stop().await;
+    for storage in [Storage::Disk, Storage::S3] {
+        let app = TestApp::start_on(db, storage, |_| {}).await;
+        let asset = app.asset("image/png", &sample::gradient_png(30, 20)).await;
+        let is_thumbnail = |path: &PathBuf| path.to_string_lossy().ends_with("thumbnail.webp");
+        let path = app.objects().into_iter().find(is_thumbnail).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let told = look(&app, false).await;
+        let [
+            Finding::Missing {
+                part: "thumbnail", ..
+            },
+        ] = &told[..]
+        else {
+            panic!("{told:?}");
+        };
+        assert!(!path.exists(), "looking changes nothing");
+        let told = look(&app, true).await;
+        let [Finding::Redrawn { asset_id, .. }] = &told[..] else {
+            panic!("{told:?}");
+        };
+        assert_eq!(Some(asset_id.to_string().as_str()), asset["id"].as_str());
+        assert_eq!(std::fs::read(&path).unwrap(), whole);
+        assert_eq!(look(&app, true).await, []);
+        app.stop().await;
+    }
 }

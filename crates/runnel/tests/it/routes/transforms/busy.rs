@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use runnel_domain::Place;
+use runnel_domain::ThreadSlot;
 use runnel_domain::assets::Programs;
 use runnel_media::sample;
 use runnel_testkit::{Db, Request, Storage, TestApp, on_both_databases, samples, wait_until};
@@ -22,7 +22,7 @@ fn places() -> usize {
 }
 
 /// Nothing can be decoded as long as this is held.
-fn hold_pixels(app: &TestApp) -> Vec<Place> {
+fn hold_pixels(app: &TestApp) -> Vec<ThreadSlot> {
     app.services().pixel_slots.take_all_free()
 }
 

@@ -1,8 +1,8 @@
-//! Places in which threads work, so many at once: who is done hands its place on.
+//! Slots in which threads work, so many at once: who is done hands its slot on.
 //!
 //! A semaphore wakes a task, which has a thread woken for its work, and under load
 //! each piece of work costs both. Here work itself stands in line, and the thread that
-//! is done with one piece goes on with the next. Tasks that want a place to keep stand
+//! is done with one piece goes on with the next. Tasks that want a slot to keep stand
 //! in the same line: who came first is next.
 
 use std::collections::VecDeque;
@@ -12,15 +12,15 @@ use runnel_types::Fault;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// Places, and what waits for one.
+/// Slots, and what waits for one.
 #[derive(Debug, Clone)]
-pub struct Places(Arc<Mutex<State>>);
+pub struct ThreadSlots(Arc<Mutex<State>>);
 
-/// A place; dropping it hands it on.
+/// A slot; dropping it hands it on.
 #[derive(Debug)]
-pub struct Place {
+pub struct ThreadSlot {
     /// `None` once it was handed on.
-    of: Option<Places>,
+    of: Option<ThreadSlots>,
 }
 
 #[derive(Debug)]
@@ -31,16 +31,16 @@ struct State {
 
 /// What is next in line.
 enum Next {
-    /// Work that a thread is to do in the place.
+    /// Work that a thread is to do in the slot.
     Work(Work),
-    /// A task that wants the place.
-    Task(oneshot::Sender<Place>),
+    /// A task that wants the slot.
+    Task(oneshot::Sender<ThreadSlot>),
 }
 
-/// Work that hands its place on when it is done, and answers with what is next there.
-struct Work(Box<InPlace>);
+/// Work that hands its slot on when it is done, and answers with what is next there.
+struct Work(Box<InSlot>);
 
-type InPlace = dyn FnOnce(&mut Place) -> Option<Work> + Send;
+type InSlot = dyn FnOnce(&mut ThreadSlot) -> Option<Work> + Send;
 
 impl std::fmt::Debug for Next {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -51,7 +51,7 @@ impl std::fmt::Debug for Next {
     }
 }
 
-impl Places {
+impl ThreadSlots {
     /// So many of them.
     pub fn new(count: usize) -> Self {
         Self(Arc::new(Mutex::new(State {
@@ -65,38 +65,38 @@ impl Places {
         self.state().free
     }
 
-    /// A place, if one is free.
-    pub fn try_take(&self) -> Option<Place> {
+    /// A slot, if one is free.
+    pub fn try_take(&self) -> Option<ThreadSlot> {
         let mut state = self.state();
         state.free = state.free.checked_sub(1)?;
-        Some(self.place())
+        Some(self.slot())
     }
 
-    /// All places that are free.
-    pub fn take_all_free(&self) -> Vec<Place> {
+    /// All slots that are free.
+    pub fn take_all_free(&self) -> Vec<ThreadSlot> {
         std::iter::from_fn(|| self.try_take()).collect()
     }
 
-    /// Waits for a place.
+    /// Waits for a slot.
     ///
     /// # Cancel safety
-    /// Dropping the future gives up the place, or one's turn in the line.
-    pub(crate) async fn take(&self) -> Place {
+    /// Dropping the future gives up the slot, or one's turn in the line.
+    pub(crate) async fn take(&self) -> ThreadSlot {
         let waiting = {
             let mut state = self.state();
             if let Some(left) = state.free.checked_sub(1) {
                 state.free = left;
-                return self.place();
+                return self.slot();
             }
-            let (place, waiting) = oneshot::channel();
-            state.line.push_back(Next::Task(place));
+            let (slot, waiting) = oneshot::channel();
+            state.line.push_back(Next::Task(slot));
             waiting
         };
         // INVARIANT: who takes the sender out of the line sends, and `self` keeps the line.
-        waiting.await.expect("a place is handed on")
+        waiting.await.expect("a slot is handed on")
     }
 
-    /// Has `work` done by a blocking thread when a place is free.
+    /// Has `work` done by a blocking thread when a slot is free.
     ///
     /// # Errors
     /// When it panics.
@@ -109,13 +109,13 @@ impl Places {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
         let (done, outcome) = oneshot::channel();
-        let work = move |place: &mut Place| {
+        let work = move |slot: &mut ThreadSlot| {
             if done.is_closed() {
-                return place.hand_on();
+                return slot.hand_on();
             }
             let outcome = work();
-            // ORDER: whoever hears of it finds the place free, or somebody else in it.
-            let next = place.hand_on();
+            // ORDER: whoever hears of it finds the slot free, or somebody else in it.
+            let next = slot.hand_on();
             // Nobody may wait for it any more.
             let _ = done.send(outcome);
             next
@@ -126,7 +126,7 @@ impl Places {
             .map_err(|_closed| Fault::internal("work on a thread ended without an outcome"))
     }
 
-    /// Has the work done at once if a place is free; puts it into the line otherwise.
+    /// Has the work done at once if a slot is free; puts it into the line otherwise.
     fn begin(&self, work: Work) {
         {
             let mut state = self.state();
@@ -135,10 +135,10 @@ impl Places {
             };
             state.free = left;
         }
-        self.place().work_on(&Handle::current(), work);
+        self.slot().work_on(&Handle::current(), work);
     }
 
-    /// What is next; where there is nothing, one more place is free.
+    /// What is next; where there is nothing, one more slot is free.
     fn next(&self) -> Option<Next> {
         let mut state = self.state();
         let next = state.line.pop_front();
@@ -148,9 +148,9 @@ impl Places {
         next
     }
 
-    /// A place that was counted as taken.
-    fn place(&self) -> Place {
-        Place {
+    /// A slot that was counted as taken.
+    fn slot(&self) -> ThreadSlot {
+        ThreadSlot {
             of: Some(self.clone()),
         }
     }
@@ -161,8 +161,8 @@ impl Places {
     }
 }
 
-impl Place {
-    /// Has `work` done by a blocking thread, which keeps the place until then.
+impl ThreadSlot {
+    /// Has `work` done by a blocking thread, which keeps the slot until then.
     ///
     /// # Errors
     /// When it panics.
@@ -171,37 +171,37 @@ impl Place {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Fault> {
         let working = tokio::task::spawn_blocking(move || {
-            let _place = self;
+            let _slot = self;
             work()
         });
         working.await.map_err(Fault::internal)
     }
 
-    /// Has a thread do this work in the place, and what is next in line after it.
+    /// Has a thread do this work in the slot, and what is next in line after it.
     fn work_on(self, runtime: &Handle, work: Work) {
         drop(runtime.spawn_blocking(move || {
-            // If the work panics, dropping this hands the place on.
-            let mut place = self;
+            // If the work panics, dropping this hands the slot on.
+            let mut slot = self;
             let mut next = Some(work);
             while let Some(Work(work)) = next {
-                next = work(&mut place);
+                next = work(&mut slot);
             }
         }));
     }
 
-    /// Hands the place to the first in line that wants it. Where that is work, the
-    /// place stays, for whoever asked to do it.
+    /// Hands the slot to the first in line that wants it. Where that is work, the
+    /// slot stays, for whoever asked to do it.
     fn hand_on(&mut self) -> Option<Work> {
         loop {
-            let places = self.of.take()?;
-            match places.next()? {
+            let slots = self.of.take()?;
+            match slots.next()? {
                 Next::Work(work) => {
-                    self.of = Some(places);
+                    self.of = Some(slots);
                     return Some(work);
                 }
                 Next::Task(task) => {
                     // One that has gone meanwhile gives it back.
-                    let mut back = task.send(places.place()).err()?;
+                    let mut back = task.send(slots.slot()).err()?;
                     self.of = back.of.take();
                 }
             }
@@ -209,7 +209,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ThreadSlot {
     fn drop(&mut self) {
         while let Some(work) = self.hand_on() {
             // Where there is no runtime any more nobody waits for the work.
@@ -232,11 +232,11 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn so_many_work_at_once_and_all_come_to_their_turn() {
-        let places = Places::new(2);
+        let slots = ThreadSlots::new(2);
         let (working, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let all = (0..200).map(|number| {
             let (working, most) = (Arc::clone(&working), Arc::clone(&most));
-            let places = places.clone();
+            let slots = slots.clone();
             async move {
                 let work = move || {
                     most.fetch_max(working.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
@@ -245,32 +245,32 @@ mod tests {
                     number
                 };
                 match number % 3 {
-                    0 => places.take().await.run(work).await.unwrap(),
-                    _ => places.run(work).await.unwrap(),
+                    0 => slots.take().await.run(work).await.unwrap(),
+                    _ => slots.run(work).await.unwrap(),
                 }
             }
         });
         let done = join_all(all).await;
         assert_eq!(done, (0..200).collect::<Vec<_>>());
         assert!((1..=2).contains(&most.load(Ordering::SeqCst)));
-        assert_eq!(places.free(), 2);
+        assert_eq!(slots.free(), 2);
     }
 
     #[tokio::test]
     async fn who_came_first_is_next() {
-        let places = Places::new(1);
-        let held = places.try_take().unwrap();
-        assert!(places.try_take().is_none());
+        let slots = ThreadSlots::new(1);
+        let held = slots.try_take().unwrap();
+        assert!(slots.try_take().is_none());
         let order = Arc::new(Mutex::new(Vec::new()));
         let note = |number: i32| {
             let order = Arc::clone(&order);
             move || order.lock().unwrap().push(number)
         };
-        let mut first = Box::pin(places.run(note(1)));
-        let mut second = Box::pin(async { places.take().await.run(note(2)).await });
-        let mut left = Box::pin(places.run(note(0)));
-        let mut gone = Box::pin(places.take());
-        let mut third = Box::pin(places.run(note(3)));
+        let mut first = Box::pin(slots.run(note(1)));
+        let mut second = Box::pin(async { slots.take().await.run(note(2)).await });
+        let mut left = Box::pin(slots.run(note(0)));
+        let mut gone = Box::pin(slots.take());
+        let mut third = Box::pin(slots.run(note(3)));
         // In the order in which they are asked for the first time.
         assert!((&mut first).now_or_never().is_none());
         assert!((&mut second).now_or_never().is_none());
@@ -282,15 +282,15 @@ mod tests {
         let (first, second, third) = tokio::join!(first, second, third);
         assert!(first.is_ok() && second.is_ok() && third.is_ok());
         assert_eq!(*order.lock().unwrap(), [1, 2, 3]);
-        assert_eq!(places.free(), 1);
+        assert_eq!(slots.free(), 1);
     }
 
     #[tokio::test]
     async fn work_that_panics_gives_its_place_on() {
-        let places = Places::new(1);
-        let held = places.take_all_free();
-        let bad = places.run(|| panic!("as told"));
-        let good = places.run(|| 7);
+        let slots = ThreadSlots::new(1);
+        let held = slots.take_all_free();
+        let bad = slots.run(|| panic!("as told"));
+        let good = slots.run(|| 7);
         let all = async { tokio::join!(bad, good) };
         tokio::pin!(all);
         assert!((&mut all).now_or_never().is_none());
@@ -298,6 +298,6 @@ mod tests {
         let (bad, good): (Result<(), _>, _) = all.await;
         assert!(bad.is_err());
         assert_eq!(good.unwrap(), 7);
-        assert_eq!(places.free(), 1);
+        assert_eq!(slots.free(), 1);
     }
 }
