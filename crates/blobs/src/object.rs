@@ -35,7 +35,8 @@ pub struct Meta {
 /// Something that lies in the storage, whether or not it is one of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// Its name below the storage's root.
+    /// The key's text where it is one of ours, its name below the storage's root
+    /// otherwise.
     pub name: String,
     /// The key that this name is; `None` for what the server did not put there.
     pub key: Option<Key>,
